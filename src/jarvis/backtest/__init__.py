@@ -1,0 +1,1 @@
+"""The live engine against the simulated exchange."""

@@ -1,0 +1,1 @@
+"""Accounts trading at venues: the spine, reconciliation, guardian, worker."""

@@ -1,0 +1,1 @@
+"""Market data: live feeds, signals computed once for all, recorded history."""

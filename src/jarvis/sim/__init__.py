@@ -1,0 +1,1 @@
+"""One simulated margin exchange on a given clock, used by backtests and emulators. Pure."""

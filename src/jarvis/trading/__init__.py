@@ -1,0 +1,1 @@
+"""What to do: strategies, sizing, limits, exits and the engine. No clock, no I/O, no database."""

@@ -1,0 +1,216 @@
+"""What the engine is told and what it answers. The same events drive it live and in a backtest."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from jarvis.domain.account import MarginState
+from jarvis.domain.instrument import Instrument, Pair
+from jarvis.domain.market import Bar, Tick
+from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderRequest, VenueOrderId
+from jarvis.trading.limits import Limits
+from jarvis.trading.stories import PositionStory
+from jarvis.trading.strategy import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    """The venue took an order, or confirmed an amendment or a look-up that found it resting."""
+
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefused:
+    """The venue proved that the order does not exist. `reason` is a `RefusalReason` value."""
+
+    client_order_id: ClientOrderId
+    reason: str
+    message: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLost:
+    """The outcome of sending, amending or cancelling is not known."""
+
+    client_order_id: ClientOrderId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAbsent:
+    """A lost order was proved never to have reached the venue."""
+
+    client_order_id: ClientOrderId
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AmendAnswered:
+    """The venue confirmed (`refused` empty) or refused an amendment; a lost one comes as OrderLost."""
+
+    client_order_id: ClientOrderId
+    quantity: Decimal | None
+    trigger_price: Decimal | None
+    limit_price: Decimal | None
+    refused: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesBlocked:
+    """Something outside the engine forbids opening until the same `cause` is lifted: stale data, key health."""
+
+    cause: str
+    message: str
+    at: datetime
+    pair: Pair | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntriesAllowed:
+    """`cause` is lifted."""
+
+    cause: str
+    at: datetime
+    pair: Pair | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Open nothing; keep protecting and closing."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Lift a pause, or the block that a limit's tier or a flatten left behind."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten:
+    """Close one pair, or everything, at market, cancel our resting orders there, and pause."""
+
+    at: datetime
+    pair: Pair | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChanged:
+    """The trader's new limits."""
+
+    limits: Limits
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentsChanged:
+    """The venue's rules as read again; leverage cuts are obeyed from here on."""
+
+    instruments: tuple[Instrument, ...]
+    at: datetime
+
+
+EngineEvent = (
+    Signal
+    | Bar
+    | Tick
+    | Fill
+    | OrderReport
+    | MarginState
+    | OrderAccepted
+    | OrderRefused
+    | OrderLost
+    | OrderAbsent
+    | AmendAnswered
+    | EntriesBlocked
+    | EntriesAllowed
+    | Pause
+    | Resume
+    | Flatten
+    | LimitsChanged
+    | InstrumentsChanged
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Write the intent, then send it."""
+
+    order: Order
+
+    @property
+    def request(self) -> OrderRequest:
+        """What is to be sent."""
+        return self.order.request
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Change a resting order in place; None leaves as it is. `quantity` is the new total, fills included."""
+
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+    pair: Pair
+    quantity: Decimal | None = None
+    trigger_price: Decimal | None = None
+    limit_price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel a resting order."""
+
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId | None
+    pair: Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Find out what became of a lost order: by client order id among open orders, closed orders and fills."""
+
+    client_order_id: ClientOrderId
+
+
+class Severity(Enum):
+    """How loudly to say it."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that the trader must be told. `kind` is a stable name, `message` says what happened and what to do."""
+
+    kind: str
+    severity: Severity
+    message: str
+    at: datetime
+    pair: Pair | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """An order's state moved: to be kept."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class StoryChanged:
+    """A position's story moved: to be kept."""
+
+    story: PositionStory
+
+
+Action = Place | Amend | Cancel | Resolve | Alarm | OrderChanged | StoryChanged
