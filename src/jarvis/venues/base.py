@@ -22,7 +22,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Protocol
 
-from jarvis.domain.account import AccountEvent, AccountSnapshot, FeeRates, KeyPermissions, LedgerRow, VenueName
+from jarvis.domain.account import AccountEvent, AccountSnapshot, FeeRates, KeyPermissions, LedgerRow, MarginState, VenueName
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Quote
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, VenueOrderId
@@ -227,6 +227,10 @@ class Venue(PublicVenue, Protocol):
 
     async def fee_rates(self, pairs: Sequence[Pair]) -> Mapping[Pair, FeeRates]:
         """The account's own trading fees."""
+        ...
+
+    async def margin_state(self) -> MarginState:
+        """Equity, used and free margin now: one cheap read."""
         ...
 
     async def snapshot(self) -> AccountSnapshot:

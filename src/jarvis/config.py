@@ -1,0 +1,117 @@
+"""Settings: read once, from the environment and one file, then passed as values.
+
+Every setting has a default that works on a laptop. `JARVIS_X` in the environment wins over `x` in `jarvis.toml` of
+the data folder; a setting that cannot work refuses to start and says its name.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class SettingsError(Exception):
+    """A setting that cannot work; the message names it and says what would."""
+
+
+def _home(variable: str, fallback: str) -> Path:
+    return Path(os.environ.get(variable) or Path.home() / fallback) / "jarvis"
+
+
+class Settings(BaseSettings):
+    """How this installation runs. Frozen."""
+
+    model_config = SettingsConfigDict(env_prefix="JARVIS_", frozen=True, extra="forbid", validate_default=True)
+
+    data_dir: Path = Field(default_factory=lambda: _home("XDG_DATA_HOME", ".local/share"))
+    """Database, candles, signer state. Back this up; it opens nothing without the master key."""
+    master_key_file: Path = Field(default_factory=lambda: _home("XDG_CONFIG_HOME", ".config") / "master.key")
+    """The key that seals all venue keys: mode 0600, outside the data folder, backed up separately."""
+    database_url: str = ""
+    """Empty: SQLite in the data folder. `postgresql+asyncpg://user@host/name` for PostgreSQL."""
+    web_host: str = "127.0.0.1"
+    web_port: int = Field(default=8765, ge=0, le=65535)
+    sandbox_port: int = Field(default=8770, ge=0, le=65535)
+    sandbox_url: str = ""
+    """Where the sandbox answers; empty: this machine at `sandbox_port`."""
+    sign_up: Literal["open", "closed"] = "open"
+    secure_cookies: bool = False
+    """True when the pages are served over TLS."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("sandbox_url")
+    @classmethod
+    def _sandbox_is_local(cls, url: str) -> str:
+        # A live key must never be sent to an address that somebody configured: the sandbox lives on loopback only.
+        if url and not url.startswith(tuple(f"http://{host}" for host in _LOOPBACK)):
+            raise ValueError("the sandbox is reached on this machine only, for example http://127.0.0.1:8770")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _key_lies_outside_the_data(self) -> "Settings":
+        if self.master_key_file.resolve().is_relative_to(self.data_dir.resolve()):
+            raise ValueError("master_key_file lies inside data_dir: one stolen backup would open every venue key")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Given values first, then the environment, then `jarvis.toml`."""
+        folder = Path(os.environ.get("JARVIS_DATA_DIR") or _home("XDG_DATA_HOME", ".local/share"))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, folder / "jarvis.toml")
+
+    @property
+    def store_url(self) -> str:
+        """The database's address for SQLAlchemy."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'jarvis.db'}"
+
+    @property
+    def signer_socket(self) -> Path:
+        """Where the signer listens: in a 0700 folder of its own."""
+        return self.data_dir / "signer" / "signer.sock"
+
+    @property
+    def sandbox_address(self) -> str:
+        """The sandbox's base URL."""
+        return self.sandbox_url or f"http://127.0.0.1:{self.sandbox_port}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of this process. Raises SettingsError with one line for each that cannot work."""
+    values = {**_from_files(), **overrides}
+    try:
+        return Settings(**values)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"{_name(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()
+        ]
+        raise SettingsError("; ".join(lines)) from None
+    except ValueError as error:
+        raise SettingsError(f"jarvis.toml: {error}") from error
+
+
+def _name(location: tuple[int | str, ...]) -> str:
+    return f"JARVIS_{location[0]!s}".upper() if location else "settings"
+
+
+def _from_files() -> dict[str, str]:
+    """Values of `JARVIS_X_FILE`: the way containers hand over a database address with a password in it."""
+    values = {}
+    for variable, path in os.environ.items():
+        if variable.startswith("JARVIS_") and variable.endswith("_FILE") and variable != "JARVIS_MASTER_KEY_FILE":
+            name = variable.removeprefix("JARVIS_").removesuffix("_FILE").lower()
+            try:
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise SettingsError(f"{variable}: cannot read {path}: {error.strerror}") from error
+    return values
