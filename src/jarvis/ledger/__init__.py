@@ -1,1 +1,1 @@
-"""What happened, in double entry. Pure."""
+"""What happened, in double entry. Pure: no clock, no I/O."""
