@@ -1,0 +1,5 @@
+"""`python -m jarvis` is `jarvis`."""
+
+from jarvis.cli import main
+
+main()

@@ -1,0 +1,566 @@
+"""One account at one venue: the spine.
+
+A trader owns one engine, one venue session and one task. Others send it steps; nobody calls up. Starting, recovering
+from a crash and reconnecting are one path: read what the venue says, feed what we missed through the same door as
+live events, compare, go on. An intent is on paper before its first byte leaves; what is not proved is looked up and
+never sent again. A broken invariant raises, stops this account and tells its owner; other accounts go on.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
+
+from jarvis.domain.account import AccountEvent, AccountId, LedgerKind, LedgerRow, MarginState
+from jarvis.domain.clock import Clock
+from jarvis.domain.instrument import Pair
+from jarvis.domain.market import Bar, Quote, Tick
+from jarvis.domain.money import ZERO
+from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderStatus, PositionId, VenueOrderId
+from jarvis.domain.position import NOTHING_REALISED, Realised
+from jarvis.ledger.journal import entry_for_fill, entry_for_row
+from jarvis.live.crashpoints import crashpoint
+from jarvis.live.guardian import Guardian
+from jarvis.live.reconcile import Comparison, compare
+from jarvis.store.db import Store
+from jarvis.trading.engine import Engine
+from jarvis.trading.events import (
+    Action,
+    Alarm,
+    Amend,
+    AmendAnswered,
+    Cancel,
+    EngineEvent,
+    Flatten,
+    OrderAbsent,
+    OrderAccepted,
+    OrderChanged,
+    OrderLost,
+    OrderRefused,
+    Place,
+    Resolve,
+    Severity,
+    StoryChanged,
+)
+from jarvis.trading.strategy import Signal
+from jarvis.venues.base import (
+    Accepted,
+    AccountStream,
+    Amendment,
+    KeyInvalid,
+    NotPermitted,
+    OutcomeUnknown,
+    RateLimited,
+    RefusalReason,
+    Refused,
+    StreamGap,
+    Unreachable,
+    UnreadableAnswer,
+    Venue,
+    VenueError,
+)
+
+log = structlog.get_logger()
+
+OVERLAP = timedelta(minutes=2)
+RECONCILE_EVERY = timedelta(minutes=15)
+PROOF_AFTER = timedelta(seconds=15)
+"""An order that has no trace this long after it was sent can no longer appear: its deadline and any skew are over."""
+SECOND_LOOK_AFTER = timedelta(seconds=2)
+"""One empty answer may come from a lagging replica; absence is proved by two, this far apart."""
+EQUITY_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the market did up to a tick: finished candles, and the signals that this account follows."""
+
+    tick: Tick
+    bars: tuple[Bar, ...]
+    signals: tuple[Signal, ...]
+    quotes: Mapping[Pair, Quote]
+    market_silent: float
+
+
+@dataclass(frozen=True, slots=True)
+class BookedFill:
+    """A fill that is in the journal, with what it realised."""
+
+    fill: Fill
+    realised: Realised
+    position_id: PositionId | None
+
+
+@dataclass(slots=True)
+class LostOrder:
+    """An order that is being looked up."""
+
+    since: datetime
+    absent_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Books:
+    """What of the venue's records is in our journal already: a repeat stops here."""
+
+    opened_at: datetime
+    fills: dict[str, BookedFill] = field(default_factory=dict)
+    rows: set[str] = field(default_factory=set)
+    cleared: dict[str, Decimal] = field(default_factory=dict)
+    last_fill_at: datetime | None = None
+    last_row_at: datetime | None = None
+
+
+class Trader:
+    """The spine of one account. `run` returns only by being cancelled or by raising."""
+
+    def __init__(
+        self,
+        *,
+        account: AccountId,
+        venue: Venue,
+        store: Store,
+        engine: Engine,
+        clock: Clock,
+        fence: int,
+        books: Books,
+        guardian: Guardian,
+    ) -> None:
+        self._account = account
+        self._venue = venue
+        self._store = store
+        self._engine = engine
+        self._clock = clock
+        self._fence = fence
+        self._books = books
+        self._guardian = guardian
+        self._account_events: deque[AccountEvent | StreamGap] = deque()
+        self._steps: deque[tuple[Step, asyncio.Future[None]]] = deque()
+        self._commands: deque[EngineEvent] = deque()
+        self._wake = asyncio.Event()
+        self._lost: dict[ClientOrderId, LostOrder] = {}
+        self._ours: dict[VenueOrderId, ClientOrderId] = {
+            order.venue_order_id: order.client_order_id
+            for order in engine.state.orders.values()
+            if order.venue_order_id is not None
+        }
+        self._foreign_seen: set[str] = set()
+        self._reconciled_at: datetime | None = None
+        self._equity_at: datetime | None = None
+        self._stream: AccountStream | None = None
+        self._stopped = False
+        self._log = log.bind(account=account, venue=venue.name)
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Reconcile, then serve what comes."""
+        async with self._venue.account_stream() as stream, asyncio.TaskGroup() as tasks:
+            self._stream = stream
+            reader = tasks.create_task(self._read(stream))
+            try:
+                await self._reconcile("start")
+                self.ready.set()
+                await self._serve()
+            finally:
+                reader.cancel()
+                self._stopped = True
+                for _, done in self._steps:
+                    done.set_result(None)
+
+    async def step(self, step: Step) -> None:
+        """Hand over one step; returns when it and all that it caused is dealt with, or the trader has stopped."""
+        if self._stopped:
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._steps.append((step, done))
+        self._wake.set()
+        await done
+
+    def command(self, event: EngineEvent) -> None:
+        """Hand over a person's command; it is taken before the next step."""
+        self._commands.append(event)
+        self._wake.set()
+
+    async def _read(self, stream: AccountStream) -> None:
+        async for event in stream:
+            self._account_events.append(event)
+            self._wake.set()
+
+    async def _serve(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self._drain()
+            while self._commands:
+                await self._process(self._commands.popleft())
+            while self._steps:
+                await self._take_step(self._steps[0][0])
+                self._steps.popleft()[1].set_result(None)
+
+    # --- what comes in -----------------------------------------------------------------------------------------
+
+    async def _take_step(self, step: Step) -> None:
+        now = step.tick.at
+        await self._watch(step)
+        # A decision is never made on stale account state: all that the venue has told is taken first.
+        await self._flush()
+        margin = await self._read_margin()
+        if margin is not None:
+            await self._process(margin)
+        for event in (*step.bars, *step.signals, step.tick):
+            await self._process(event)
+            await self._flush_until_quiet()
+        await self._look_up_lost()
+        if self._reconciled_at is None or now - self._reconciled_at >= RECONCILE_EVERY:
+            await self._reconcile("periodic")
+        await self._flush_until_quiet()
+        if margin is not None and (self._equity_at is None or now - self._equity_at >= EQUITY_EVERY):
+            self._equity_at = now
+            await self._store.record_equity(self._account, margin)
+
+    async def _watch(self, step: Step) -> None:
+        now = step.tick.at
+        silent = asyncio.get_running_loop().time() - self._open_stream.last_heard_at
+        for verdict in self._guardian.staleness(market_silent=step.market_silent, account_silent=silent, now=now):
+            await self._process(verdict)
+        if self._guardian.key_check_due(now):
+            await self._check_key(now)
+        state = self._engine.state
+        for pair in self._guardian.naked_too_long(state.stories, state.orders.values(), now):
+            await self._alarm(
+                "naked_position", Severity.CRITICAL, f"{pair}: no stop could be kept at the venue; closing it now", pair
+            )
+            await self._process(Flatten(now, pair))
+
+    async def _check_key(self, now: datetime) -> None:
+        try:
+            permissions = await self._venue.key_permissions()
+        except (KeyInvalid, NotPermitted) as error:
+            for verdict in self._guardian.key_failed(str(error), now):
+                await self._process(verdict)
+            return
+        except VenueError as error:
+            self._log.warning("key_check_failed", reason=str(error))
+            return
+        for verdict in self._guardian.key_is(permissions, now):
+            await self._process(verdict)
+
+    async def _flush_until_quiet(self) -> None:
+        while await self._flush():
+            pass
+
+    async def _flush(self) -> bool:
+        """Take everything that the venue has told by now; whether there was anything."""
+        try:
+            await self._open_stream.flush()
+        except Unreachable as error:
+            self._log.warning("account_flush_failed", reason=str(error))
+        self._account_events.extend(self._open_stream.pending())
+        return await self._drain()
+
+    async def _drain(self) -> bool:
+        handled = bool(self._account_events)
+        while self._account_events:
+            await self._take(self._account_events.popleft())
+        return handled
+
+    async def _take(self, event: AccountEvent | StreamGap) -> None:
+        match event:
+            case Fill():
+                await self._take_fill(event)
+            case LedgerRow():
+                await self._take_row(event)
+            case OrderReport():
+                await self._process(event)
+            case StreamGap():
+                await self._reconcile(event.reason)
+
+    async def _take_fill(self, fill: Fill) -> None:
+        if fill.fill_id in self._books.fills or fill.at < self._books.opened_at:
+            return
+        fill = self._attributed(fill)
+        before = self._engine.state.stories.get(fill.pair)
+        actions = self._engine.process(fill)
+        story = next((action.story for action in reversed(actions) if isinstance(action, StoryChanged)), None)
+        order = next((action.order for action in reversed(actions) if isinstance(action, OrderChanged)), None)
+        if story is None:  # not ours: the engine has alarmed; the venue's ledger rows will book what it did
+            booked = BookedFill(fill, NOTHING_REALISED, None)
+            entry = None
+        else:
+            same_story = before is not None and before.position_id == story.position_id
+            realised = before.position.apply(fill)[1] if before is not None and same_story else NOTHING_REALISED
+            booked = BookedFill(fill, realised, story.position_id)
+            entry = entry_for_fill(fill, realised, story.position_id, self._books.cleared.get(fill.fill_id))
+        crashpoint("before_fill_is_recorded")
+        if not await self._store.record_fill(self._account, fill, entry, order, story):
+            raise RuntimeError(f"fill {fill.fill_id} was recorded by somebody else: two traders serve one account")
+        crashpoint("after_fill_is_recorded")
+        self._books.fills[fill.fill_id] = booked
+        self._books.last_fill_at = max(fill.at, self._books.last_fill_at or fill.at)
+        self._log.info("fill_recorded", pair=str(fill.pair), side=fill.side.value, fill=fill.fill_id)
+        await self._carry_out_all(action for action in actions if not isinstance(action, OrderChanged | StoryChanged))
+
+    def _attributed(self, fill: Fill) -> Fill:
+        """`fill` with our client order id: the venue's trade history names only its own order id."""
+        if fill.client_order_id is not None or fill.venue_order_id not in self._ours:
+            return fill
+        return replace(fill, client_order_id=self._ours[fill.venue_order_id])
+
+    async def _take_row(self, row: LedgerRow) -> None:
+        if row.row_id in self._books.rows or row.at < self._books.opened_at:
+            return
+        booked = self._books.fills.get(row.ref_id)
+        cleared = self._books.cleared.get(row.ref_id) if row.kind is LedgerKind.MARGIN else None
+        if booked is None:
+            entry = entry_for_row(row, None, cleared_so_far=cleared)
+        else:
+            entry = entry_for_row(row, booked.fill, booked.realised, cleared, booked.position_id)
+        crashpoint("before_row_is_recorded")
+        self._books.rows.add(row.row_id)
+        if await self._store.record_ledger_row(self._account, row, entry):
+            self._books.last_row_at = max(row.at, self._books.last_row_at or row.at)
+            if row.kind is LedgerKind.MARGIN:
+                self._books.cleared[row.ref_id] = (cleared or ZERO) + row.change
+
+    # --- what goes out -----------------------------------------------------------------------------------------
+
+    async def _process(self, event: EngineEvent) -> None:
+        await self._carry_out_all(self._engine.process(event))
+
+    async def _carry_out_all(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            await self._carry_out(action)
+
+    async def _carry_out(self, action: Action) -> None:
+        match action:
+            case Place(order):
+                await self._place(order)
+            case Amend():
+                await self._amend(action)
+            case Cancel():
+                await self._cancel(action)
+            case Resolve(client_order_id):
+                self._lost.setdefault(client_order_id, LostOrder(self._clock.now()))
+            case OrderChanged(order):
+                await self._store.record_order(self._account, order)
+            case StoryChanged(story):
+                await self._store.record_story(self._account, story)
+            case Alarm():
+                await self._alarm(action.kind, action.severity, action.message, action.pair)
+
+    async def _place(self, order: Order) -> None:
+        request = order.request
+        crashpoint("before_intent")
+        await self._store.record_intent(self._account, order, self._fence)  # on paper before it is on the wire
+        crashpoint("after_intent")
+        answer: EngineEvent
+        try:
+            result = await self._venue.place(request)
+        except (Unreachable, RateLimited, NotPermitted, KeyInvalid) as error:
+            answer = OrderRefused(request.client_order_id, type(error).__name__, str(error), self._clock.now())
+        except (OutcomeUnknown, UnreadableAnswer) as error:
+            self._log.warning("order_lost", client_order_id=request.client_order_id, reason=str(error))
+            answer = OrderLost(request.client_order_id, self._clock.now())
+        else:
+            match result:
+                case Accepted(venue_order_id) if venue_order_id is not None:
+                    self._ours[venue_order_id] = request.client_order_id
+                    answer = OrderAccepted(request.client_order_id, venue_order_id, self._clock.now())
+                case Refused(reason, message):
+                    answer = OrderRefused(request.client_order_id, reason.value, message, self._clock.now())
+                case _:
+                    answer = OrderLost(request.client_order_id, self._clock.now())
+        crashpoint("after_send")
+        self._log.info(
+            "order_placed",
+            client_order_id=request.client_order_id,
+            pair=str(request.pair),
+            side=request.side.value,
+            role=request.role.value,
+            answer=type(answer).__name__,
+        )
+        await self._process(answer)
+        crashpoint("after_answer")
+
+    async def _amend(self, action: Amend) -> None:
+        change = Amendment(action.quantity, action.trigger_price, action.limit_price)
+        answer: EngineEvent
+        try:
+            result = await self._venue.amend(action.client_order_id, action.venue_order_id, action.pair, change)
+        except (OutcomeUnknown, UnreadableAnswer) as error:
+            self._log.warning("amendment_lost", client_order_id=action.client_order_id, reason=str(error))
+            answer = OrderLost(action.client_order_id, self._clock.now())
+        except VenueError as error:
+            answer = self._amend_answer(action, str(error))
+        else:
+            match result:
+                case Refused(RefusalReason.UNKNOWN_ORDER, _):
+                    answer = OrderLost(action.client_order_id, self._clock.now())  # gone: find out how it ended
+                case Refused(_, message):
+                    answer = self._amend_answer(action, message)
+                case Accepted():
+                    answer = self._amend_answer(action, "")
+        crashpoint("after_amend")
+        await self._process(answer)
+
+    def _amend_answer(self, action: Amend, refused: str) -> AmendAnswered:
+        return AmendAnswered(
+            action.client_order_id,
+            action.quantity,
+            action.trigger_price,
+            action.limit_price,
+            refused,
+            self._clock.now(),
+        )
+
+    async def _cancel(self, action: Cancel) -> None:
+        try:
+            was_open = await self._venue.cancel(action.client_order_id, action.venue_order_id, action.pair)
+        except VenueError as error:
+            self._log.warning("cancel_lost", client_order_id=action.client_order_id, reason=str(error))
+            await self._process(OrderLost(action.client_order_id, self._clock.now()))
+            return
+        crashpoint("after_cancel")
+        if was_open and action.venue_order_id is not None:
+            await self._process(
+                OrderReport(
+                    action.venue_order_id,
+                    OrderStatus.CANCELLED,
+                    self._clock.now(),
+                    client_order_id=action.client_order_id,
+                    pair=action.pair,
+                )
+            )
+        else:  # it ended another way while we asked: filled, most likely
+            await self._process(OrderLost(action.client_order_id, self._clock.now()))
+            await self._look_up_lost()
+
+    async def _alarm(self, kind: str, severity: Severity, message: str, pair: Pair | None) -> None:
+        self._log.log(
+            {Severity.INFO: 20, Severity.WARNING: 30, Severity.CRITICAL: 40}[severity],
+            "alarm_raised",
+            kind=kind,
+            message=message,
+        )
+        await self._store.record_activity(self._account, kind, severity.value, message, at=self._clock.now(), pair=pair)
+
+    # --- proving what is not known -----------------------------------------------------------------------------
+
+    async def _look_up_lost(self) -> None:
+        for client_order_id, lost in list(self._lost.items()):
+            order = self._engine.state.orders.get(client_order_id)
+            if order is None or order.status is not OrderStatus.UNKNOWN:
+                del self._lost[client_order_id]
+                continue
+            try:
+                proof = await self._prove(order, lost)
+            except VenueError as error:
+                self._log.warning("look_up_failed", client_order_id=client_order_id, reason=str(error))
+                continue
+            if proof is not None:
+                del self._lost[client_order_id]
+                self._log.info("lost_order_proved", client_order_id=client_order_id, proof=type(proof).__name__)
+                await self._process(proof)
+
+    async def _prove(self, order: Order, lost: LostOrder) -> EngineEvent | None:
+        """What became of a lost order, or None while nothing is proved. Its fills are taken on the way."""
+        report = await self._find(order.client_order_id)
+        now = self._clock.now()
+        if report is None and now - lost.since < PROOF_AFTER:
+            return None
+        for fill in await self._venue.fills(order.created_at - OVERLAP):
+            await self._take_fill(fill)
+        if report is not None:
+            return report
+        if lost.absent_at is None:
+            lost.absent_at = now
+        if now - lost.absent_at < SECOND_LOOK_AFTER:
+            return None
+        return OrderAbsent(order.client_order_id, now)
+
+    async def _find(self, client_order_id: ClientOrderId) -> OrderReport | None:
+        report = await self._venue.find_order(client_order_id)
+        if report is not None:
+            self._ours[report.venue_order_id] = client_order_id
+        return report
+
+    async def _reconcile(self, reason: str) -> None:
+        """Start, crash and reconnect: the venue's records through the same door, then the comparison."""
+        comparison = await self._compare()
+        for _ in range(2):
+            if not comparison.mismatches:
+                break
+            comparison = await self._compare()  # a fill may have come between two reads: only what stays is a mismatch
+        now = self._clock.now()
+        self._reconciled_at = now
+        mismatched = {mismatch.pair: mismatch.message for mismatch in comparison.mismatches}
+        for pair in {*comparison.confirmed, *mismatched, *self._engine.state.stories}:
+            for verdict in self._guardian.judge("position_mismatch", mismatched.get(pair, ""), now, pair):
+                await self._process(verdict)
+        for report in comparison.foreign_orders:
+            if report.venue_order_id not in self._foreign_seen:
+                self._foreign_seen.add(report.venue_order_id)
+                await self._alarm(
+                    "foreign_order",
+                    Severity.WARNING,
+                    f"an order that is not ours rests at the venue ({report.pair}); it is never touched",
+                    report.pair,
+                )
+        await self._process(Tick(now))
+        self._log.info(
+            "reconciled",
+            reason=reason,
+            confirmed=len(comparison.confirmed),
+            mismatches=len(comparison.mismatches),
+            resting=len(comparison.resting),
+            foreign=len(comparison.foreign_orders),
+        )
+
+    async def _compare(self) -> Comparison:
+        books = self._books
+        # An order whose answer we never read must be recognised before its fills are: they carry the venue's id only.
+        found: dict[ClientOrderId, OrderReport | None] = {}
+        for order in list(self._engine.state.orders.values()):
+            if not order.status.is_final and order.venue_order_id is None:
+                found[order.client_order_id] = await self._find(order.client_order_id)
+        for fill in await self._venue.fills((books.last_fill_at or books.opened_at) - OVERLAP):
+            await self._take_fill(fill)
+        for row in await self._venue.ledger((books.last_row_at or books.opened_at) - OVERLAP):
+            await self._take_row(row)
+        snapshot = await self._venue.snapshot()
+        await self._process(snapshot.margin)
+        state = self._engine.state
+        comparison = compare(snapshot, state.orders.values(), state.stories, id_prefix=self._engine.id_prefix)
+        for report in comparison.resting:
+            await self._process(report)
+        for client_order_id in comparison.missing_orders:
+            report = found.get(client_order_id) or await self._find(client_order_id)
+            if report is not None:
+                await self._process(report)
+            elif client_order_id not in self._lost:
+                await self._process(OrderLost(client_order_id, self._clock.now()))
+        return comparison
+
+    async def _read_margin(self) -> MarginState | None:
+        try:
+            margin = await self._venue.margin_state()
+        except (KeyInvalid, NotPermitted) as error:
+            for verdict in self._guardian.key_failed(str(error), self._clock.now()):
+                await self._process(verdict)
+        except VenueError as error:  # a failed read is not an empty answer: the last known state stays, and ages
+            self._log.warning("margin_read_failed", reason=str(error))
+        else:
+            for verdict in self._guardian.key_works(self._clock.now()):
+                await self._process(verdict)
+            return margin
+        return None
+
+    @property
+    def _open_stream(self) -> AccountStream:
+        if self._stream is None:
+            raise RuntimeError("the trader does not run")
+        return self._stream
