@@ -232,3 +232,36 @@ def test_a_repeated_fill_is_refused() -> None:
 def test_a_plain_spot_fill_is_refused() -> None:
     with pytest.raises(ValueError, match="plain spot trade"):
         entry_for_fill(replace(fill_of(1, Side.BUY, "1", "100"), is_margin=False), NOTHING_REALISED, None)
+
+
+def test_what_the_rows_have_not_shown_yet_waits_in_clearing() -> None:
+    book = Book({BTC: STEP})
+    book.add_fill(fill_of(1, Side.BUY, "1", "100", fee="0.4"), POSITION)
+
+    book.add_row(row_of("T00001", ZERO, number=1))
+
+    assert book.balance(Account.CLEARING, USD) == Decimal("-0.4")
+    assert book.balance(Account.OPENING_FEE, USD) == ZERO
+
+
+def test_fees_that_eat_the_whole_profit_are_still_fees() -> None:
+    book = Book({BTC: STEP})
+    book.add_fill(fill_of(1, Side.BUY, "1", "100"), POSITION)
+    book.add_fill(fill_of(2, Side.SELL, "2", "110", fee="7"), POSITION)
+
+    book.add_row(row_of("T00002", "10", "10"))
+
+    assert book.balance(Account.OPENING_FEE, USD) == Decimal(3)
+    assert book.balance(Account.CLEARING, USD) == ZERO
+
+
+def test_an_opening_fee_in_quote_is_found_when_the_trading_fee_is_in_another_asset() -> None:
+    fee_asset = Asset("KFEE")
+    book = Book({BTC: STEP})
+    book.add_fill(replace(fill_of(1, Side.BUY, "1", "100", fee="3"), fee_asset=fee_asset), POSITION)
+
+    book.add_row(row_of("T00001", ZERO, "3", asset=fee_asset))
+    book.add_row(row_of("T00001", ZERO, "0.02", number=2))
+
+    assert book.balance(Account.OPENING_FEE, USD) == Decimal("0.02")
+    assert book.balance(Account.OPENING_FEE, fee_asset) == ZERO
