@@ -265,7 +265,8 @@ def _check(path: Path, row_of: Callable[[int], str], frame: "pl.DataFrame", inte
     if size not in INTERVALS.values():
         raise CandleError(f"{path}: candles are {found} apart, which is no bar size ({', '.join(INTERVALS)})")
     width = size // timedelta(milliseconds=1)
-    if found < size or (found > size and not (steps == width).any()):
+    smaller = found < size and found in INTERVALS.values()
+    if smaller or (found > size and not (steps == width).any()):
         raise CandleError(f"{path}: the candles are {interval_name(found)} apart, not {interval_name(size)}")
     off = ts % width != 0
     _refuse(
