@@ -1,0 +1,190 @@
+"""A trading floor: all accounts of one venue and environment, on one clock, one feed and one set of signals.
+
+The floor turns market data into steps and hands each to the traders that it concerns. Accounts are strangers: one
+that fails is restarted by itself, and on the wall clock nobody waits for anybody. A sandbox's clock does wait, for all
+of them, so that a replay is exact.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from jarvis.domain.account import AccountId
+from jarvis.domain.clock import Clock
+from jarvis.domain.instrument import Pair
+from jarvis.domain.market import Bar, Tick
+from jarvis.live.plan import AccountPlan
+from jarvis.live.trader import Step, Trader
+from jarvis.market.feed import MarketFeed
+from jarvis.market.signals import SignalHub, Subscription
+from jarvis.store.db import Store
+from jarvis.trading.events import InstrumentsChanged, LimitsChanged
+from jarvis.trading.strategy import Signal
+from jarvis.venues.base import PublicVenue, VenueError
+
+log = structlog.get_logger()
+
+INSTRUMENTS_EVERY = timedelta(minutes=10)
+ADMIT_EVERY_SECONDS = 1.0
+GRACE_ON_THE_WALL_CLOCK = timedelta(seconds=2)
+READY_WITHIN_SECONDS = 30.0
+
+PlanReader = Callable[[], Awaitable[Sequence[AccountPlan]]]
+TraderBuilder = Callable[[AccountPlan], Awaitable[Trader | None]]
+"""A trader that is ready to run, or None while another process holds the account's lease."""
+
+
+class Floor:
+    """Serves the accounts that `read_plans` lists, until the clock ends or it is cancelled."""
+
+    def __init__(
+        self,
+        *,
+        venue: PublicVenue,
+        pairs: Sequence[Pair],
+        clock: Clock,
+        lockstep: bool,
+        store: Store,
+        read_plans: PlanReader,
+        build_trader: TraderBuilder,
+    ) -> None:
+        self._venue = venue
+        self._pairs = tuple(pairs)
+        self._clock = clock
+        self._lockstep = lockstep
+        self._store = store
+        self._read_plans = read_plans
+        self._build_trader = build_trader
+        self._hub = SignalHub(venue)
+        self._plans: dict[AccountId, AccountPlan] = {}
+        self._keepers: dict[AccountId, asyncio.Task[None]] = {}
+        self._traders: dict[AccountId, Trader] = {}
+        self._admitted_at = float("-inf")
+        self._instruments_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Follow the clock."""
+        grace = timedelta(0) if self._lockstep else GRACE_ON_THE_WALL_CLOCK
+        async with MarketFeed(self._venue, self._pairs, grace=grace) as feed, asyncio.TaskGroup() as tasks:
+            try:
+                async for tick in self._clock.ticks():
+                    await self._admit(tasks)
+                    await self._read_instruments(tick.at)
+                    await self._take_commands()
+                    await self._step(feed, tick)
+            finally:
+                for keeper in self._keepers.values():
+                    keeper.cancel()
+
+    async def _step(self, feed: MarketFeed, tick: Tick) -> None:
+        minutes = await feed.finished_bars(tick.at)
+        if minutes:
+            await self._store.record_bars(self._venue.name, minutes)
+        finished: list[Bar] = []
+        signals: dict[Subscription, Signal] = {}
+        for minute in minutes:
+            bars, given = self._hub.push(minute)
+            finished.extend(bars)
+            signals.update(given)
+        silent = feed.silent_for()
+        waiting = []
+        for account, trader in list(self._traders.items()):
+            plan = self._plans[account]
+            step = Step(
+                tick=tick,
+                bars=tuple(bar for bar in finished if (bar.pair, bar.interval) in plan.bars_followed),
+                signals=tuple(signals[wish] for wish in plan.subscriptions if wish in signals),
+                quotes=dict(feed.quotes),
+                market_silent=silent,
+            )
+            if self._lockstep:
+                waiting.append(trader.step(step))
+            else:
+                trader.hand_over(step)
+        await asyncio.gather(*waiting)
+
+    async def _admit(self, tasks: asyncio.TaskGroup) -> None:
+        """Start, stop and change traders as the store says, at most once a second of real time."""
+        now = asyncio.get_running_loop().time()
+        if now - self._admitted_at < ADMIT_EVERY_SECONDS:
+            return
+        self._admitted_at = now
+        plans = {plan.account_id: plan for plan in await self._read_plans()}
+        for account, keeper in list(self._keepers.items()):
+            plan, former = plans.get(account), self._plans[account]
+            if plan is None or plan.needs_restart_after(former):
+                keeper.cancel()
+                await asyncio.gather(keeper, return_exceptions=True)
+                del self._keepers[account], self._plans[account]
+            elif plan.limits != former.limits:
+                self._plans[account] = plan
+                if account in self._traders:
+                    self._traders[account].command(LimitsChanged(plan.limits, self._clock.now()))
+        for account, plan in plans.items():
+            if account not in self._keepers:
+                for wish in plan.subscriptions:
+                    await self._hub.follow(wish)
+                self._plans[account] = plan
+                self._keepers[account] = tasks.create_task(self._keep(plan), name=f"trader {account}")
+                if self._lockstep:
+                    await self._wait_until_ready(account)
+
+    async def _wait_until_ready(self, account: AccountId) -> None:
+        """A replay must not run past an account that is still starting."""
+        try:
+            async with asyncio.timeout(READY_WITHIN_SECONDS):
+                while account not in self._traders:
+                    await asyncio.sleep(0.01)
+                await self._traders[account].ready.wait()
+        except TimeoutError:
+            log.warning("trader_not_ready", account=account)
+
+    async def _keep(self, plan: AccountPlan) -> None:
+        """Run one account's trader, again after every failure, with a pause that grows."""
+        pause = 0.5
+        while True:
+            try:
+                trader = await self._build_trader(plan)
+                if trader is not None:
+                    self._traders[plan.account_id] = trader
+                    try:
+                        await trader.run()
+                    finally:
+                        del self._traders[plan.account_id]
+                        if trader.ready.is_set():
+                            pause = 0.5
+            except* (VenueError, ConnectionError, TimeoutError) as errors:
+                log.warning("trader_stopped", account=plan.account_id, reason=str(errors.exceptions[0]))
+            except* Exception as errors:  # the top of one account's task: the others go on
+                log.exception("trader_broke", account=plan.account_id)
+                await self._store.record_activity(
+                    plan.account_id,
+                    "trader_broke",
+                    "critical",
+                    f"an internal check failed ({type(errors.exceptions[0]).__name__}); the account starts again from "
+                    "the venue's records. Stops at the venue stay in place.",
+                    at=self._clock.now(),
+                    pair=None,
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
+
+    async def _read_instruments(self, now: datetime) -> None:
+        if self._instruments_at is not None and now - self._instruments_at < INSTRUMENTS_EVERY:
+            return
+        try:
+            instruments = await self._venue.instruments()
+        except VenueError as error:
+            log.warning("instruments_not_read", venue=self._venue.name, reason=str(error))
+            return
+        self._instruments_at = now
+        for trader in self._traders.values():
+            trader.command(InstrumentsChanged(tuple(instruments.values()), now))
+
+    async def _take_commands(self) -> None:
+        for account, trader in self._traders.items():
+            for command in await self._store.take_commands(account):
+                trader.command(command.as_event(self._clock.now()))
+                await self._store.finish_command(command.command_id, "handed to the engine")

@@ -1,0 +1,38 @@
+"""What one account wants done: read from the store, given to its trader."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from jarvis.domain.account import AccountId, Credential, Environment, UserId, VenueName
+from jarvis.domain.instrument import Pair
+from jarvis.market.signals import Subscription
+from jarvis.trading.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """A connected account with its key, limits and strategies. Disarmed accounts are protected, but open nothing."""
+
+    account_id: AccountId
+    user_id: UserId
+    venue: VenueName
+    environment: Environment
+    credential: Credential
+    execution_venue: str
+    is_armed: bool
+    limits: Limits
+    subscriptions: tuple[Subscription, ...]
+
+    @property
+    def bars_followed(self) -> frozenset[tuple[Pair, timedelta]]:
+        """The candles that its trailing stops move on."""
+        return frozenset((wish.pair, wish.interval) for wish in self.subscriptions)
+
+    def needs_restart_after(self, former: "AccountPlan") -> bool:
+        """Whether more than the limits changed: another key, strategy, or arming."""
+        return (self.credential, self.execution_venue, self.is_armed, self.subscriptions) != (
+            former.credential,
+            former.execution_venue,
+            former.is_armed,
+            former.subscriptions,
+        )
