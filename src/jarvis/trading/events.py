@@ -10,6 +10,7 @@ from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Tick
 from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderRequest, VenueOrderId
 from jarvis.trading.limits import Limits
+from jarvis.trading.state import Marks
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Signal
 
@@ -111,6 +112,14 @@ class LimitsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FundsMoved:
+    """Money came into the account (`amount` positive) or left it, valued in the margin's asset: no profit, no loss."""
+
+    amount: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentsChanged:
     """The venue's rules as read again; leverage cuts are obeyed from here on."""
 
@@ -136,6 +145,7 @@ EngineEvent = (
     | Resume
     | Flatten
     | LimitsChanged
+    | FundsMoved
     | InstrumentsChanged
 )
 
@@ -213,4 +223,11 @@ class StoryChanged:
     story: PositionStory
 
 
-Action = Place | Amend | Cancel | Resolve | Alarm | OrderChanged | StoryChanged
+@dataclass(frozen=True, slots=True)
+class MarksChanged:
+    """A pause, a block or an equity mark moved: to be kept, or a restart forgets that the account was paused."""
+
+    marks: Marks
+
+
+Action = Place | Amend | Cancel | Resolve | Alarm | OrderChanged | StoryChanged | MarksChanged

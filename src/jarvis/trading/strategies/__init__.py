@@ -1,1 +1,1 @@
-"""One strategy a file; `STRATEGIES` names them all."""
+"""The strategies that come with Jarvis, by name."""
