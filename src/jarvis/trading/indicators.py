@@ -6,7 +6,7 @@ where the history begins. TA-Lib is loaded at the first call: importing the trad
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jarvis.trading.strategy import BarArrays, FloatArray
@@ -16,7 +16,9 @@ def simple_moving_average(values: FloatArray, bars: int) -> FloatArray:
     """The mean of the last `bars` values."""
     import talib  # noqa: PLC0415
 
-    return cast("FloatArray", talib.SMA(values, timeperiod=bars)) if bars > 1 else values.copy()
+    if bars == 1:
+        return values.copy()  # TA-Lib's shortest mean is of two
+    return talib.SMA(values, timeperiod=bars)
 
 
 def average_true_range(bars: BarArrays, length: int) -> FloatArray:
@@ -24,20 +26,22 @@ def average_true_range(bars: BarArrays, length: int) -> FloatArray:
 
     Wilder's own smoothing never forgets its first bar, so that a restart would move every stop a little.
     """
+    import numpy as np  # noqa: PLC0415
     import talib  # noqa: PLC0415
 
-    return simple_moving_average(cast("FloatArray", talib.TRANGE(bars.high, bars.low, bars.close))[1:], length)
+    ranges = talib.TRANGE(bars.high, bars.low, bars.close)[1:]  # the first bar has no close before it
+    return np.concatenate(([np.nan], simple_moving_average(ranges, length)))
 
 
 def highest(values: FloatArray, bars: int) -> FloatArray:
     """The largest of the last `bars` values."""
     import talib  # noqa: PLC0415
 
-    return cast("FloatArray", talib.MAX(values, timeperiod=bars))
+    return talib.MAX(values, timeperiod=bars)
 
 
 def lowest(values: FloatArray, bars: int) -> FloatArray:
     """The smallest of the last `bars` values."""
     import talib  # noqa: PLC0415
 
-    return cast("FloatArray", talib.MIN(values, timeperiod=bars))
+    return talib.MIN(values, timeperiod=bars)

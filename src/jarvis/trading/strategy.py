@@ -6,7 +6,6 @@ orders or the clock. Floats live here and in the indicators only: a price or dis
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -159,7 +158,7 @@ class Signal:
 
     `is_new` is true when the wish changed with this bar: only then may it open; a standing wish can only close what
     contradicts it, so that a position which was stopped out is not bought back. `interval` is the bar size; the wish
-    is outdated when the next bar closes.
+    is outdated when the next bar closes. Without a usable stop `protection` is None: it may close, never open.
     """
 
     strategy: str
@@ -167,7 +166,7 @@ class Signal:
     at: datetime
     target: Direction
     price: Decimal
-    protection: Protection
+    protection: Protection | None
     is_new: bool = True
     interval: timedelta | None = None
 
@@ -253,46 +252,42 @@ class SignalSource:
     """
 
     def __init__(self, strategy: Strategy, values: Mapping[str, object], pair: Pair, interval: timedelta) -> None:
+        import numpy as np  # noqa: PLC0415 - numpy takes longer to load than all of this package
+
         self._strategy = strategy
         self._values = resolve(strategy, values)
         self._pair = pair
         self._interval = interval
         self._warm_up = strategy.warm_up(self._values)
         self.window = max(4 * self._warm_up, _MINIMUM_WINDOW)
-        self._bars: deque[Bar] = deque(maxlen=self.window)
+        # Twice the window: the last bars are always one contiguous piece, moved to the front when the end is reached.
+        self._opened_at = np.zeros(2 * self.window, dtype=np.int64)
+        self._prices = np.zeros((5, 2 * self.window), dtype=np.float64)
+        self._end = 0
+        self._last_opened_at: datetime | None = None
         self._target: Direction | None = None
 
     def prime(self, bars: Iterable[Bar]) -> None:
         """Take history, oldest first. The wish at its end counts as said: only a change from it will be new."""
         for bar in bars:
             self._append(bar)
-        if len(self._bars) >= self._warm_up:
-            plan = self._strategy.compute(BarArrays.of(self._bars), self._values)
-            self._target = Direction(int(plan.target[-1]))
+        if self._end >= self._warm_up:
+            self._target = Direction(int(self._compute().target[-1]))
 
     def push(self, bar: Bar) -> Signal | None:
-        """The wish after `bar`; None while warming up, for a bar that was seen already, or without a usable stop."""
-        if not self._append(bar) or len(self._bars) < self._warm_up:
+        """The wish after `bar`; None while warming up and for a bar that is not newer than the last."""
+        if not self._append(bar) or self._end < self._warm_up:
             return None
-        plan = self._strategy.compute(BarArrays.of(self._bars), self._values)
+        plan = self._compute()
         target = Direction(int(plan.target[-1]))
-        stop_distance = _decimal(plan.stop_distance[-1])
-        if stop_distance is None:
-            return None
         is_new, self._target = target is not self._target, target
-        rungs = [(_decimal(rung.distance[-1]), rung.share) for rung in plan.take_profits]
         return Signal(
             strategy=self._strategy.name,
             pair=self._pair,
             at=bar.closed_at,
             target=target,
             price=bar.close,
-            protection=Protection(
-                stop_distance,
-                plan.trailing,
-                tuple(TakeProfit(distance, share) for distance, share in rungs if distance is not None),
-                plan.time_stop,
-            ),
+            protection=_protection(plan),
             is_new=is_new,
             interval=self._interval,
         )
@@ -300,10 +295,35 @@ class SignalSource:
     def _append(self, bar: Bar) -> bool:
         if bar.pair != self._pair or bar.interval != self._interval:
             raise ValueError(f"a {bar.interval} candle of {bar.pair} was given to {self._pair} at {self._interval}")
-        if self._bars and bar.opened_at <= self._bars[-1].opened_at:
+        if self._last_opened_at is not None and bar.opened_at <= self._last_opened_at:
             return False  # seen already, or older than what was computed: indicators do not go back
-        self._bars.append(bar)
+        if self._end == len(self._opened_at):
+            self._opened_at[: self.window] = self._opened_at[-self.window :]
+            self._prices[:, : self.window] = self._prices[:, -self.window :]
+            self._end = self.window
+        self._opened_at[self._end] = int(bar.opened_at.timestamp())
+        self._prices[:, self._end] = [float(each) for each in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
+        self._end += 1
+        self._last_opened_at = bar.opened_at
         return True
+
+    def _compute(self) -> Plan:
+        last = slice(max(0, self._end - self.window), self._end)
+        opened, high, low, close, volume = self._prices[:, last]
+        return self._strategy.compute(BarArrays(self._opened_at[last], opened, high, low, close, volume), self._values)
+
+
+def _protection(plan: Plan) -> Protection | None:
+    stop_distance = _decimal(plan.stop_distance[-1])
+    if stop_distance is None:
+        return None
+    rungs = [(_decimal(rung.distance[-1]), rung.share) for rung in plan.take_profits]
+    return Protection(
+        stop_distance,
+        plan.trailing,
+        tuple(TakeProfit(distance, share) for distance, share in rungs if distance is not None),
+        plan.time_stop,
+    )
 
 
 def _decimal(value: float) -> Decimal | None:

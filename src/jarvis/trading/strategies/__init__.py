@@ -1,1 +1,13 @@
 """The strategies that come with Jarvis, by name."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from jarvis.trading.strategies.donchian_breakout import DonchianBreakout
+from jarvis.trading.strategies.moving_average_crossover import MovingAverageCrossover
+from jarvis.trading.strategy import Strategy
+
+_ALL: tuple[Strategy, ...] = (MovingAverageCrossover(), DonchianBreakout())
+
+STRATEGIES: Mapping[str, Strategy] = MappingProxyType({strategy.name: strategy for strategy in _ALL})
+"""Every strategy that an account can follow."""
