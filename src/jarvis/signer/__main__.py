@@ -1,0 +1,67 @@
+"""`python -m jarvis.signer`: the signer process. Prints `ready` and its socket, or one line that says what is wrong."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+from jarvis.signer.core import SigningCore
+from jarvis.signer.errors import MasterKeyError
+from jarvis.signer.marks import StateDamagedError, StateInUseError
+from jarvis.signer.process import Parent, harden
+from jarvis.signer.server import SocketPlaceError, run
+from jarvis.signer.vault import load_master_key
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run until asked to stop or the parent has ended; the process's exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        harden()
+        parent = None if options.parent_pid is None else Parent(options.parent_pid)
+        options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        options.state.chmod(0o700)
+        master_key = load_master_key(options.master_key, outside=[options.state, *options.outside])
+        core = SigningCore(master_key, time.time_ns, options.state)
+        try:
+            asyncio.run(_serve(core, options.socket, parent))
+        finally:
+            core.close()
+    except (MasterKeyError, StateInUseError, StateDamagedError, SocketPlaceError) as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    except OSError as problem:
+        sys.stderr.write(f"the signer cannot start: {problem.strerror or problem}: {problem.filename or ''}\n")
+        return 1
+    return 0
+
+
+async def _serve(core: SigningCore, socket_path: Path, parent: Parent | None) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await run(core, socket_path, stopped, parent, ready=f"ready {socket_path}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jarvis.signer", description="The only process that can read a venue key.")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen; its folder must be private")
+    parser.add_argument("--master-key", type=Path, required=True, help="the master key file, mode 0600")
+    parser.add_argument("--state", type=Path, required=True, help="folder for nonce and fence marks and the audit")
+    parser.add_argument(
+        "--outside",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="refuse a master key that lies in this folder (data, backups); may be repeated",
+    )
+    parser.add_argument("--parent-pid", type=int, help="end when this process has ended")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

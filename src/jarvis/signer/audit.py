@@ -1,0 +1,56 @@
+"""One line for every signature, sealing and refusal: who, what, how much, with which outcome. Never a secret."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jarvis.signer.errors import SignerUnavailable
+
+_SHOWN = ("pair", "type", "ordertype", "volume", "order_qty", "price", "leverage", "reduce_only", "cl_ord_id", "txid")
+
+
+class Audit:
+    """Appends JSON lines to a file per UTC day. Without a folder the lines are forgotten, for tests and simulation."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._day = ""
+        self._file = -1
+        self._torn = False
+
+    def write(self, now_ns: int, event: Mapping[str, object]) -> None:
+        """Append one line. Raises SignerUnavailable when it cannot be written."""
+        if self._folder is None:
+            return
+        at = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).replace(microsecond=now_ns // 1000 % 1_000_000)
+        try:
+            self._open(at.strftime("%Y-%m-%d"))
+            line = json.dumps({"at": at.isoformat(), **event}, separators=(",", ":")).encode() + b"\n"
+            if self._torn:
+                line = b"\n" + line
+            self._torn = os.write(self._file, line) != len(line)
+        except OSError as error:
+            self._torn = True
+            raise SignerUnavailable(f"the signer cannot write its audit: {error.strerror}") from error
+        if self._torn:
+            raise SignerUnavailable("the signer cannot write its audit: no space left on device")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._day = -1, ""
+
+    def _open(self, day: str) -> None:
+        if day != self._day and self._folder is not None:
+            self.close()
+            path = self._folder / f"audit-{day}.jsonl"
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            self._day = day
+
+
+def shown(parameters: Mapping[str, str]) -> dict[str, str]:
+    """What of a checked call's parameters belongs in the audit."""
+    return {name: parameters[name] for name in _SHOWN if name in parameters}

@@ -1,0 +1,190 @@
+"""The signer itself, without its socket: policy, fences, nonces, seals and signatures of all accounts.
+
+Order of a signature: allow-list, fence, seal, nonce, signature, audit, answer. What must be durable before an entry
+(the fence, the nonce block, the audit line) only warns for exits, cancels and reads: with a full disk a position can
+still be closed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.signer import kraken
+from jarvis.signer.audit import Audit, shown
+from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
+from jarvis.signer.marks import Marks
+from jarvis.signer.operations import check, may_open_a_position
+from jarvis.signer.vault import OpenedKey, Vault, fingerprint, wipe
+
+NONCE_BLOCK = 60_000_000
+"""Nonces reserved by one durable write: a minute of microseconds."""
+
+_MAX_ID_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCall:
+    """A call ready to be sent, byte for byte. The key's name is in its headers, the secret is not in it."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What happened since the start."""
+
+    signed: int = 0
+    refused: int = 0
+    security_events: int = 0
+
+
+class SigningCore:
+    """Seals and signs under one master key. All methods are synchronous and take microseconds."""
+
+    def __init__(self, master_key: bytes, now_ns: Callable[[], int], state: Path | None) -> None:
+        self._vault = Vault(master_key)
+        self._now_ns = now_ns
+        self._marks = Marks(state)
+        self._audit = Audit(state)
+        self._last_nonce: dict[str, int] = {}
+        self._signed = self._refused = self._security_events = 0
+
+    def __repr__(self) -> str:
+        return f"SigningCore({self._vault!r})"
+
+    @property
+    def counters(self) -> Counters:
+        """What happened since the start."""
+        return Counters(self._signed, self._refused, self._security_events)
+
+    def close(self) -> None:
+        """Close the state's files."""
+        self._marks.close()
+        self._audit.close()
+
+    def seal(
+        self,
+        *,
+        account_id: str,
+        venue: str,
+        credential_id: str,
+        environment: Environment,
+        api_key: str | bytes | bytearray,
+        secret: str | bytes | bytearray,
+        passphrase: str | bytes | bytearray | None = None,
+        revision: int = 1,
+    ) -> bytes:
+        """The sealed form of a venue key. Raises InvalidSecret if it cannot be one of this venue's."""
+        credential = Credential(
+            AccountId(account_id), VenueName(venue), CredentialId(credential_id), environment, b"", revision
+        )
+        with OpenedKey(_stripped(api_key), _stripped(secret), _stripped(passphrase or b"")) as opened:
+            try:
+                _check_ids(credential)
+                if venue != "kraken":
+                    raise SignerRefused("venue", "keys of this venue cannot be sealed")
+                kraken.check_shape(opened)
+            except (SignerRefused, InvalidSecret) as refusal:
+                self._note_refusal("seal", credential, refusal)
+                raise
+            sealed = self._vault.seal(credential, opened, now_seconds=self._now_ns() // 1_000_000_000)
+        self._note({"do": "seal", **_whose(credential), "revision": revision, "outcome": "sealed"}, must=True)
+        return sealed
+
+    def public_id(self, credential: Credential) -> str:
+        """The API key's first and last four characters: enough to recognise it, useless to anyone else."""
+        try:
+            with self._vault.open(credential) as opened:
+                return f"{opened.api_key[:4].decode('ascii')}…{opened.api_key[-4:].decode('ascii')}"
+        except SignerRefused as refusal:
+            self._note_refusal("public_id", credential, refusal)
+            raise
+
+    def sign(self, credential: Credential, fence: int, operation: str, parameters: Mapping[str, str]) -> SignedCall:
+        """Build and sign one call of the venue's API, under the account's fence.
+
+        Raises SignerRefused for what the allow-list does not name, a fence lower than one seen before, or a seal
+        that does not belong to this credential; SignerUnavailable when an entry cannot be written down first.
+        """
+        try:
+            check(credential.venue, operation, parameters)
+            self._check_fence(credential, fence)
+            opened = self._vault.open(credential)
+        except SignerRefused as refusal:
+            named = operation if len(operation) <= 40 and operation.isalnum() else "?"
+            self._note_refusal("sign", credential, refusal, operation=named, fence=fence)
+            raise
+        must = may_open_a_position(operation, parameters)
+        with opened:
+            self._raise("fence", credential.account_id, fence, must=must)
+            nonce = self._next_nonce(fingerprint(self._vault, credential.venue, opened.api_key), must=must)
+            path, headers, body = kraken.build(opened, operation, parameters, nonce)
+        event = {"do": "sign", **_whose(credential), "operation": operation, "fence": fence, **shown(parameters)}
+        self._note({**event, "outcome": "signed"}, must=must)
+        self._signed += 1
+        return SignedCall("POST", path, headers, body)
+
+    def _check_fence(self, credential: Credential, fence: int) -> None:
+        if fence < self._marks.get("fence", credential.account_id):
+            raise SignerRefused("stale_fence", "another worker has taken over this account")
+
+    def _next_nonce(self, key_name: str, *, must: bool) -> int:
+        """Microseconds of wall time, or one more than the last: strictly rising per key, whatever the clock does."""
+        reserved = self._marks.durable("nonce", key_name)
+        nonce = max(self._now_ns() // 1000, self._last_nonce.get(key_name, reserved) + 1)
+        self._last_nonce[key_name] = nonce
+        if nonce > reserved:
+            self._raise("nonce", key_name, nonce + NONCE_BLOCK, must=must)
+        return nonce
+
+    def _raise(self, kind: str, name: str, value: int, *, must: bool) -> None:
+        try:
+            self._marks.raise_to(kind, name, value)
+        except SignerUnavailable:
+            if must:
+                raise
+
+    def _note(self, event: Mapping[str, object], *, must: bool) -> None:
+        try:
+            self._audit.write(self._now_ns(), event)
+        except SignerUnavailable:
+            if must:
+                raise
+
+    def _note_refusal(
+        self, do: str, credential: Credential, refusal: SignerRefused | InvalidSecret, **more: object
+    ) -> None:
+        self._refused += 1
+        event = {"do": do, **_whose(credential), **more, "outcome": "refused", "code": refusal.code}
+        if isinstance(refusal, SignerRefused) and refusal.is_security_event:
+            self._security_events += 1
+            event["security"] = True
+        self._note(event, must=False)
+
+
+def _whose(credential: Credential) -> dict[str, object]:
+    return {
+        "account": credential.account_id[:_MAX_ID_LENGTH],
+        "credential": credential.credential_id[:_MAX_ID_LENGTH],
+        "venue": credential.venue[:_MAX_ID_LENGTH],
+        "environment": credential.environment.value,
+    }
+
+
+def _check_ids(credential: Credential) -> None:
+    ids = (credential.account_id, credential.venue, credential.credential_id)
+    if not all(0 < len(part) <= _MAX_ID_LENGTH for part in ids) or credential.revision < 1:
+        raise SignerRefused("malformed", "a credential needs ids of 1 to 200 characters and a positive revision")
+
+
+def _stripped(value: str | bytes | bytearray) -> bytearray:
+    """What was pasted, without the blanks and line ends around it."""
+    pasted = bytearray(value.encode() if isinstance(value, str) else value)
+    try:
+        return pasted.strip()
+    finally:
+        wipe(pasted)

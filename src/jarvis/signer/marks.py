@@ -1,0 +1,134 @@
+"""High-water marks that never go back, over restarts and over clocks that do: fences and nonces.
+
+One small append-only file; every mark is durable before the number that it stands for is used. At opening, and when
+it has grown, the file is rewritten with the last value of each mark.
+"""
+
+import errno
+import fcntl
+import json
+import os
+from pathlib import Path
+
+from jarvis.signer.errors import SignerUnavailable
+
+_COMPACT_AFTER_LINES = 10_000
+
+
+class StateInUseError(Exception):
+    """Another signer works on this state folder."""
+
+
+class StateDamagedError(Exception):
+    """The marks cannot be read; starting without them could let an old worker act."""
+
+
+class Marks:
+    """Named numbers that only rise. Without a folder they live in memory, for tests and simulation."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._values: dict[tuple[str, str], int] = {}
+        self._durable: dict[tuple[str, str], int] = {}
+        self._path = None if folder is None else folder / "marks.jsonl"
+        self._lock = -1
+        self._file = -1
+        self._size = 0
+        self._lines = 0
+        if folder is not None:
+            self._lock = _lock(folder / "lock")
+            self._load()
+            self._compact()
+
+    def durable(self, kind: str, name: str) -> int:
+        """The highest value of this mark that would survive a crash now."""
+        return self._durable.get((kind, name), 0)
+
+    def get(self, kind: str, name: str) -> int:
+        """The highest value ever given to this mark; 0 if none was."""
+        return self._values.get((kind, name), 0)
+
+    def raise_to(self, kind: str, name: str, value: int) -> None:
+        """Raise the mark to `value` if it is lower, durably.
+
+        Raises SignerUnavailable when it cannot be written down; the mark in memory has risen nevertheless.
+        """
+        if value <= self.durable(kind, name):
+            return
+        self._values[kind, name] = max(value, self.get(kind, name))
+        if self._path is not None:
+            try:
+                self._append(_line(kind, name, value))
+                if self._lines > _COMPACT_AFTER_LINES + 2 * len(self._values):
+                    self._compact()
+            except OSError as error:
+                raise SignerUnavailable(f"the signer cannot write its state: {error.strerror}") from error
+        self._durable[kind, name] = value
+
+    def close(self) -> None:
+        """Give the state folder free."""
+        for descriptor in (self._file, self._lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._file = self._lock = -1
+
+    def _append(self, line: bytes) -> None:
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fdatasync(self._file)
+        except OSError:
+            # Half a line must not stand before the next one; cutting off needs no space.
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(line)
+        self._lines += 1
+
+    def _load(self) -> None:
+        assert self._path is not None  # noqa: S101 - only called with a folder
+        if not self._path.exists():
+            return
+        *whole, _torn = self._path.read_bytes().split(b"\n")
+        for number, line in enumerate(whole, start=1):
+            try:
+                kind, name, value = json.loads(line)
+                key = (str(kind), str(name))
+                self._values[key] = self._durable[key] = max(int(value), self._values.get(key, 0))
+            except ValueError as error:
+                raise StateDamagedError(f"{self._path}, line {number} cannot be read") from error
+
+    def _compact(self) -> None:
+        """Replace the file by one with the last value of each mark."""
+        assert self._path is not None  # noqa: S101 - only called with a folder
+        fresh = self._path.with_suffix(".new")
+        content = b"".join(_line(kind, name, value) for (kind, name), value in sorted(self._values.items()))
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            if os.write(descriptor, content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(descriptor)
+            fresh.replace(self._path)
+        except OSError:
+            os.close(descriptor)
+            raise
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._size, self._lines = descriptor, len(content), len(self._values)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _line(kind: str, name: str, value: int) -> bytes:
+    return json.dumps([kind, name, value], separators=(",", ":")).encode() + b"\n"
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StateInUseError(f"another signer works in {path.parent}") from None
+    return descriptor

@@ -1,0 +1,207 @@
+"""The signer's socket: private, for our own user only, one bounded frame at a time, every mistake an answer.
+
+It does no I/O but this socket and its state folder, and knows no other part of Jarvis than the domain.
+"""
+
+import asyncio
+import os
+import socket
+import stat
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.signer import frames
+from jarvis.signer.core import SigningCore
+from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
+from jarvis.signer.process import Parent, peer_uid
+from jarvis.signer.vault import wipe
+
+MAX_SOCKET_PATH = 100
+PARENT_CHECK_SECONDS = 0.5
+_MAX_CONNECTIONS = 512
+
+Head = Mapping[str, object]
+
+
+class SocketPlaceError(Exception):
+    """The socket cannot be where it was asked for; the message says what to do."""
+
+
+class SignerServer:
+    """Answers on a Unix socket for one SigningCore."""
+
+    def __init__(self, core: SigningCore, path: Path, *, allowed_uid: int | None = None) -> None:
+        self._core = core
+        self._path = path
+        self._allowed_uid = os.geteuid() if allowed_uid is None else allowed_uid
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> None:
+        """Listen. Raises SocketPlaceError if the socket's folder is not private."""
+        _private_folder(self._path)
+        with suppress(FileNotFoundError):
+            self._path.unlink()
+        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            listening.bind(os.fspath(self._path))
+            self._path.chmod(0o600)
+            self._server = await asyncio.start_unix_server(self._serve, sock=listening)
+        except BaseException:
+            listening.close()
+            raise
+
+    async def stop(self) -> None:
+        """Close every connection and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+            for writer in tuple(self._open):
+                writer.close()
+            await self._server.wait_closed()
+            with suppress(FileNotFoundError):
+                self._path.unlink()
+            self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            connection = writer.get_extra_info("socket")
+            if len(self._open) <= _MAX_CONNECTIONS and peer_uid(connection) == self._allowed_uid:
+                while (frame := await frames.read(reader)) is not None:
+                    head, beside = frame
+                    try:
+                        writer.write(self._answer(head, beside))
+                    finally:
+                        wipe(beside)
+                    await writer.drain()
+        except (frames.MalformedFrameError, ConnectionError):
+            pass  # Whoever speaks another language, or went away, is not answered.
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    def _answer(self, head: Head, beside: bytearray) -> bytes | bytearray:
+        try:
+            match head.get("do"):
+                case "sign":
+                    return self._sign(head)
+                case "seal":
+                    return self._seal(head, beside)
+                case "public_id":
+                    return frames.pack({"public_id": self._core.public_id(_credential(head))})
+                case "ping":
+                    return self._ping()
+                case _:
+                    raise SignerRefused("malformed", "the signer does not know this request")
+        except SignerRefused as refusal:
+            return frames.pack({"error": "refused", "code": refusal.code, "message": str(refusal)})
+        except InvalidSecret as problem:
+            return frames.pack({"error": "invalid_secret", "code": problem.code, "message": str(problem)})
+        except SignerUnavailable as problem:
+            return frames.pack({"error": "unavailable", "code": "state", "message": str(problem)})
+        except Exception as error:  # noqa: BLE001 - the connection's top: one bad request must not end the signer
+            _report(error)
+            return frames.pack({"error": "unavailable", "code": "internal", "message": "the signer failed"})
+
+    def _sign(self, head: Head) -> bytearray:
+        parameters = head.get("parameters")
+        if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
+            raise SignerRefused("malformed", "parameters are names with texts")
+        call = self._core.sign(_credential(head), _number(head, "fence"), _text(head, "operation"), parameters)
+        return frames.pack({"method": call.method, "path": call.path, "headers": dict(call.headers)}, call.body)
+
+    def _seal(self, head: Head, beside: bytearray) -> bytearray:
+        first = _number(head, "key_size")
+        second = first + _number(head, "secret_size")
+        sealed = self._core.seal(
+            account_id=_text(head, "account_id"),
+            venue=_text(head, "venue"),
+            credential_id=_text(head, "credential_id"),
+            environment=_environment(head),
+            revision=_number(head, "revision"),
+            api_key=beside[:first],
+            secret=beside[first:second],
+            passphrase=beside[second:],
+        )
+        return frames.pack({}, sealed)
+
+    def _ping(self) -> bytearray:
+        counters = self._core.counters
+        return frames.pack(
+            {
+                "process_id": os.getpid(),
+                "signed": counters.signed,
+                "refused": counters.refused,
+                "security_events": counters.security_events,
+            }
+        )
+
+
+async def run(core: SigningCore, path: Path, stopped: asyncio.Event, parent: Parent | None, *, ready: str) -> None:
+    """Serve until `stopped` is set or the parent has ended; prints `ready` once connections are taken."""
+    server = SignerServer(core, path)
+    await server.start()
+    sys.stdout.write(f"{ready}\n")
+    sys.stdout.flush()
+    try:
+        while not stopped.is_set() and (parent is None or parent.is_alive()):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PARENT_CHECK_SECONDS):
+                    await stopped.wait()
+    finally:
+        await server.stop()
+
+
+def _private_folder(path: Path) -> None:
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise SocketPlaceError(f"the socket's path {path} is longer than {MAX_SOCKET_PATH} bytes; use a shorter one")
+    folder = path.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state = folder.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o077:
+        raise SocketPlaceError(f"the signer's folder {folder} must be private: run `chmod 700 {folder}`")
+
+
+def _credential(head: Head) -> Credential:
+    return Credential(
+        account_id=AccountId(_text(head, "account_id")),
+        venue=VenueName(_text(head, "venue")),
+        credential_id=CredentialId(_text(head, "credential_id")),
+        environment=_environment(head),
+        sealed=_text(head, "sealed").encode("ascii", errors="replace"),
+        revision=_number(head, "revision"),
+    )
+
+
+def _environment(head: Head) -> Environment:
+    try:
+        return Environment(head.get("environment"))
+    except ValueError:
+        raise SignerRefused("malformed", "environment is live or sandbox") from None
+
+
+def _text(head: Head, name: str) -> str:
+    value = head.get(name)
+    if not isinstance(value, str):
+        raise SignerRefused("malformed", f"{name} must be a text")
+    return value
+
+
+def _number(head: Head, name: str) -> int:
+    value = head.get(name)
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 62:
+        raise SignerRefused("malformed", f"{name} must be a whole number that is not negative")
+    return value
+
+
+def _report(error: BaseException) -> None:
+    """One line on stderr: kind and place, never the text or the values of an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = "?" if trace is None else f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+    sys.stderr.write(f"signer_failed kind={type(error).__name__} place={place}\n")
+    sys.stderr.flush()

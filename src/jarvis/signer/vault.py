@@ -1,0 +1,242 @@
+"""Seals venue keys and opens them again, each under a key of its own and bound to the row that it belongs to.
+
+A sealed key is `j1.` + the master key's name + `.` + a Fernet token. Fernet has no associated data, so a token is
+bound to its row twice: its key is derived from the master key *and* the ids of the row, and the same ids lie inside
+the envelope, with a version and a revision, and are compared after opening.
+
+Opened secrets are bytearrays and are overwritten when the `with` ends. Python keeps copies of freed memory that
+nobody can overwrite; what is promised is that no object holds a secret after the request.
+
+This module must not know what a key is for: shapes and signatures are the venue modules' matter.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn, Self
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from jarvis.domain.account import Credential
+from jarvis.signer.errors import MasterKeyError, SignerRefused
+
+MASTER_KEY_BYTES = 32
+ENVELOPE_VERSION = 1
+
+_FILE_PREFIX = "jarvis-master-key-1:"
+_SEALED = re.compile(rb"j1\.(?P<kid>[0-9a-f]{16})\.(?P<token>[A-Za-z0-9_-]{100,4000}={0,2})")
+
+SecretBytes = bytes | bytearray
+
+
+class OpenedKey:
+    """A key and its secret while one request is being signed. Owns its buffers; leaving the `with` overwrites them."""
+
+    __slots__ = ("api_key", "passphrase", "secret")
+
+    def __init__(self, api_key: bytearray, secret: bytearray, passphrase: bytearray) -> None:
+        self.api_key = api_key
+        self.secret = secret
+        self.passphrase = passphrase
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.wipe()
+
+    def __repr__(self) -> str:
+        return "OpenedKey(***)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("an opened key is neither copied nor pickled")
+
+    def wipe(self) -> None:
+        """Overwrite all three parts with zeros."""
+        for part in (self.api_key, self.secret, self.passphrase):
+            wipe(part)
+
+
+def wipe(buffer: bytearray) -> None:
+    """Overwrite `buffer` in place with zeros; its length stays."""
+    buffer[:] = bytes(len(buffer))
+
+
+class Vault:
+    """Seals and opens under one master key. Holds the master key and nothing else."""
+
+    __slots__ = ("_master", "key_name")
+
+    def __init__(self, master_key: bytes) -> None:
+        if len(master_key) != MASTER_KEY_BYTES:
+            raise MasterKeyError(f"a master key has {MASTER_KEY_BYTES} bytes")
+        self._master = master_key
+        self.key_name = self.derive(b"jarvis key name", length=8).hex()
+
+    def __repr__(self) -> str:
+        return f"Vault(key_name={self.key_name!r})"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a vault is neither copied nor pickled")
+
+    def derive(self, info: bytes, *, length: int = 32) -> bytes:
+        """`length` bytes for the purpose `info` (HKDF-SHA256, RFC 5869, of the master key)."""
+        return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(self._master)
+
+    def seal(self, credential: Credential, opened: OpenedKey, *, now_seconds: int) -> bytes:
+        """The sealed form of `opened` for the row that `credential` names; its own `sealed` is not looked at."""
+        parts = (opened.api_key, opened.secret, opened.passphrase)
+        header = {**_binding(credential), "kid": self.key_name, "parts": [len(part) for part in parts]}
+        envelope = bytearray(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())
+        envelope += b"\n"
+        for part in parts:
+            envelope += part
+        try:
+            token = self._fernet(credential).encrypt_at_time(bytes(envelope), now_seconds)
+        finally:
+            wipe(envelope)
+        return b"j1." + self.key_name.encode() + b"." + token
+
+    def open(self, credential: Credential) -> OpenedKey:
+        """The key that `credential.sealed` holds; use it in a `with`.
+
+        Raises SignerRefused: `wrong_master_key` if it was sealed under another one, `broken_seal` if it was changed
+        or belongs to another row, `wrong_binding` or `stale_revision` if what lies inside does not name this row.
+        """
+        found = _SEALED.fullmatch(credential.sealed)
+        if found is None:
+            raise SignerRefused("broken_seal", "this is not a sealed key")
+        if not hmac.compare_digest(found["kid"], self.key_name.encode()):
+            raise SignerRefused("wrong_master_key", "this key was sealed under another master key")
+        token = found["token"]
+        # Fernet's decoder skips junk and odd padding; one key has one spelling here.
+        with suppress(binascii.Error, InvalidToken):
+            if base64.urlsafe_b64encode(base64.urlsafe_b64decode(token)) == token:
+                return self._unpack(bytearray(self._fernet(credential).decrypt(token)), credential)
+        raise SignerRefused("broken_seal", "this sealed key was changed, or belongs to another account")
+
+    def _unpack(self, envelope: bytearray, credential: Credential) -> OpenedKey:
+        try:
+            end = envelope.index(b"\n")
+            header = json.loads(envelope[:end])
+            parts = header.pop("parts")
+            revision = header.pop("rev")
+            expected = {**_binding(credential), "kid": self.key_name}
+            expected_revision = expected.pop("rev")
+            if not hmac.compare_digest(_canonical(header), _canonical(expected)):
+                raise SignerRefused("wrong_binding", "this sealed key names another account, venue or environment")
+            if not hmac.compare_digest(str(revision), str(expected_revision)):
+                raise SignerRefused("stale_revision", "this sealed key is of another revision than the account's")
+            body = memoryview(envelope)[end + 1 :]
+            try:
+                first, second = parts[0], parts[0] + parts[1]
+                return OpenedKey(bytearray(body[:first]), bytearray(body[first:second]), bytearray(body[second:]))
+            finally:
+                body.release()
+        finally:
+            wipe(envelope)
+
+    def _fernet(self, credential: Credential) -> Fernet:
+        ids = (credential.account_id, credential.venue, credential.credential_id, credential.environment.value)
+        info = b"jarvis venue key" + b"".join(_length_prefixed(part.encode()) for part in ids)
+        return Fernet(base64.urlsafe_b64encode(self.derive(info)))
+
+
+def _binding(credential: Credential) -> dict[str, object]:
+    return {
+        "v": ENVELOPE_VERSION,
+        "rev": credential.revision,
+        "acct": credential.account_id,
+        "venue": credential.venue,
+        "cred": credential.credential_id,
+        "env": credential.environment.value,
+    }
+
+
+def _canonical(header: dict[str, object]) -> bytes:
+    return json.dumps(header, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _length_prefixed(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part
+
+
+def fingerprint(vault: Vault, venue: str, api_key: SecretBytes) -> str:
+    """A name for an API key that tells nothing about it: the same key has the same name in every sealed form."""
+    key = vault.derive(b"jarvis key fingerprint")
+    return hmac.digest(key, _length_prefixed(venue.encode()) + api_key, hashlib.sha256).hex()[:32]
+
+
+def create_master_key(path: Path) -> None:
+    """Write a new random master key to `path`, mode 0600, and make it durable.
+
+    Raises FileExistsError rather than replace a key: whatever was sealed under it could never be opened again.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    text = _FILE_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(MASTER_KEY_BYTES)).decode() + "\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+        os.write(descriptor, text.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load_master_key(path: Path, *, outside: Sequence[Path] = ()) -> bytes:
+    """The master key in `path`.
+
+    Raises MasterKeyError unless it is a plain file of mode 0600 (or 0400) that belongs to this user and lies in
+    none of the folders `outside`: a copy of the data or of a backup must never hold the key to it.
+    """
+    where = path.parent.resolve() / path.name
+    for folder in outside:
+        if where.is_relative_to(folder.resolve()):
+            raise MasterKeyError(f"the master key {path} lies inside {folder}; move it out of there")
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise MasterKeyError(f"there is no master key at {path}; `jarvis init` makes one") from None
+    except OSError as error:
+        reason = "it is a symbolic link" if path.is_symlink() else error.strerror
+        raise MasterKeyError(f"the master key {path} cannot be read: {reason}") from None
+    try:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise MasterKeyError(f"the master key {path} is not a plain file")
+        if state.st_uid != os.geteuid():
+            raise MasterKeyError(f"the master key {path} belongs to another user; give it to the one that runs Jarvis")
+        if stat.S_IMODE(state.st_mode) not in {0o600, 0o400}:
+            raise MasterKeyError(f"the master key {path} can be read by others: run `chmod 600 {path}`")
+        if state.st_nlink != 1:
+            raise MasterKeyError(f"the master key {path} has a second name (a hard link); keep one only")
+        content = os.read(descriptor, 4096)
+    finally:
+        os.close(descriptor)
+    return _parse_master_key(content, path)
+
+
+def _parse_master_key(content: bytes, path: Path) -> bytes:
+    found = re.fullmatch(re.escape(_FILE_PREFIX.encode()) + rb"([A-Za-z0-9_-]{43}=)\n?", content)
+    if found is None:
+        raise MasterKeyError(f"{path} is not a master key; if it was cut short, restore it from its own backup")
+    return base64.urlsafe_b64decode(found[1])
