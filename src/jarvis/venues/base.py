@@ -22,7 +22,15 @@ from decimal import Decimal
 from enum import Enum
 from typing import Protocol
 
-from jarvis.domain.account import AccountEvent, AccountSnapshot, FeeRates, KeyPermissions, LedgerRow, MarginState, VenueName
+from jarvis.domain.account import (
+    AccountEvent,
+    AccountSnapshot,
+    FeeRates,
+    KeyPermissions,
+    LedgerRow,
+    MarginState,
+    VenueName,
+)
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Quote
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, VenueOrderId
@@ -219,7 +227,13 @@ class PublicVenue(Protocol):
 
 
 class Venue(PublicVenue, Protocol):
-    """One account at one venue. All verbs share one session, one budget and, where the venue has them, one nonce."""
+    """One account at one venue. All verbs share one session, one budget and, where the venue has them, one nonce.
+
+    `send_deadline` is how long after a write was sent it may still take effect: a lost order that is nowhere to be
+    found once that time has passed (by the venue's clock) was never placed.
+    """
+
+    send_deadline: timedelta
 
     async def key_permissions(self) -> KeyPermissions:
         """What the key may do, from the venue itself."""
