@@ -1,1 +1,1 @@
-"""People: passwords, sessions, and who may do what."""
+"""People: passwords, sessions, throttles, and who may do what. No web framework and no database here."""

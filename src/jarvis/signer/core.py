@@ -82,12 +82,12 @@ class SigningCore:
         credential = Credential(
             AccountId(account_id), VenueName(venue), CredentialId(credential_id), environment, b"", revision
         )
-        with OpenedKey(_stripped(api_key), _stripped(secret), _stripped(passphrase or b"")) as opened:
+        with OpenedKey(_pasted(api_key), _pasted(secret), _pasted(passphrase or b"")) as opened:
             try:
                 _check_ids(credential)
                 if venue != "kraken":
                     raise SignerRefused("venue", "keys of this venue cannot be sealed")
-                kraken.check_shape(opened)
+                kraken.take_pasted(opened)
             except (SignerRefused, InvalidSecret) as refusal:
                 self._note_refusal("seal", credential, refusal)
                 raise
@@ -181,10 +181,10 @@ def _check_ids(credential: Credential) -> None:
         raise SignerRefused("malformed", "a credential needs ids of 1 to 200 characters and a positive revision")
 
 
-def _stripped(value: str | bytes | bytearray) -> bytearray:
-    """What was pasted, without the blanks and line ends around it."""
+def _pasted(value: str | bytes | bytearray) -> bytearray:
+    """What was pasted, without blanks and line ends, which no key has."""
     pasted = bytearray(value.encode() if isinstance(value, str) else value)
     try:
-        return pasted.strip()
+        return pasted.translate(None, b" \t\r\n")
     finally:
         wipe(pasted)

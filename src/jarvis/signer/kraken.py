@@ -19,7 +19,7 @@ CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
 
 _KEY = re.compile(rb"[A-Za-z0-9+/]{56}")
 _SECRET = re.compile(rb"[A-Za-z0-9+/]{86}==")
-_SECRET_BYTES = 64
+_UNPADDED_SECRET = re.compile(rb"[A-Za-z0-9+/]{86}")
 # Shapes of the other venues' keys, so that a key pasted on the wrong card is named: OKX's are UUIDs with a secret of
 # 32 hexadecimal digits, Binance's key and secret have 64 letters and digits, Bybit's 18 and 36.
 _OTHER_VENUES = (
@@ -29,8 +29,14 @@ _OTHER_VENUES = (
 )
 
 
-def check_shape(opened: OpenedKey) -> None:
-    """Raise InvalidSecret unless this could be a Kraken key with its private key, saying what seems to be wrong."""
+def take_pasted(opened: OpenedKey) -> None:
+    """Complete a private key that was pasted without its two last signs, which many pages cut off.
+
+    Raises InvalidSecret unless this could be a Kraken key with its private key, saying what seems to be wrong.
+    """
+    for part in (opened.api_key, opened.secret):
+        if _UNPADDED_SECRET.fullmatch(part):
+            part += b"=="
     key_fits, secret_fits = _is_key(opened.api_key), _is_secret(opened.secret)
     if _is_secret(opened.api_key) and (_is_key(opened.secret) or not opened.secret):
         raise InvalidSecret("swapped", "The API key and the private key are in each other's field.")

@@ -88,7 +88,7 @@ _AMOUNT = r"(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?"
 _POSITIVE = rf"(?=[\d.]*[1-9]){_AMOUNT}"
 _TXID = r"[A-Z0-9]{6}-[A-Z0-9]{5}-[A-Z0-9]{6}"
 _ORDER = r"O[A-Z0-9]{5}-[A-Z0-9]{5}-[A-Z0-9]{6}"
-_MOMENT = r"\d{1,10}(?:\.\d{1,9})?"
+_MOMENT = r"-?\d{1,10}(?:\.\d{1,9})?"
 _ASSET = r"[A-Z0-9]{2,10}(?:\.[A-Z])?"
 _BOOLEAN = _any_of("true", "false")
 _OFFSET = _shape(r"\d{1,7}")
