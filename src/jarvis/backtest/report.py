@@ -3,7 +3,7 @@
 The page draws its equity curve as SVG. Colours follow the reader's light or dark setting; every number has a unit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
 
@@ -150,28 +150,35 @@ def _books(result: BacktestResult) -> str:
 def _table(columns: Row, rows: Sequence[Row]) -> str:
     lines = [row for row in (columns, *rows) if any(row)]
     widths = [max(len(row[i]) for row in lines) for i in range(len(columns))]
-    return "\n".join("  ".join(_cell(i, text, widths[i]) for i, text in enumerate(row)).rstrip() for row in lines)
+    right = _number_columns(rows)
+
+    def cell(i: int, text: str) -> str:
+        return text.rjust(widths[i]) if i in right else text.ljust(widths[i])
+
+    return "\n".join("  ".join(cell(i, text) for i, text in enumerate(row)).rstrip() for row in lines)
 
 
-def _cell(index: int, text: str, width: int) -> str:
-    return text.ljust(width) if index == 0 or not _is_number(text) else text.rjust(width)
+def _number_columns(rows: Sequence[Row]) -> set[int]:
+    """The columns that hold nothing but numbers: they stand to the right."""
+    return {i for i in range(1, len(rows[0])) if all(not row[i] or _is_number(row[i]) for row in rows)}
 
 
 def _is_number(text: str) -> bool:
-    return text[:1] in "+-0123456789" and text.replace(",", "").lstrip("+-").replace(".", "", 1).isdigit()
+    return text.replace(",", "").lstrip("+-").replace(".", "", 1).isdigit()
 
 
-def _html_table(columns: Row, rows: Iterable[Row]) -> str:
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in columns)
-    body = "".join(f"<tr>{''.join(_html_cell(i, text) for i, text in enumerate(row))}</tr>" for row in rows)
+def _html_table(columns: Row, rows: Sequence[Row]) -> str:
+    right = _number_columns(rows)
+    style = [" class=number" if i in right else "" for i in range(len(rows[0]))]
+    head = "".join(f'<th scope="col"{style[i]}>{escape(name)}</th>' for i, name in enumerate(columns))
     thead = f"<thead><tr>{head}</tr></thead>" if columns else ""
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(f"<td{style[i]}>{escape(text)}</td>" for i, text in enumerate(row) if i)
+        + "</tr>"
+        for row in rows
+    )
     return f'<div class="wide"><table>{thead}<tbody>{body}</tbody></table></div>'
-
-
-def _html_cell(index: int, text: str) -> str:
-    if index == 0:
-        return f'<th scope="row">{escape(text)}</th>'
-    return f"<td{' class=number' if _is_number(text) else ''}>{escape(text)}</td>"
 
 
 def _curve_svg(curve: Sequence[EquityPoint], asset: str) -> str:
