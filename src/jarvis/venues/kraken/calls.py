@@ -6,6 +6,7 @@ that the first was not executed (a refused nonce).
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any
 from urllib.parse import urlencode
@@ -159,24 +160,25 @@ class KrakenCalls:
     async def pages(
         self, operation: str, key: str, parameters: Mapping[str, str], *, cost: float, urgent: bool
     ) -> list[Mapping[str, Any]]:
-        """Every page, newest first, until as many different records were seen as the venue counts.
+        """Every page, newest first, until all records were seen that the venue counted when we began.
 
         A record that comes while we read pushes the others back: some are then seen twice, none is missed.
         """
         pages: list[Mapping[str, Any]] = []
         seen: set[str] = set()
+        wanted: Decimal | None = None
         offset = 0
         for _ in range(_MAX_PAGES):
             query = parameters if offset == 0 else {**parameters, "ofs": str(offset)}
             page = record_of(await self.read(operation, query, cost=cost, urgent=urgent), operation)
             records = record_of(page.get(key), operation)
-            count = number_or_none(page, "count", operation)
+            if wanted is None:
+                wanted = number_or_none(page, "count", operation)
             pages.append(page)
             seen.update(records)
             offset += len(records)
-            complete = len(records) < _PAGE if count is None else offset >= count
-            if complete and (count is None or len(seen) >= count):
+            if len(records) < _PAGE if wanted is None else len(seen) >= wanted:
                 return pages
-            if not records or complete:
-                raise Unreachable(f"{operation} changed while it was read: {len(seen)} of {count} records")
+            if not records:
+                raise Unreachable(f"{operation} changed while it was read: {len(seen)} of {wanted} records")
         raise Unreachable(f"{operation} has more than {_MAX_PAGES} pages")

@@ -268,20 +268,27 @@ class KrakenVenue(Venue):
         """Place an order, or have the venue check it without placing."""
         if request.leverage < 2:
             return Refused(RefusalReason.INVALID, "Kraken has no margin order without leverage of at least 2")
-        symbols = await self._known_symbols()
+        pair_id = (await self._known_symbols()).ids.get(request.pair)
+        if pair_id is None:
+            return Refused(RefusalReason.MARKET_CLOSED, f"Kraken does not list {request.pair} now")
         budget = self._pair_budget(request.pair)
         if request.role is OrderRole.ENTRY and not validate_only and budget.missing(1, urgent=False):
             return Refused(RefusalReason.RATE_LIMIT, "the pair's order counter is nearly full; kept for exits")
         parameters = requests.add_order(
             request,
-            symbols.pair_id(request.pair),
+            pair_id,
             deadline=self._deadline(),
             trigger="index" if self.execution_venue == US_RETAIL else "last",
             validate_only=validate_only,
         )
         budget.add(1)
         try:
-            result = await self._calls.write("AddOrder", parameters)
+            # Validating places nothing, so it is a read that may be asked again.
+            result = await (
+                self._calls.read("AddOrder", parameters, cost=0)
+                if validate_only
+                else self._calls.write("AddOrder", parameters)
+            )
             order_id, description = _sure("AddOrder", lambda: parse.parse_placed(result, validate_only=validate_only))
         except Rejected as refusal:
             return self._refused(refusal, budget)
