@@ -1,0 +1,1 @@
+"""Kraken emulated: its wire, over the simulated exchange."""
