@@ -1,0 +1,222 @@
+"""What the store gives out that no lower layer names: accounts, commands, events, and the answers to questions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+
+from jarvis.domain.account import AccountId, Credential, Environment, LedgerRowId, MarginState, UserId, VenueName
+from jarvis.domain.instrument import Pair
+from jarvis.domain.money import Asset
+from jarvis.domain.order import Fill, FillId, Order, PositionId
+from jarvis.ledger.attribution import DecidedFill, Waterfall, waterfall
+from jarvis.ledger.journal import Entry
+from jarvis.trading.events import Flatten, Pause, Resume
+from jarvis.trading.limits import Limits
+from jarvis.trading.state import Marks
+from jarvis.trading.stories import PositionStory
+from jarvis.trading.strategy import ParameterValue
+
+
+class AccountState(Enum):
+    """What an account is allowed to do. Everything but DISCONNECTED is protected; only ARMED may open positions."""
+
+    DISARMED = "disarmed"
+    ARMED = "armed"
+    PAUSED = "paused"
+    BLIND = "blind"
+    FROZEN = "frozen"
+    DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A strategy with these parameter values, followed on one pair and bar size."""
+
+    strategy: str
+    pair: Pair
+    interval: timedelta
+    values: Mapping[str, ParameterValue]
+
+
+@dataclass(frozen=True, slots=True)
+class TradingAccount:
+    """One person's account at one venue. `credential` is None once it is disconnected: the sealed key is gone.
+
+    `public_id` is the masked public half of the key. `permissions_json` and `verdict` are what the venue last said
+    that the key may do, at `permissions_at`. `limits` allow no pair until they were saved.
+    """
+
+    account_id: AccountId
+    owner_id: UserId
+    venue: VenueName
+    environment: Environment
+    label: str
+    public_id: str
+    permissions_json: str
+    verdict: str
+    permissions_at: datetime
+    execution_venue: str
+    state: AccountState
+    state_reason: str
+    limits: Limits
+    assignments: tuple[Assignment, ...]
+    connected_at: datetime
+    disconnected_at: datetime | None = None
+    credential: Credential | None = field(default=None, repr=False)
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether it may open positions."""
+        return self.state is AccountState.ARMED
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a key."""
+        return self.credential is not None
+
+
+class CommandKind(Enum):
+    """What a person may ask of a running account."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    FLATTEN = "flatten"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A person's wish, on its way to the account's trader. `pair` narrows a flatten; None means everything."""
+
+    command_id: int
+    account_id: AccountId
+    kind: CommandKind
+    pair: Pair | None
+    by_user: UserId
+    asked_at: datetime
+
+    def as_event(self, now: datetime) -> Pause | Resume | Flatten:
+        """The engine's word for it."""
+        match self.kind:
+            case CommandKind.PAUSE:
+                return Pause(now)
+            case CommandKind.RESUME:
+                return Resume(now)
+            case CommandKind.FLATTEN:
+                return Flatten(now, self.pair)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEvent:
+    """Something was written. `kind` is account, order, fill, ledger, position, marks, equity, status, activity or
+    command; `payload` names what (ids and states as text). Ids rise in the order in which writes became visible.
+    """
+
+    event_id: int
+    account_id: AccountId
+    kind: str
+    payload: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One line of what the account's owner should know. `severity` is info, warning or critical."""
+
+    activity_id: int
+    account_id: AccountId
+    at: datetime
+    kind: str
+    severity: str
+    message: str
+    pair: Pair | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFill:
+    """A fill in the journal: what it realised before fees (quote), and the position that it belongs to."""
+
+    fill: Fill
+    pnl: Decimal
+    position_id: PositionId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What we believe about an account, to be held against the venue's own records.
+
+    `orders` are all unfinished ones, all of open positions, and recent ones. `fills` and `row_ids` reach back far
+    enough to know every repeat that reading the venue again can bring; fills stand oldest first. `cleared` is the
+    sum of changes of the margin rows booked so far, by reference (a fill's id) and asset.
+    """
+
+    orders: tuple[Order, ...]
+    stories: tuple[PositionStory, ...]
+    marks: Marks
+    next_order_number: int
+    fills: Mapping[FillId, RecordedFill]
+    row_ids: frozenset[LedgerRowId]
+    cleared: Mapping[tuple[str, Asset], Decimal]
+    last_fill_at: datetime | None
+    last_row_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """An account now: as recorded, and as last read from the venue (None where nothing was read yet).
+
+    `status_json` is what the trader last said of itself: freshness of its streams, blocks, lost orders.
+    """
+
+    account: TradingAccount
+    marks: Marks
+    margin: MarginState | None
+    status_json: str | None
+    status_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRecord:
+    """A position's whole story: orders (the signal's decision in each), fills and journal entries, oldest first."""
+
+    story: PositionStory
+    orders: tuple[Order, ...]
+    fills: tuple[Fill, ...]
+    entries: tuple[Entry, ...]
+
+    def waterfall(self) -> Waterfall:
+        """Where its result came from; sums exactly to the journal."""
+        decided = {order.client_order_id: order.request.decision_price for order in self.orders}
+        fills = [
+            DecidedFill(fill, decided.get(fill.client_order_id) if fill.client_order_id else None)
+            for fill in self.fills
+        ]
+        return waterfall(self.story.position_id, self.story.pair.quote, self.entries, fills)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalLine:
+    """An entry with its number, and the cash of each asset that it moved, after it."""
+
+    entry_id: int
+    entry: Entry
+    balances: Mapping[Asset, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """One asset's journal against the venue's own ledger.
+
+    `cash` is what the journal says that cash changed; `at_venue` what the venue's balance did from before its first
+    recorded row to its last. `clearing` is what fills promised and the venue's ledger has not shown.
+    """
+
+    asset: Asset
+    cash: Decimal
+    at_venue: Decimal
+    clearing: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """Zero, or a row is missing or was booked wrongly."""
+        return self.cash - self.at_venue
