@@ -24,9 +24,7 @@ def test_five_minutes_make_one_candle() -> None:
 
     finished = [bar for minute in range(5) for bar in aggregator.push(minute_bar(minute, 100 + minute))]
 
-    assert finished == [
-        Bar(BTC, 5 * MINUTE, NOON, Decimal(100), Decimal(105), Decimal(99), Decimal(104), Decimal(10))
-    ]
+    assert finished == [Bar(BTC, 5 * MINUTE, NOON, Decimal(100), Decimal(105), Decimal(99), Decimal(104), Decimal(10))]
 
 
 def test_a_candle_whose_last_minute_is_missing_ends_with_the_next_one() -> None:
@@ -69,4 +67,6 @@ def test_no_volume_is_lost_or_counted_twice(minutes: set[int], size: int) -> Non
     finished += aggregator.close_until(NOON + timedelta(days=1))
 
     assert sum(bar.volume for bar in finished) == 2 * len(minutes)
-    assert [bar.opened_at for bar in finished] == sorted({opening_of(NOON + m * MINUTE, size * MINUTE) for m in minutes})
+    assert [bar.opened_at for bar in finished] == sorted(
+        {opening_of(NOON + m * MINUTE, size * MINUTE) for m in minutes}
+    )

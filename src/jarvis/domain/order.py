@@ -162,6 +162,9 @@ TRANSITIONS: dict[tuple[OrderStatus, OrderEvent], OrderStatus] = {
     (_S.REJECTED, _E.REJECT): _S.REJECTED,
     (_S.REJECTED, _E.CANCEL): _S.REJECTED,
     (_S.REJECTED, _E.PROVE_ABSENT): _S.REJECTED,
+    # A fill is the strongest proof: whoever said that this order does not exist was wrong.
+    (_S.REJECTED, _E.FILL_PART): _S.PARTLY_FILLED,
+    (_S.REJECTED, _E.FILL_REST): _S.FILLED,
 }
 
 

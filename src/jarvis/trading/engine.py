@@ -1,24 +1,81 @@
-"""The engine of one account at one venue: events in, actions out. No clock, no I/O, no randomness."""
+"""The engine of one account at one venue: events in, actions out. No clock, no I/O, no randomness.
+
+The same events give the same actions. Whoever drives it writes down changed records before acting, and answers each
+placed, amended or cancelled order at once; fills and reports may come before or after those answers, and twice.
+Positions are moved by fills alone.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
-from jarvis.domain.account import AccountId
+from jarvis.domain.account import AccountId, MarginState
 from jarvis.domain.instrument import Instrument, Pair
-from jarvis.trading.events import Action, EngineEvent
-from jarvis.trading.limits import Limits
-from jarvis.trading.state import EngineState
+from jarvis.domain.market import Bar, Tick
+from jarvis.domain.money import ONE, ZERO, plain, round_nearest
+from jarvis.domain.order import (
+    ClientOrderId,
+    Fill,
+    Order,
+    OrderReport,
+    OrderRequest,
+    OrderRole,
+    OrderStatus,
+    OrderType,
+    PositionId,
+    VenueOrderId,
+)
+from jarvis.domain.position import Position
+from jarvis.trading import tiers
+from jarvis.trading.desk import Desk, Outbox
+from jarvis.trading.events import (
+    Action,
+    AmendAnswered,
+    EngineEvent,
+    EntriesAllowed,
+    EntriesBlocked,
+    Flatten,
+    FundsMoved,
+    InstrumentsChanged,
+    LimitsChanged,
+    OrderAbsent,
+    OrderAccepted,
+    OrderLost,
+    OrderRefused,
+    Pause,
+    Resume,
+    Severity,
+)
+from jarvis.trading.exits import after_bar, after_entry, leaving, time_is_up
+from jarvis.trading.keeper import Keeper
+from jarvis.trading.limits import LimitReason, Limits, Refused, Standing, TierAction, check, may_open
+from jarvis.trading.sizing import Costs, size_entry
+from jarvis.trading.state import Block, EngineState, Marks
+from jarvis.trading.stories import PositionStory
+from jarvis.trading.strategy import Direction, Protection, Signal
+
+FLATTENED = "flatten"
+LIQUIDATED = "liquidation"
+FOREIGN_ACTIVITY = "foreign_activity"
+REVERSED = "position_reversed"
+
+_REMEMBERED_FILLS = 4096
+_REMEMBERED_STORIES = 64
+_REDUCE_AGAIN_AFTER = timedelta(minutes=1)
+_FALLBACK_STOP_SHARE = Decimal("0.05")
+_HALF = Decimal("0.5")
+_Id = TypeVar("_Id")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
     """What an engine is made with. `id_prefix` (at most 11 characters) is the account's own: it marks our orders.
 
-    `leverage_caps` is the catalogue's cap per pair; a pair that it does not name is not traded.
-    `margin_reserve` is the share of equity that no entry may take as margin. `margin_max_age` is how old a margin
-    state may be for an entry.
+    `leverage_caps` is the catalogue's cap per pair; a pair that it does not name is not traded. `reserve_rate` is the
+    share of equity that no entry may take as margin, `margin_max_age` how old a margin state may be for an entry.
+    `costs` are what sizing expects an entry and its stop to cost.
     """
 
     account_id: AccountId
@@ -26,8 +83,9 @@ class EngineConfig:
     limits: Limits
     instruments: Mapping[Pair, Instrument]
     leverage_caps: Mapping[Pair, int]
-    margin_reserve: Decimal = Decimal("0.10")
+    reserve_rate: Decimal = Decimal("0.10")
     margin_max_age: timedelta = timedelta(minutes=5)
+    costs: Costs = field(default_factory=Costs)
 
 
 class Engine:
@@ -35,7 +93,26 @@ class Engine:
 
     def __init__(self, config: EngineConfig, state: EngineState | None = None) -> None:
         self._config = config
+        self._limits = config.limits
         self._state = state or EngineState()
+        self._instruments = dict(config.instruments)
+        self._listed = set(config.instruments)
+        self._outbox = Outbox()
+        self._desk = Desk(config.id_prefix, self._state, self._outbox)
+        self._keeper = Keeper(self._desk, self._instruments, self._outbox)
+        self._now: datetime | None = None
+        self._margin: MarginState | None = None
+        self._committed: dict[ClientOrderId, Decimal] = {}
+        self._prices: dict[Pair, Decimal] = {}
+        self._waiting: dict[Pair, Signal] = {}
+        self._ended: dict[PositionId, PositionStory] = {}
+        self._foreign_orders: dict[VenueOrderId, None] = {}
+        self._reduced_at: datetime | None = None
+        for story in self._state.stories.values():
+            self._state.seen_fills.update(dict.fromkeys(story.fill_ids))
+        for pair in self._desk.working_pairs():
+            for order in self._desk.working(pair):
+                self._commit(order)
 
     @property
     def id_prefix(self) -> str:
@@ -47,6 +124,593 @@ class Engine:
         """What the engine knows: the live object, to be read only."""
         return self._state
 
+    @property
+    def limits(self) -> Limits:
+        """The trader's limits in force."""
+        return self._limits
+
     def process(self, event: EngineEvent) -> list[Action]:
         """What is to be done about `event`, in order: changed records first, so that they are kept before acting."""
-        raise NotImplementedError
+        at = event.closed_at if isinstance(event, Bar) else event.at
+        self._now = at if self._now is None else max(self._now, at)
+        match event:
+            case Signal():
+                self._on_signal(event)
+            case Bar():
+                self._on_bar(event)
+            case Tick():
+                self._on_tick(event.at)
+            case Fill():
+                self._on_fill(event)
+            case OrderReport():
+                self._on_report(event)
+            case MarginState():
+                self._on_margin(event)
+            case OrderAccepted():
+                self._on_answer(self._desk.accepted(event), event.at)
+            case OrderRefused():
+                self._on_refused(event)
+            case OrderLost():
+                self._on_lost(event)
+            case OrderAbsent():
+                self._on_absent(event)
+            case AmendAnswered():
+                self._on_amended(event)
+            case EntriesBlocked() | EntriesAllowed():
+                self._on_outside(event)
+            case Pause():
+                self._mark(replace(self._marks, paused=True))
+            case Resume():
+                self._on_resume(event)
+            case Flatten():
+                self._on_flatten(event)
+            case LimitsChanged():
+                self._on_limits(event)
+            case FundsMoved():
+                self._mark(tiers.moved(self._marks, event.amount))
+            case InstrumentsChanged():
+                self._on_instruments(event)
+        return self._outbox.take()
+
+    # --- the market -----------------------------------------------------------------------------------------------
+
+    def _on_signal(self, signal: Signal) -> None:
+        pair, opens = signal.pair, signal.is_new and signal.target is not Direction.FLAT
+        self._prices[pair] = signal.price
+        story = self._state.stories.get(pair)
+        if story is None or self._is_dust(story):
+            self._waiting.pop(pair, None)
+            if opens:
+                self._waiting[pair] = signal
+                self._settle(pair, signal.at)
+                if self._waiting.get(pair) is signal and self._has_unknown_order(pair):
+                    del self._waiting[pair]
+                    self._enter(signal)  # says why not: nobody knows how long the look-up takes
+            return
+        if story.strategy != signal.strategy:
+            if opens:
+                message = f"{pair}: not opened by {signal.strategy}, {story.strategy} holds a position there."
+                self._refuse(signal, Refused(LimitReason.ANOTHER_STRATEGY, message))
+            return
+        self._waiting.pop(pair, None)
+        if story.position.is_flat or signal.target.side is story.side:
+            return
+        self._keep(leaving(story, OrderRole.SIGNAL_EXIT, signal.at))
+        if opens:
+            self._waiting[pair] = signal
+        self._settle(pair, signal.at)
+
+    def _on_bar(self, bar: Bar) -> None:
+        self._prices[bar.pair] = bar.close
+        story = self._state.stories.get(bar.pair)
+        if story is not None and not story.position.is_flat:
+            self._keep(after_bar(story, bar))
+            self._settle(bar.pair, bar.closed_at)
+
+    def _on_tick(self, at: datetime) -> None:
+        for pair in sorted({*self._state.stories, *self._desk.working_pairs(), *self._waiting}):
+            story = self._state.stories.get(pair)
+            if story is not None:
+                self._keeper.pass_time(pair, at)
+                if time_is_up(story, at):
+                    self._keep(leaving(story, OrderRole.TIME_STOP, at))
+            waiting = self._waiting.get(pair)
+            if waiting is not None and self._is_outdated(waiting):
+                del self._waiting[pair]
+                self._refuse(waiting, _outdated(waiting))
+            self._settle(pair, at)
+
+    def _on_margin(self, margin: MarginState) -> None:
+        if self._margin is not None and margin.at < self._margin.at:
+            return
+        self._margin = margin
+        for client_order_id in list(self._committed):
+            order = self._desk.get(client_order_id)
+            if order is None or order.status.is_final:  # what it took is in this reading
+                del self._committed[client_order_id]
+        self._judge(tiers.marked(self._marks, margin), margin.at)
+
+    def _judge(self, marks: Marks, at: datetime) -> None:
+        """Act on what equity and the margin level have reached."""
+        if self._margin is None:
+            self._mark(marks)
+            return
+        marks, hits = tiers.judged(marks, self._limits, self._margin)
+        self._mark(marks)
+        for hit in hits:
+            severity = Severity.CRITICAL if hit.action >= TierAction.REDUCE else Severity.WARNING
+            self._outbox.alarm(hit.rule, severity, hit.message, at)
+        strongest = max((hit.action for hit in hits), default=None)
+        if strongest is TierAction.FLATTEN:
+            self._flatten(None, at)
+        elif strongest is TierAction.REDUCE or self._must_reduce_again(at):
+            self._reduce(at)
+
+    def _must_reduce_again(self, at: datetime) -> bool:
+        """Whether the margin level is still too low though positions have been halved."""
+        if self._marks.tier(tiers.MARGIN_LEVEL) != TierAction.REDUCE:
+            return False
+        if any(story.exit_role is not None for story in self._state.stories.values()):
+            return False
+        return self._reduced_at is None or at >= self._reduced_at + _REDUCE_AGAIN_AFTER
+
+    def _reduce(self, at: datetime) -> None:
+        self._reduced_at = at
+        for story in list(self._state.stories.values()):
+            if story.position.is_flat:
+                continue
+            instrument = self._instruments[story.pair]
+            half = instrument.round_quantity(story.quantity * _HALF)
+            to = half if half >= instrument.min_quantity else ZERO
+            self._keep(leaving(story, OrderRole.FLATTEN, at, to))
+            self._settle(story.pair, at)
+
+    # --- entering -------------------------------------------------------------------------------------------------
+
+    def _enter(self, signal: Signal) -> None:
+        """Size, check and place the entry that `signal` wants, or say why not."""
+        side, pair, protection = signal.target.side, signal.pair, signal.protection
+        if side is None:
+            return
+        standing = self._standing(signal)
+        refused = may_open(pair, standing)
+        if refused is None and self._is_outdated(signal):
+            refused = _outdated(signal)
+        if refused is None and protection is None:
+            refused = Refused(LimitReason.STOP_IMPOSSIBLE, f"{pair}: not opened, the strategy found no usable stop.")
+        if refused is not None or protection is None:
+            self._refuse(signal, refused)
+            return
+        sized = size_entry(side, signal.price, protection.stop_distance, standing, self._config.costs)
+        if isinstance(sized, Refused):
+            self._refuse(signal, sized)
+            return
+        former = self._state.stories.get(pair)
+        entry_id = self._desk.next_id()
+        request = OrderRequest(
+            client_order_id=entry_id,
+            pair=pair,
+            side=side,
+            order_type=OrderType.MARKET,
+            quantity=sized.quantity,
+            leverage=standing.leverage or 1,
+            role=OrderRole.ENTRY,
+            position_id=former.position_id if former else PositionId(entry_id),
+            decision_price=signal.price,
+        )
+        judged = check(request, standing)
+        if isinstance(judged, Refused):
+            self._refuse(signal, judged)
+            return
+        # The story is kept before the entry is sent: whatever happens next, the position will know its protection.
+        self._keep(self._new_story(request, signal, protection, signal.at, former))
+        self._commit(self._desk.place(request, self._now or signal.at))
+
+    def _new_story(
+        self, request: OrderRequest, signal: Signal, protection: Protection, at: datetime, former: PositionStory | None
+    ) -> PositionStory:
+        """A story that waits for its first fill. Dust that an earlier one left on the pair is taken along."""
+        position = former.position if former else Position(request.pair, self._instruments[request.pair].cost_step)
+        return PositionStory(
+            position_id=former.position_id if former else PositionId(request.client_order_id),
+            pair=request.pair,
+            strategy=signal.strategy,
+            position=position,
+            protection=protection,
+            leverage=request.leverage,
+            entry_id=request.client_order_id,
+            entry_side=request.side,
+            decision_price=signal.price,
+            opened_at=at,
+            opened_quantity=abs(position.quantity),
+            interval=signal.interval,
+            fill_ids=former.fill_ids if former else (),
+        )
+
+    def _standing(self, signal: Signal) -> Standing:
+        pair, side = signal.pair, signal.target.side
+        instrument = self._instruments.get(pair) if pair in self._listed else None
+        cap = min(self._limits.leverage_cap, self._config.leverage_caps.get(pair, 0))
+        entering = {
+            each
+            for each in self._desk.working_pairs()
+            if any(order.request.role is OrderRole.ENTRY for order in self._desk.working(each))
+        }
+        held = {each for each, story in self._state.stories.items() if not self._is_dust(story)}
+        return Standing(
+            at=self._now or signal.at,
+            limits=self._limits,
+            instrument=instrument,
+            leverage=instrument.leverage_within(side, cap) if instrument and side else None,
+            margin=self._margin,
+            committed_margin=sum(self._committed.values(), ZERO),
+            open_pairs=frozenset(entering | held),
+            has_unknown_order=self._has_unknown_order(pair),
+            paused=self._marks.paused,
+            blocks=self._state.blocks,
+            margin_max_age=self._config.margin_max_age,
+            reserve_rate=self._config.reserve_rate,
+        )
+
+    def _commit(self, order: Order) -> None:
+        """Count an entry's margin until a margin state shows it."""
+        request = order.request
+        if request.role is OrderRole.ENTRY and request.decision_price is not None:
+            cost = request.quantity * request.decision_price * (ONE + self._config.costs.slippage_rate)
+            self._committed[request.client_order_id] = cost / request.leverage
+
+    def _refuse(self, signal: Signal, refused: Refused | None) -> None:
+        if refused is not None:
+            at = self._now or signal.at
+            self._outbox.alarm(f"not_opened_{refused.reason.value}", Severity.INFO, refused.message, at, signal.pair)
+
+    def _is_outdated(self, signal: Signal) -> bool:
+        """Whether the bar after the signal's has closed."""
+        return signal.interval is not None and self._now is not None and self._now >= signal.at + signal.interval
+
+    # --- orders ---------------------------------------------------------------------------------------------------
+
+    def _on_answer(self, order: Order | None, at: datetime) -> None:
+        """Whatever was learnt about an order: keep what follows from it, then look at its pair."""
+        if order is None:
+            return
+        pair, client_order_id = order.request.pair, order.client_order_id
+        story = self._state.stories.get(pair)
+        if order.status.is_final and order.filled_quantity == 0:
+            self._committed.pop(client_order_id, None)
+        if story is not None and self._desk.is_target_of(order, story) and client_order_id not in story.ladder:
+            self._keep(replace(story, ladder=(*story.ladder, client_order_id)))
+        self._settle(pair, at)
+
+    def _on_refused(self, event: OrderRefused) -> None:
+        order = self._desk.refused(event)
+        if order is not None:
+            self._failed(order, event.at, event.message or event.reason)
+            self._on_answer(order, event.at)
+
+    def _on_absent(self, event: OrderAbsent) -> None:
+        order = self._desk.absent(event)
+        if order is not None:
+            self._failed(order, event.at, "it never reached the venue.")
+            self._on_answer(order, event.at)
+
+    def _on_lost(self, event: OrderLost) -> None:
+        order = self._desk.lost(event)
+        if order is not None:
+            pair = order.request.pair
+            self._outbox.alarm(
+                "order_lost",
+                Severity.WARNING,
+                f"{pair}: the venue's answer about an order ({order.request.role.value.replace('_', ' ')}) did not "
+                f"come. It is being looked up, not sent again; nothing is opened on this pair until then.",
+                event.at,
+                pair,
+            )
+            self._on_answer(order, event.at)
+
+    def _on_amended(self, event: AmendAnswered) -> None:
+        order = self._desk.amended(event)
+        if order is None:
+            return
+        story = self._state.stories.get(order.request.pair)
+        if not event.refused:
+            self._keeper.amend_worked(order.request.pair)
+        elif story is not None:
+            self._keeper.amend_failed(story, event.at, event.refused)
+        self._on_answer(order, event.at)
+
+    def _on_report(self, report: OrderReport) -> None:
+        before = self._desk.get(report.client_order_id, report.venue_order_id)
+        if before is None:
+            self._see_foreign_order(report)
+            return
+        was_asked = self._desk.is_in_flight(before)
+        order = self._desk.reported(report)
+        if order is None:
+            return
+        if order.status.is_final and not before.status.is_final and not was_asked:
+            ended_early = order.status is not OrderStatus.FILLED
+            if ended_early:
+                self._failed(order, report.at, report.reason or f"the venue says it is {order.status.value}.")
+        self._on_answer(order, report.at)
+
+    def _failed(self, order: Order, at: datetime, why: str) -> None:
+        """An order ended without doing what it was made for, and nobody here asked for that."""
+        request, story = order.request, self._state.stories.get(order.request.pair)
+        is_held = story is not None and not story.position.is_flat
+        if request.role is OrderRole.ENTRY:
+            if order.filled_quantity == 0:
+                message = (
+                    f"{request.pair}: the entry of {plain(request.quantity)} {request.pair.base} was not taken: {why}"
+                )
+                self._outbox.alarm("entry_failed", Severity.WARNING, message, at, request.pair)
+        elif request.role is OrderRole.TAKE_PROFIT:
+            if is_held:
+                message = f"{request.pair}: a target at {plain(request.limit_price or ZERO)} does not rest: {why}"
+                self._outbox.alarm("target_failed", Severity.WARNING, message, at, request.pair)
+        elif story is not None and is_held and request.order_type is OrderType.STOP:
+            if order.filled_quantity == 0:
+                self._keeper.stop_failed(story, at, why)
+        elif story is not None and is_held and order.filled_quantity == 0:
+            self._keeper.close_failed(story, at, why)
+
+    def _see_foreign_order(self, report: OrderReport) -> None:
+        """Somebody else's order: said once, never touched."""
+        if report.venue_order_id in self._foreign_orders or report.status.is_final:
+            return
+        _remember(self._foreign_orders, report.venue_order_id)
+        pair = str(report.pair) if report.pair else "the account"
+        message = f"{pair}: an order that is not ours rests at the venue; it is never touched."
+        self._outbox.alarm("foreign_order", Severity.WARNING, message, report.at, report.pair)
+
+    # --- fills ----------------------------------------------------------------------------------------------------
+
+    def _on_fill(self, fill: Fill) -> None:
+        if fill.fill_id in self._state.seen_fills:
+            return
+        _remember(self._state.seen_fills, fill.fill_id)
+        order = self._desk.get(fill.client_order_id, fill.venue_order_id)
+        if order is None and fill.is_liquidation:
+            self._liquidated(fill)
+        elif order is None or not fill.is_margin:
+            self._see_foreign_fill(fill)
+        elif (order.request.pair, order.request.side) != (fill.pair, fill.side):
+            raise ValueError(f"fill {fill.fill_id} contradicts its order {order.client_order_id} in pair or side")
+        else:
+            self._prices[fill.pair] = fill.price
+            order = self._desk.filled(order, fill)
+            story = self._state.stories.get(fill.pair) or self._reopened(order, fill)
+            self._book(story, fill, order)
+            self._on_answer(order, fill.at)
+
+    def _book(self, story: PositionStory, fill: Fill, order: Order) -> None:
+        held_before = story.position.side
+        is_entry = order.request.role is OrderRole.ENTRY
+        if is_entry and order.filled_quantity == fill.quantity:
+            story = replace(story, opened_at=fill.at)
+        story, _ = story.booked(fill)
+        held_now = story.position.side
+        if held_now is None:
+            if not is_entry or order.status.is_final:
+                self._end(story, order.request.role, fill.at)
+            else:
+                self._keep(story)
+            return
+        if is_entry and held_now is fill.side:
+            turned = held_before is fill.side.opposite
+            opened = story.quantity if turned else story.opened_quantity + fill.quantity
+            story = after_entry(replace(story, opened_quantity=opened))
+        elif held_before is not held_now:
+            story = self._turned(story, fill)
+        if order.request.order_type is OrderType.STOP:
+            story = leaving(story, OrderRole.STOP, fill.at)
+        self._keep(story)
+
+    def _turned(self, story: PositionStory, fill: Fill) -> PositionStory:
+        """The story after an exit closed more than was held: the other side must go at once."""
+        message = (
+            f"{fill.pair}: an exit traded more than was held, and {plain(story.quantity)} {fill.pair.base} is open on "
+            f"the other side. It is being closed at market; entries on this pair stop until you resume."
+        )
+        self._block(Block(REVERSED, message, fill.pair), fill.at)
+        story = replace(story, entry_side=story.side, opened_quantity=story.quantity, stop_price=None, best_price=None)
+        return leaving(after_entry(story), OrderRole.FLATTEN, fill.at)
+
+    def _reopened(self, order: Order, fill: Fill) -> PositionStory:
+        """A story for a fill of ours that nobody expected any more. It happened, so it is held, said and protected."""
+        request, former = order.request, self._ended.get(order.request.position_id or PositionId(""))
+        instrument = self._instruments[fill.pair]
+        distance = max(instrument.tick, round_nearest(fill.price * _FALLBACK_STOP_SHARE, instrument.tick))
+        # An entry whose plan is known goes on by its plan; everything else was not meant to be held.
+        is_planned = former is not None and request.role is OrderRole.ENTRY
+        follows = "it is protected as planned" if is_planned else "it is being closed at market"
+        self._outbox.alarm(
+            "late_fill",
+            Severity.CRITICAL,
+            f"{fill.pair}: an order that had ended traded {plain(fill.quantity)} {fill.pair.base} after all; "
+            f"{follows}.",
+            fill.at,
+            fill.pair,
+        )
+        return PositionStory(
+            position_id=PositionId(f"{request.client_order_id}/{fill.fill_id}"),
+            pair=fill.pair,
+            strategy=former.strategy if former else "",
+            position=Position(fill.pair, instrument.cost_step),
+            protection=former.protection if former else Protection(distance),
+            leverage=request.leverage,
+            entry_id=request.client_order_id,
+            entry_side=fill.side,
+            decision_price=request.decision_price,
+            opened_at=fill.at,
+            interval=former.interval if former else None,
+            exit_role=None if is_planned else OrderRole.FLATTEN,
+            exit_at=None if is_planned else fill.at,
+        )
+
+    def _liquidated(self, fill: Fill) -> None:
+        """The venue closed by force: the story shrinks, and nothing is opened until a person has looked."""
+        story = self._state.stories.get(fill.pair)
+        message = (
+            f"{fill.pair}: the venue liquidated {plain(fill.quantity)} {fill.pair.base} at {plain(fill.price)}. "
+            f"Nothing is opened on this account until you resume; check the margin level and the limits first."
+        )
+        self._block(Block(LIQUIDATED, message), fill.at)
+        if story is None or story.position.side is not fill.side.opposite:
+            return  # it closed what was not ours
+        ours = min(fill.quantity, story.quantity)
+        part = replace(fill, quantity=ours, cost=self._share(fill, ours))
+        story, _ = story.booked(part)
+        if story.position.is_flat:
+            self._end(story, OrderRole.LIQUIDATION, fill.at)
+        else:
+            self._keep(story)
+        self._settle(fill.pair, fill.at)
+
+    def _share(self, fill: Fill, quantity: Decimal) -> Decimal:
+        """What a part of a fill cost; the whole keeps its cost to the last digit."""
+        if quantity == fill.quantity:
+            return fill.cost
+        return self._instruments[fill.pair].round_cost(fill.cost * quantity / fill.quantity)
+
+    def _see_foreign_fill(self, fill: Fill) -> None:
+        message = (
+            f"{fill.pair}: {fill.side.value} of {plain(fill.quantity)} {fill.pair.base} was traded on this account by "
+            f"somebody else. Our position was not touched; entries on this pair stop until you resume."
+        )
+        self._block(Block(FOREIGN_ACTIVITY, message, fill.pair), fill.at)
+
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def _on_outside(self, event: EntriesBlocked | EntriesAllowed) -> None:
+        was = self._state.outside_blocks
+        rest = tuple(block for block in was if (block.cause, block.pair) != (event.cause, event.pair))
+        if isinstance(event, EntriesBlocked):
+            self._state.outside_blocks = (*rest, Block(event.cause, event.message, event.pair))
+            if len(rest) == len(was):
+                self._outbox.alarm(event.cause, Severity.WARNING, event.message, event.at, event.pair)
+        elif len(rest) < len(was):
+            self._state.outside_blocks = rest
+            message = f"{event.pair or 'The account'}: {event.cause.replace('_', ' ')} is over; entries may go on."
+            self._outbox.alarm(event.cause, Severity.INFO, message, event.at, event.pair)
+
+    def _on_resume(self, event: Resume) -> None:
+        marks = replace(tiers.reset(self._marks, self._margin), paused=False, blocks=())
+        self._judge(marks, event.at)
+
+    def _on_flatten(self, event: Flatten) -> None:
+        for pair in [event.pair] if event.pair else sorted({*self._state.stories, *self._desk.working_pairs()}):
+            self._keeper.close_now(pair)
+        self._flatten(event.pair, event.at)
+
+    def _flatten(self, pair: Pair | None, at: datetime) -> None:
+        """Close what is held and whatever turns up later, until a person resumes."""
+        message = f"{pair or 'Everything'} was flattened; resume to trade again."
+        marks = self._marks.with_block(Block(FLATTENED, message, pair))
+        self._mark(replace(marks, paused=True) if pair is None else marks)
+        for each in [pair] if pair else sorted({*self._state.stories, *self._desk.working_pairs(), *self._waiting}):
+            self._waiting.pop(each, None)
+            self._settle(each, at)
+
+    def _on_limits(self, event: LimitsChanged) -> None:
+        self._limits = event.limits
+        self._judge(tiers.forgotten(self._marks), event.at)
+
+    def _on_instruments(self, event: InstrumentsChanged) -> None:
+        self._listed = {instrument.pair for instrument in event.instruments}
+        for instrument in event.instruments:
+            before, pair = self._instruments.get(instrument.pair), instrument.pair
+            self._instruments[pair] = instrument
+            story = self._state.stories.get(pair)
+            if story is None or before is None:
+                continue
+            if before.status is not instrument.status:
+                status = instrument.status.value.replace("_", " ")
+                message = f"{pair}: the venue set this pair to {status}; a position is open."
+                self._outbox.alarm("pair_status", Severity.WARNING, message, event.at, pair)
+            most = max(instrument.leverages(story.side), default=0)
+            if most < story.leverage <= max(before.leverages(story.side), default=0):
+                message = (
+                    f"{pair}: the venue cut the leverage to {most}x; the open position was made at {story.leverage}x."
+                )
+                self._outbox.alarm("leverage_cut", Severity.WARNING, message, event.at, pair)
+        for pair in sorted(set(self._state.stories) - self._listed):
+            message = (
+                f"{pair}: the venue lists this pair no more; a position is open. Close it at the venue if need be."
+            )
+            self._outbox.alarm("pair_gone", Severity.CRITICAL, message, event.at, pair)
+
+    # --- keeping --------------------------------------------------------------------------------------------------
+
+    def _settle(self, pair: Pair, at: datetime) -> None:
+        """Bring what rests at the venue in line with what is held, then see whether a waiting signal may enter."""
+        story = self._state.stories.get(pair)
+        flattened = any(block.cause == FLATTENED and block.concerns(pair) for block in self._marks.blocks)
+        if story is None or story.position.is_flat:
+            self._keeper.sweep(pair, entries_too=flattened)
+            if story is not None and not self._is_entering(pair):
+                self._end(story, None, at)  # the entry came to nothing
+        else:
+            if flattened:
+                self._keep(leaving(story, OrderRole.FLATTEN, at))
+            kept = self._state.stories[pair]
+            self._keep(self._keeper.keep(kept, at, self._prices.get(pair)))
+        signal = self._waiting.get(pair)
+        if signal is not None and not self._desk.working(pair):
+            story = self._state.stories.get(pair)
+            if story is None or self._is_dust(story):
+                del self._waiting[pair]
+                self._enter(signal)
+
+    def _end(self, story: PositionStory, role: OrderRole | None, at: datetime) -> None:
+        """Close the story; without a role it ends as it began, with nothing traded."""
+        closed = replace(
+            story, exit_role=role, exit_to=ZERO, exit_at=(story.exit_at or at) if role else None, closed_at=at
+        )
+        del self._state.stories[story.pair]
+        self._outbox.stories[closed.position_id] = closed
+        self._ended[closed.position_id] = closed
+        if len(self._ended) > _REMEMBERED_STORIES:
+            del self._ended[next(iter(self._ended))]
+
+    def _keep(self, story: PositionStory) -> None:
+        if self._state.stories.get(story.pair) != story:
+            self._state.stories[story.pair] = story
+            self._outbox.stories[story.position_id] = story
+
+    def _is_dust(self, story: PositionStory) -> bool:
+        """Whether too little is held for any order, and nothing is on its way to make it more."""
+        instrument = self._instruments[story.pair]
+        quantity = instrument.round_quantity(story.quantity)
+        too_little = quantity == 0 or quantity < instrument.min_quantity
+        return too_little and not story.position.is_flat and not self._is_entering(story.pair)
+
+    def _is_entering(self, pair: Pair) -> bool:
+        return any(order.request.role is OrderRole.ENTRY for order in self._desk.working(pair))
+
+    def _has_unknown_order(self, pair: Pair) -> bool:
+        return any(order.status is OrderStatus.UNKNOWN for order in self._desk.working(pair))
+
+    @property
+    def _marks(self) -> Marks:
+        return self._state.marks
+
+    def _mark(self, marks: Marks) -> None:
+        if marks != self._state.marks:
+            self._state.marks = marks
+            self._outbox.marks = marks
+
+    def _block(self, block: Block, at: datetime) -> None:
+        self._mark(self._marks.with_block(block))
+        self._outbox.alarm(block.cause, Severity.CRITICAL, block.message, at, block.pair)
+
+
+def _outdated(signal: Signal) -> Refused:
+    return Refused(LimitReason.SIGNAL_OUTDATED, f"{signal.pair}: not opened, the signal is older than one bar.")
+
+
+def _remember(ids: dict[_Id, None], one: _Id) -> None:
+    """Add to a set that forgets its oldest."""
+    ids[one] = None
+    while len(ids) > _REMEMBERED_FILLS:
+        del ids[next(iter(ids))]

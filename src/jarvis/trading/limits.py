@@ -12,8 +12,8 @@ from enum import Enum, IntEnum
 from typing import Any
 
 from jarvis.domain.account import MarginState
-from jarvis.domain.instrument import Instrument, Pair
-from jarvis.domain.money import ONE, ZERO
+from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair, Side
+from jarvis.domain.money import ONE, ZERO, plain
 from jarvis.domain.order import OrderRequest
 from jarvis.trading.state import Block
 
@@ -175,9 +175,9 @@ class Refused:
 class Standing:
     """Everything about the account that an entry on one pair is judged by.
 
-    `open_pairs` are the pairs with an open position or an entry that may be at the venue; `committed_margin` is what
-    orders that `margin` does not show yet may take (quote). `leverage` is the most that may be used on this side now,
-    None if there is none.
+    `leverage` is the most that may be used on this side now, None if there is none. `committed_margin` is what our
+    orders take that `margin` does not show yet (quote). `open_pairs` have an open position or an entry that may be at
+    the venue. `reserve_rate` is the share of equity that no entry may take, `margin_max_age` how old `margin` may be.
     """
 
     at: datetime
@@ -185,13 +185,121 @@ class Standing:
     instrument: Instrument | None
     leverage: int | None
     margin: MarginState | None
-    committed_margin: Decimal
-    open_pairs: frozenset[Pair]
-    has_unknown_order: bool
-    paused: bool
-    blocks: tuple[Block, ...]
-    margin_max_age: timedelta
-    margin_reserve: Decimal
+    committed_margin: Decimal = ZERO
+    open_pairs: frozenset[Pair] = frozenset()
+    has_unknown_order: bool = False
+    paused: bool = False
+    blocks: tuple[Block, ...] = ()
+    margin_max_age: timedelta = timedelta(minutes=5)
+    reserve_rate: Decimal = Decimal("0.10")
+
+    def available_margin(self) -> Decimal:
+        """How much margin an entry may take (quote), never negative: reserve, level floor and commitments kept."""
+        if self.margin is None:
+            return ZERO
+        free = self.margin.free_margin - self.margin.equity * self.reserve_rate
+        floors = [floor for action, floor in self.limits.margin_level_floor.given() if action is not TierAction.WARN]
+        # Below a level of 1 no venue opens anything, whatever the trader allows.
+        most = self.margin.equity / max([ONE, *floors])
+        return max(ZERO, min(free, most - self.margin.used_margin) - self.committed_margin)
+
+
+def may_open(pair: Pair, standing: Standing) -> Refused | None:
+    """Why nothing at all may be opened on `pair` now; None if something may."""
+    limits, instrument, margin = standing.limits, standing.instrument, standing.margin
+    if standing.paused:
+        return Refused(LimitReason.PAUSED, f"{pair}: not opened, the account is paused. Resume it to trade again.")
+    for block in standing.blocks:
+        if block.concerns(pair):
+            return Refused(LimitReason.ENTRIES_BLOCKED, f"{pair}: not opened, entries are blocked: {block.message}")
+    if pair not in limits.allowed_pairs:
+        return Refused(LimitReason.PAIR_NOT_ALLOWED, f"{pair}: not opened, your limits do not allow this pair.")
+    if instrument is None:
+        return Refused(LimitReason.PAIR_NOT_OFFERED, f"{pair}: not opened, the venue does not offer this pair now.")
+    if instrument.status is not InstrumentStatus.ONLINE:
+        status = instrument.status.value.replace("_", " ")
+        return Refused(LimitReason.PAIR_STATUS, f"{pair}: not opened, the venue has set this pair to {status}.")
+    if standing.has_unknown_order:
+        return Refused(
+            LimitReason.OUTCOME_UNKNOWN,
+            f"{pair}: not opened, an earlier order on this pair is still being looked up at the venue.",
+        )
+    if pair in standing.open_pairs:
+        return Refused(LimitReason.ALREADY_OPEN, f"{pair}: not opened, there is a position or an entry already.")
+    if len(standing.open_pairs) >= limits.max_open_positions:
+        return Refused(
+            LimitReason.TOO_MANY_POSITIONS,
+            f"{pair}: not opened, {len(standing.open_pairs)} positions are open and your limit is "
+            f"{limits.max_open_positions}.",
+        )
+    if standing.leverage is None:
+        return Refused(
+            LimitReason.LEVERAGE_NOT_OFFERED,
+            f"{pair}: not opened, the venue offers no leverage within your cap of {limits.leverage_cap}x on this side.",
+        )
+    if margin is None or standing.at - margin.at > standing.margin_max_age:
+        return Refused(
+            LimitReason.MARGIN_UNKNOWN, f"{pair}: not opened, the account's margin could not be read lately."
+        )
+    if margin.equity <= 0:
+        return Refused(LimitReason.NO_EQUITY, f"{pair}: not opened, the account has no equity.")
+    return None
+
+
+def check(request: OrderRequest, standing: Standing) -> Approved | Refused:
+    """Whether `request` may be sent. Whatever closes is approved; an entry must keep every limit as it stands."""
+    if request.reduce_only:
+        return Approved(request)
+    pair = request.pair
+    refused = may_open(pair, standing)
+    if refused is not None:
+        return refused
+    instrument, margin, most = standing.instrument, standing.margin, standing.leverage
+    price = request.limit_price or request.decision_price
+    if instrument is None or margin is None or most is None:
+        raise AssertionError("may_open lets nothing pass without an instrument, a margin state and a leverage")
+    if request.leverage > most:
+        return Refused(
+            LimitReason.LEVERAGE_ABOVE_CAP, f"{pair}: not opened, {request.leverage}x is above the {most}x allowed now."
+        )
+    if price is None or not instrument.quantity_fits(request.quantity):
+        return Refused(
+            LimitReason.NOT_TRADABLE_AS_IS,
+            f"{pair}: not opened, {plain(request.quantity)} {pair.base} is below the venue's minimum of "
+            f"{plain(instrument.min_quantity)}, not in steps of {plain(instrument.lot)}, or has no price.",
+        )
+    cost = request.quantity * price
+    if cost < instrument.min_cost:
+        return Refused(
+            LimitReason.BELOW_MINIMUM,
+            f"{pair}: not opened, it would cost {plain(cost)} {pair.quote}; the venue's minimum is "
+            f"{plain(instrument.min_cost)}.",
+        )
+    needed = cost / request.leverage
+    if needed > margin.equity * standing.limits.equity_share_per_position:
+        return Refused(
+            LimitReason.SHARE_EXCEEDED,
+            f"{pair}: not opened, it would use more than your share of equity per position "
+            f"({plain(standing.limits.equity_share_per_position * 100)} %).",
+        )
+    if needed > standing.available_margin():
+        return Refused(
+            LimitReason.NOT_ENOUGH_MARGIN,
+            f"{pair}: not opened, it needs {needed:.2f} {pair.quote} of margin and {standing.available_margin():.2f} "
+            f"may be used, reserve and margin-level floor kept.",
+        )
+    limit = position_limit(instrument, request.side)
+    if limit is not None and request.quantity > limit:
+        return Refused(
+            LimitReason.POSITION_LIMIT,
+            f"{pair}: not opened, the venue allows at most {plain(limit)} {pair.base} on this side.",
+        )
+    return Approved(request)
+
+
+def position_limit(instrument: Instrument, side: Side) -> Decimal | None:
+    """The largest position that the venue allows on this side (base); None when it states none."""
+    return instrument.long_position_limit if side is Side.BUY else instrument.short_position_limit
 
 
 def _tiers_to_fields(tiers: Tiers) -> dict[str, str | None]:

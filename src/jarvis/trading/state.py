@@ -30,8 +30,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The account-wide part of the state: small, kept as one record.
+    """The account-wide part of the state that must outlive a restart: small, kept as one record.
 
+    `blocks` are those that the engine put up itself; what others forbid is said again by them after a restart.
     `day` is the UTC day that `day_equity` was marked on; `peak_equity` the highest since the last resume; `tiers` the
     strongest action that each limit has taken (rule name, action value).
     """
@@ -96,8 +97,8 @@ class EngineState:
     """What an engine knows. To adopt after a restart: all unfinished orders, all orders of open stories, open stories.
 
     `orders` are by client order id, `stories` are the open ones by pair, `next_id` numbers the next order,
-    `seen_fills` are the fills that were booked lately (an ordered set): a repeat of one changes nothing. Read it as
-    you like; only the engine changes it.
+    `seen_fills` are the fills that were booked lately (an ordered set): a repeat of one changes nothing.
+    `outside_blocks` are what others forbid (stale data, key health). Read it as you like; only the engine changes it.
     """
 
     orders: dict[ClientOrderId, Order] = field(default_factory=dict)
@@ -105,6 +106,12 @@ class EngineState:
     marks: Marks = field(default_factory=Marks)
     next_id: int = 1
     seen_fills: dict[FillId, None] = field(default_factory=dict)
+    outside_blocks: tuple[Block, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """Everything that forbids entries now, a pause aside."""
+        return (*self.marks.blocks, *self.outside_blocks)
 
     @classmethod
     def adopt(
