@@ -36,7 +36,7 @@ def take_pasted(opened: OpenedKey) -> None:
     """
     for part in (opened.api_key, opened.secret):
         if _UNPADDED_SECRET.fullmatch(part):
-            part += b"=="
+            part.extend(b"==")
     key_fits, secret_fits = _is_key(opened.api_key), _is_secret(opened.secret)
     if _is_secret(opened.api_key) and (_is_key(opened.secret) or not opened.secret):
         raise InvalidSecret("swapped", "The API key and the private key are in each other's field.")

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from jarvis.signer.errors import SignerUnavailable
@@ -36,8 +37,11 @@ class Marks:
         self._lines = 0
         if folder is not None:
             self._lock = _lock(folder / "lock")
-            self._load()
-            self._compact()
+            try:
+                self._open()
+            except BaseException:
+                self.close()
+                raise
 
     def durable(self, kind: str, name: str) -> int:
         """The highest value of this mark that would survive a crash now."""
@@ -58,10 +62,11 @@ class Marks:
         if self._path is not None:
             try:
                 self._append(_line(kind, name, value))
-                if self._lines > _COMPACT_AFTER_LINES + 2 * len(self._values):
-                    self._compact()
             except OSError as error:
                 raise SignerUnavailable(f"the signer cannot write its state: {error.strerror}") from error
+            if self._lines > _COMPACT_AFTER_LINES + 2 * len(self._values):
+                with suppress(OSError):  # A longer file does no harm; the next mark tries again.
+                    self._compact()
         self._durable[kind, name] = value
 
     def close(self) -> None:
@@ -70,6 +75,17 @@ class Marks:
             if descriptor >= 0:
                 os.close(descriptor)
         self._file = self._lock = -1
+
+    def _open(self) -> None:
+        """Read the marks and make the file ready; with a full disk it is used as it is, so that exits can be signed."""
+        assert self._path is not None  # noqa: S101 - only called with a folder
+        whole_size = self._load()
+        try:
+            self._compact()
+        except OSError:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._file, whole_size)
+            self._size = whole_size
 
     def _append(self, line: bytes) -> None:
         try:
@@ -83,11 +99,11 @@ class Marks:
         self._size += len(line)
         self._lines += 1
 
-    def _load(self) -> None:
+    def _load(self) -> int:
+        """Read the marks; the size of the file without a half line at its end."""
         assert self._path is not None  # noqa: S101 - only called with a folder
-        if not self._path.exists():
-            return
-        *whole, _torn = self._path.read_bytes().split(b"\n")
+        content = self._path.read_bytes() if self._path.exists() else b""
+        *whole, torn = content.split(b"\n")
         for number, line in enumerate(whole, start=1):
             try:
                 kind, name, value = json.loads(line)
@@ -95,6 +111,7 @@ class Marks:
                 self._values[key] = self._durable[key] = max(int(value), self._values.get(key, 0))
             except ValueError as error:
                 raise StateDamagedError(f"{self._path}, line {number} cannot be read") from error
+        return len(content) - len(torn)
 
     def _compact(self) -> None:
         """Replace the file by one with the last value of each mark."""

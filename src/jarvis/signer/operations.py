@@ -35,7 +35,7 @@ class Operation:
 
 
 def _shape(pattern: str, *, required: bool = False) -> Shape:
-    return Shape(re.compile(pattern), required)
+    return Shape(re.compile(pattern, re.ASCII), required)
 
 
 def _any_of(*words: str, required: bool = False) -> Shape:

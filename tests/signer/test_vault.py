@@ -1,0 +1,270 @@
+import base64
+import copy
+import json
+import os
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.signer.errors import MasterKeyError, SignerRefused
+from jarvis.signer.vault import OpenedKey, Vault, create_master_key, fingerprint, load_master_key
+from tests.signer.canary import scan
+from tests.signer.inprocess import MASTER_KEY, made_up_key
+
+KEY, SECRET = made_up_key("vault")
+ROW = Credential(AccountId("ada"), VenueName("kraken"), CredentialId("c1"), Environment.LIVE, b"", 3)
+
+
+def opened_key() -> OpenedKey:
+    return OpenedKey(bytearray(KEY.encode()), bytearray(SECRET.encode()), bytearray(b"pass"))
+
+
+def sealed_row(vault: Vault, row: Credential = ROW) -> Credential:
+    return replace(row, sealed=vault.seal(row, opened_key(), now_seconds=1_700_000_000))
+
+
+def test_what_was_sealed_opens_again() -> None:
+    vault = Vault(MASTER_KEY)
+
+    with vault.open(sealed_row(vault)) as opened:
+        parts = bytes(opened.api_key), bytes(opened.secret), bytes(opened.passphrase)
+
+    assert parts == (KEY.encode(), SECRET.encode(), b"pass")
+
+
+def test_a_sealed_key_shows_nothing_of_what_it_holds() -> None:
+    sealed = sealed_row(Vault(MASTER_KEY)).sealed
+    token = base64.urlsafe_b64decode(sealed.rpartition(b".")[2])
+
+    assert not scan([sealed, token], {"key": KEY, "private key": SECRET, "master key": MASTER_KEY})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"account_id": AccountId("bob")},
+        {"venue": VenueName("binance")},
+        {"credential_id": CredentialId("c2")},
+        {"environment": Environment.SANDBOX},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_sealed_key_moved_to_another_row_does_not_open(other: dict[str, object]) -> None:
+    vault = Vault(MASTER_KEY)
+    moved = replace(sealed_row(vault), **other)  # type: ignore[arg-type]
+
+    with pytest.raises(SignerRefused) as refusal:
+        vault.open(moved)
+
+    assert refusal.value.code == "broken_seal"
+    assert refusal.value.is_security_event
+
+
+@pytest.mark.parametrize("field", ["acct", "venue", "cred", "env", "kid", "v"])
+def test_ids_inside_the_envelope_are_compared_even_if_the_key_fits(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = Vault(MASTER_KEY)
+    dumps = json.dumps
+
+    def dumps_another(header: dict[str, object], **options: object) -> str:
+        return dumps({**header, field: "another"}, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jarvis.signer.vault.json.dumps", dumps_another)
+        row = sealed_row(vault)
+
+    with pytest.raises(SignerRefused) as refusal:
+        vault.open(row)
+
+    assert refusal.value.code == "wrong_binding"
+    assert refusal.value.is_security_event
+
+
+@pytest.mark.parametrize("revision", [2, 4])
+def test_a_sealed_key_of_another_revision_is_refused(revision: int) -> None:
+    vault = Vault(MASTER_KEY)
+    row = replace(sealed_row(vault), revision=revision)
+
+    with pytest.raises(SignerRefused) as refusal:
+        vault.open(row)
+
+    assert refusal.value.code == "stale_revision"
+    assert refusal.value.is_security_event
+
+
+def test_ids_that_run_into_each_other_give_different_keys() -> None:
+    vault = Vault(MASTER_KEY)
+    row = sealed_row(vault, replace(ROW, account_id=AccountId("ab"), venue=VenueName("c")))
+
+    with pytest.raises(SignerRefused):
+        vault.open(replace(row, account_id=AccountId("a"), venue=VenueName("bc")))
+
+
+def test_another_master_key_is_named_as_the_reason() -> None:
+    row = sealed_row(Vault(MASTER_KEY))
+
+    with pytest.raises(SignerRefused) as refusal:
+        Vault(bytes(32)).open(row)
+
+    assert refusal.value.code == "wrong_master_key"
+
+
+@given(position=st.integers(min_value=0), flip=st.integers(min_value=1, max_value=255))
+def test_no_changed_byte_of_a_sealed_key_goes_unnoticed(position: int, flip: int) -> None:
+    vault = Vault(MASTER_KEY)
+    row = sealed_row(vault)
+    changed = bytearray(row.sealed)
+    changed[position % len(changed)] ^= flip
+
+    with pytest.raises(SignerRefused):
+        vault.open(replace(row, sealed=bytes(changed)))
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda token: token + b"\n",
+        lambda token: token + b"==",
+        lambda token: token[:40] + b"\n" + token[40:],
+        lambda token: token[:40] + b"!" + token[40:],
+        lambda token: b"",
+        lambda token: b"j1..",
+        lambda token: token[:-8],
+    ],
+)
+def test_a_sealed_key_has_one_spelling(spell: object) -> None:
+    vault = Vault(MASTER_KEY)
+    row = sealed_row(vault)
+    assert callable(spell)
+
+    with pytest.raises(SignerRefused) as refusal:
+        vault.open(replace(row, sealed=spell(row.sealed)))
+
+    assert refusal.value.code == "broken_seal"
+
+
+def test_an_opened_key_is_overwritten_when_the_with_ends() -> None:
+    vault = Vault(MASTER_KEY)
+
+    with vault.open(sealed_row(vault)) as opened:
+        secret = opened.secret
+
+    assert len(secret) == len(SECRET)
+    assert not any(secret)
+    assert not any(opened.api_key)
+    assert not any(opened.passphrase)
+
+
+@pytest.mark.parametrize("holder", [opened_key(), Vault(MASTER_KEY)], ids=["opened key", "vault"])
+def test_what_holds_a_secret_cannot_be_printed_copied_or_pickled(holder: object) -> None:
+    texts = [repr(holder), str(holder), f"{holder}", format(holder)]
+
+    for make in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps, vars):
+        with pytest.raises(TypeError) as refusal:
+            make(holder)
+        texts.append(str(refusal.value))
+
+    assert not scan(texts, {"key": KEY, "private key": SECRET, "master key": MASTER_KEY, "list": repr(MASTER_KEY)})
+
+
+def test_one_api_key_has_one_fingerprint_that_depends_on_the_master_key() -> None:
+    vault = Vault(MASTER_KEY)
+
+    name = fingerprint(vault, "kraken", KEY.encode())
+
+    assert name == fingerprint(vault, "kraken", bytearray(KEY.encode()))
+    assert name != fingerprint(vault, "binance", KEY.encode())
+    assert name != fingerprint(Vault(bytes(32)), "kraken", KEY.encode())
+    assert not scan([name], {"key": KEY})
+
+
+def test_a_created_master_key_is_private_random_and_loads(tmp_path: Path) -> None:
+    first, second = tmp_path / "new" / "one.key", tmp_path / "new" / "two.key"
+    before = os.umask(0)
+    try:
+        create_master_key(first)
+        create_master_key(second)
+    finally:
+        os.umask(before)
+
+    assert first.stat().st_mode & 0o777 == 0o600
+    assert first.parent.stat().st_mode & 0o777 == 0o700
+    assert len(load_master_key(first)) == 32
+    assert load_master_key(first) != load_master_key(second)
+
+
+def test_a_master_key_is_never_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    create_master_key(path)
+    kept = path.read_bytes()
+
+    with pytest.raises(FileExistsError):
+        create_master_key(path)
+
+    assert path.read_bytes() == kept
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o700, 0o666])
+def test_a_master_key_that_others_can_read_is_refused(mode: int, tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    create_master_key(path)
+    path.chmod(mode)
+
+    with pytest.raises(MasterKeyError, match="chmod 600"):
+        load_master_key(path)
+
+
+def test_a_master_key_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "master.key"
+    create_master_key(path)
+    monkeypatch.setattr("os.geteuid", lambda: path.stat().st_uid + 1)
+
+    with pytest.raises(MasterKeyError, match="another user"):
+        load_master_key(path)
+
+
+def test_a_link_to_a_master_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+    create_master_key(path)
+    (tmp_path / "link").symlink_to(path)
+
+    with pytest.raises(MasterKeyError, match="symbolic link"):
+        load_master_key(tmp_path / "link")
+    (tmp_path / "second").hardlink_to(path)
+    with pytest.raises(MasterKeyError, match="second name"):
+        load_master_key(path)
+
+
+@pytest.mark.parametrize("folder", ["data", "backup"])
+def test_a_master_key_inside_the_data_or_a_backup_is_refused(folder: str, tmp_path: Path) -> None:
+    path = tmp_path / folder / "deep" / "master.key"
+    create_master_key(path)
+    (tmp_path / "alias").symlink_to(tmp_path / folder)
+
+    with pytest.raises(MasterKeyError, match="lies inside"):
+        load_master_key(path, outside=[tmp_path / "data", tmp_path / "backup"])
+    with pytest.raises(MasterKeyError, match="lies inside"):
+        load_master_key(path, outside=[tmp_path / "elsewhere", tmp_path / "alias"])
+    assert load_master_key(path, outside=[tmp_path / "elsewhere"])
+
+
+def test_a_missing_or_damaged_master_key_is_said_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "master.key"
+
+    with pytest.raises(MasterKeyError, match="jarvis init"):
+        load_master_key(path)
+    create_master_key(path)
+    content = path.read_bytes()
+    for damaged in (b"", content[:-5], content + b"x", content.replace(b"jarvis", b"garvis"), b"\xff" * 64):
+        path.write_bytes(damaged)
+        with pytest.raises(MasterKeyError, match="not a master key") as refusal:
+            load_master_key(path)
+        assert not scan([str(refusal.value)], {"master key": content})
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(MasterKeyError, match="not a plain file"):
+        load_master_key(path)
