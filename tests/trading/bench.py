@@ -98,7 +98,7 @@ class Bench:
         state: EngineState | None = None,
         engine_limits: Limits | None = None,
         instruments: Mapping[Pair, Instrument] | None = None,
-        equity: Decimal | None = D(10000),
+        equity: str | None = "10000",
     ) -> None:
         self.config = EngineConfig(
             account_id=AccountId("anna"),
@@ -207,9 +207,18 @@ class Bench:
         self.fills += 1
         amount = D(quantity)
         fill = Fill(
-            FillId(f"T{self.fills}"), VenueOrderId("X"), None, BTC, side, amount, D(price), amount * D(price), D(0), USD,
-            self.now,
-        )  # fmt: skip
+            fill_id=FillId(f"T{self.fills}"),
+            venue_order_id=VenueOrderId("X"),
+            client_order_id=None,
+            pair=BTC,
+            side=side,
+            quantity=amount,
+            price=D(price),
+            cost=amount * D(price),
+            fee=D(0),
+            fee_asset=USD,
+            at=self.now,
+        )
         return replace(fill, **changes)  # type: ignore[arg-type]
 
     # --- shorthand ------------------------------------------------------------------------------------------------

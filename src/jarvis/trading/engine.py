@@ -14,22 +14,21 @@ from typing import TypeVar
 from jarvis.domain.account import AccountId, MarginState
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Tick
-from jarvis.domain.money import ONE, ZERO, plain, round_nearest
+from jarvis.domain.money import ONE, ZERO, plain
 from jarvis.domain.order import (
     ClientOrderId,
     Fill,
     Order,
     OrderReport,
-    OrderRequest,
     OrderRole,
     OrderStatus,
     OrderType,
     PositionId,
     VenueOrderId,
 )
-from jarvis.domain.position import Position
 from jarvis.trading import tiers
 from jarvis.trading.desk import Desk, Outbox
+from jarvis.trading.entries import booked, late_fill_message, outdated, plan_entry, reopened
 from jarvis.trading.events import (
     Action,
     AmendAnswered,
@@ -48,13 +47,13 @@ from jarvis.trading.events import (
     Resume,
     Severity,
 )
-from jarvis.trading.exits import after_bar, after_entry, leaving, time_is_up
+from jarvis.trading.exits import after_bar, leaving, time_is_up
 from jarvis.trading.keeper import Keeper
-from jarvis.trading.limits import LimitReason, Limits, Refused, Standing, TierAction, check, may_open
-from jarvis.trading.sizing import Costs, size_entry
+from jarvis.trading.limits import LimitReason, Limits, Refused, Standing, TierAction
+from jarvis.trading.sizing import Costs
 from jarvis.trading.state import Block, EngineState, Marks
 from jarvis.trading.stories import PositionStory
-from jarvis.trading.strategy import Direction, Protection, Signal
+from jarvis.trading.strategy import Direction, Signal
 
 FLATTENED = "flatten"
 LIQUIDATED = "liquidation"
@@ -64,7 +63,6 @@ REVERSED = "position_reversed"
 _REMEMBERED_FILLS = 4096
 _REMEMBERED_STORIES = 64
 _REDUCE_AGAIN_AFTER = timedelta(minutes=1)
-_FALLBACK_STOP_SHARE = Decimal("0.05")
 _HALF = Decimal("0.5")
 _Id = TypeVar("_Id")
 
@@ -217,7 +215,7 @@ class Engine:
             waiting = self._waiting.get(pair)
             if waiting is not None and self._is_outdated(waiting):
                 del self._waiting[pair]
-                self._refuse(waiting, _outdated(waiting))
+                self._refuse(waiting, outdated(waiting))
             self._settle(pair, at)
 
     def _on_margin(self, margin: MarginState) -> None:
@@ -269,63 +267,14 @@ class Engine:
 
     def _enter(self, signal: Signal) -> None:
         """Size, check and place the entry that `signal` wants, or say why not."""
-        side, pair, protection = signal.target.side, signal.pair, signal.protection
-        if side is None:
-            return
-        standing = self._standing(signal)
-        refused = may_open(pair, standing)
-        if refused is None and self._is_outdated(signal):
-            refused = _outdated(signal)
-        if refused is None and protection is None:
-            refused = Refused(LimitReason.STOP_IMPOSSIBLE, f"{pair}: not opened, the strategy found no usable stop.")
-        if refused is not None or protection is None:
-            self._refuse(signal, refused)
-            return
-        sized = size_entry(side, signal.price, protection.stop_distance, standing, self._config.costs)
-        if isinstance(sized, Refused):
-            self._refuse(signal, sized)
-            return
-        former = self._state.stories.get(pair)
-        entry_id = self._desk.next_id()
-        request = OrderRequest(
-            client_order_id=entry_id,
-            pair=pair,
-            side=side,
-            order_type=OrderType.MARKET,
-            quantity=sized.quantity,
-            leverage=standing.leverage or 1,
-            role=OrderRole.ENTRY,
-            position_id=former.position_id if former else PositionId(entry_id),
-            decision_price=signal.price,
-        )
-        judged = check(request, standing)
-        if isinstance(judged, Refused):
-            self._refuse(signal, judged)
+        former = self._state.stories.get(signal.pair)
+        planned = plan_entry(signal, self._standing(signal), self._config.costs, self._desk.next_id(), former)
+        if isinstance(planned, Refused):
+            self._refuse(signal, planned)
             return
         # The story is kept before the entry is sent: whatever happens next, the position will know its protection.
-        self._keep(self._new_story(request, signal, protection, signal.at, former))
-        self._commit(self._desk.place(request, self._now or signal.at))
-
-    def _new_story(
-        self, request: OrderRequest, signal: Signal, protection: Protection, at: datetime, former: PositionStory | None
-    ) -> PositionStory:
-        """A story that waits for its first fill. Dust that an earlier one left on the pair is taken along."""
-        position = former.position if former else Position(request.pair, self._instruments[request.pair].cost_step)
-        return PositionStory(
-            position_id=former.position_id if former else PositionId(request.client_order_id),
-            pair=request.pair,
-            strategy=signal.strategy,
-            position=position,
-            protection=protection,
-            leverage=request.leverage,
-            entry_id=request.client_order_id,
-            entry_side=request.side,
-            decision_price=signal.price,
-            opened_at=at,
-            opened_quantity=abs(position.quantity),
-            interval=signal.interval,
-            fill_ids=former.fill_ids if former else (),
-        )
+        self._keep(planned.story)
+        self._commit(self._desk.place(planned.request, self._now or signal.at))
 
     def _standing(self, signal: Signal) -> Standing:
         pair, side = signal.pair, signal.target.side
@@ -359,10 +308,9 @@ class Engine:
             cost = request.quantity * request.decision_price * (ONE + self._config.costs.slippage_rate)
             self._committed[request.client_order_id] = cost / request.leverage
 
-    def _refuse(self, signal: Signal, refused: Refused | None) -> None:
-        if refused is not None:
-            at = self._now or signal.at
-            self._outbox.alarm(f"not_opened_{refused.reason.value}", Severity.INFO, refused.message, at, signal.pair)
+    def _refuse(self, signal: Signal, refused: Refused) -> None:
+        at = self._now or signal.at
+        self._outbox.alarm(f"not_opened_{refused.reason.value}", Severity.INFO, refused.message, at, signal.pair)
 
     def _is_outdated(self, signal: Signal) -> bool:
         """Whether the bar after the signal's has closed."""
@@ -479,74 +427,30 @@ class Engine:
         else:
             self._prices[fill.pair] = fill.price
             order = self._desk.filled(order, fill)
-            story = self._state.stories.get(fill.pair) or self._reopened(order, fill)
-            self._book(story, fill, order)
+            self._book(self._state.stories.get(fill.pair) or self._reopened(order, fill), fill, order)
             self._on_answer(order, fill.at)
 
-    def _book(self, story: PositionStory, fill: Fill, order: Order) -> None:
-        held_before = story.position.side
+    def _book(self, before: PositionStory, fill: Fill, order: Order) -> None:
+        story = booked(before, fill, order)
         is_entry = order.request.role is OrderRole.ENTRY
-        if is_entry and order.filled_quantity == fill.quantity:
-            story = replace(story, opened_at=fill.at)
-        story, _ = story.booked(fill)
-        held_now = story.position.side
-        if held_now is None:
-            if not is_entry or order.status.is_final:
-                self._end(story, order.request.role, fill.at)
-            else:
-                self._keep(story)
+        if story.position.is_flat and not (is_entry and not order.status.is_final):
+            self._end(story, order.request.role, fill.at)
             return
-        if is_entry and held_now is fill.side:
-            turned = held_before is fill.side.opposite
-            opened = story.quantity if turned else story.opened_quantity + fill.quantity
-            story = after_entry(replace(story, opened_quantity=opened))
-        elif held_before is not held_now:
-            story = self._turned(story, fill)
-        if order.request.order_type is OrderType.STOP:
-            story = leaving(story, OrderRole.STOP, fill.at)
         self._keep(story)
-
-    def _turned(self, story: PositionStory, fill: Fill) -> PositionStory:
-        """The story after an exit closed more than was held: the other side must go at once."""
-        message = (
-            f"{fill.pair}: an exit traded more than was held, and {plain(story.quantity)} {fill.pair.base} is open on "
-            f"the other side. It is being closed at market; entries on this pair stop until you resume."
-        )
-        self._block(Block(REVERSED, message, fill.pair), fill.at)
-        story = replace(story, entry_side=story.side, opened_quantity=story.quantity, stop_price=None, best_price=None)
-        return leaving(after_entry(story), OrderRole.FLATTEN, fill.at)
+        if not is_entry and before.position.side is story.side.opposite:
+            message = (
+                f"{fill.pair}: an exit traded more than was held, and {plain(story.quantity)} {fill.pair.base} is open "
+                f"on the other side. It is being closed at market; entries on this pair stop until you resume."
+            )
+            self._block(Block(REVERSED, message, fill.pair), fill.at)
 
     def _reopened(self, order: Order, fill: Fill) -> PositionStory:
-        """A story for a fill of ours that nobody expected any more. It happened, so it is held, said and protected."""
-        request, former = order.request, self._ended.get(order.request.position_id or PositionId(""))
-        instrument = self._instruments[fill.pair]
-        distance = max(instrument.tick, round_nearest(fill.price * _FALLBACK_STOP_SHARE, instrument.tick))
-        # An entry whose plan is known goes on by its plan; everything else was not meant to be held.
-        is_planned = former is not None and request.role is OrderRole.ENTRY
-        follows = "it is protected as planned" if is_planned else "it is being closed at market"
-        self._outbox.alarm(
-            "late_fill",
-            Severity.CRITICAL,
-            f"{fill.pair}: an order that had ended traded {plain(fill.quantity)} {fill.pair.base} after all; "
-            f"{follows}.",
-            fill.at,
-            fill.pair,
-        )
-        return PositionStory(
-            position_id=PositionId(f"{request.client_order_id}/{fill.fill_id}"),
-            pair=fill.pair,
-            strategy=former.strategy if former else "",
-            position=Position(fill.pair, instrument.cost_step),
-            protection=former.protection if former else Protection(distance),
-            leverage=request.leverage,
-            entry_id=request.client_order_id,
-            entry_side=fill.side,
-            decision_price=request.decision_price,
-            opened_at=fill.at,
-            interval=former.interval if former else None,
-            exit_role=None if is_planned else OrderRole.FLATTEN,
-            exit_at=None if is_planned else fill.at,
-        )
+        """A story for a fill of ours that nobody expected any more."""
+        former = self._ended.get(order.request.position_id) if order.request.position_id else None
+        story = reopened(order, fill, former, self._instruments[fill.pair])
+        message = late_fill_message(story, fill)
+        self._outbox.alarm("late_fill", Severity.CRITICAL, message, fill.at, fill.pair)
+        return story
 
     def _liquidated(self, fill: Fill) -> None:
         """The venue closed by force: the story shrinks, and nothing is opened until a person has looked."""
@@ -703,10 +607,6 @@ class Engine:
     def _block(self, block: Block, at: datetime) -> None:
         self._mark(self._marks.with_block(block))
         self._outbox.alarm(block.cause, Severity.CRITICAL, block.message, at, block.pair)
-
-
-def _outdated(signal: Signal) -> Refused:
-    return Refused(LimitReason.SIGNAL_OUTDATED, f"{signal.pair}: not opened, the signal is older than one bar.")
 
 
 def _remember(ids: dict[_Id, None], one: _Id) -> None:
