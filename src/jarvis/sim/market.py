@@ -1,0 +1,92 @@
+"""Where the simulated exchange's prices come from: recorded candles replayed, or a seeded synthetic market."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Protocol
+
+from jarvis.domain.instrument import Pair
+from jarvis.domain.market import Bar
+from jarvis.sim.synthetic import NINE, SyntheticMarket
+
+__all__ = ["NINE", "PriceSource", "RecordedMarket", "SyntheticMarket"]
+
+
+class PriceSource(Protocol):
+    """Native bars of some pairs on one grid. `step` is their size; `end` is None when they never stop."""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The pairs, sorted."""
+        ...
+
+    @property
+    def step(self) -> timedelta:
+        """The native bar size."""
+        ...
+
+    @property
+    def start(self) -> datetime:
+        """When the first bar opens."""
+        ...
+
+    @property
+    def end(self) -> datetime | None:
+        """When the last bar closes."""
+        ...
+
+    def first_price(self, pair: Pair) -> Decimal:
+        """The price at `start`: the open of the pair's first bar."""
+        ...
+
+    def bars(self, after: datetime, until: datetime) -> Iterator[Bar]:
+        """Bars that close in (after, until], by closing time and pair. Asked for with growing windows."""
+        ...
+
+    def history(self, pair: Pair, interval: timedelta, count: int) -> list[Bar]:
+        """Up to `count` finished bars of `interval`, on its grid, that closed at or before `start`; oldest first."""
+        ...
+
+
+class RecordedMarket:
+    """Recorded bars replayed as they are. A missing bar stays missing: nothing trades in the hole.
+
+    Raises ValueError for no bars, bars of several sizes, or bars of a pair that are not in order.
+    """
+
+    def __init__(self, bars: Mapping[Pair, Sequence[Bar]]) -> None:
+        recorded = {pair: series for pair, series in sorted(bars.items()) if series}
+        if not recorded:
+            raise ValueError("there are no bars to replay")
+        sizes = {bar.interval for series in recorded.values() for bar in series}
+        if len(sizes) != 1:
+            raise ValueError(f"bars of one size are needed, not of {', '.join(map(str, sorted(sizes)))}")
+        for pair, series in recorded.items():
+            if any(bar.pair != pair for bar in series):
+                raise ValueError(f"a bar of another pair is among those of {pair}")
+            for earlier, later in pairwise(series):
+                if later.opened_at < earlier.closed_at:
+                    raise ValueError(f"{pair} {later.opened_at:%Y-%m-%d %H:%M}: bars repeat or are not in order")
+        self.pairs: tuple[Pair, ...] = tuple(recorded)
+        self.step: timedelta = sizes.pop()
+        self.start: datetime = min(series[0].opened_at for series in recorded.values())
+        self.end: datetime | None = max(series[-1].closed_at for series in recorded.values())
+        self._first = {pair: series[0].open for pair, series in recorded.items()}
+        self._bars = sorted(
+            (bar for series in recorded.values() for bar in series), key=lambda bar: (bar.opened_at, bar.pair)
+        )
+        self._closing = [bar.closed_at for bar in self._bars]
+
+    def first_price(self, pair: Pair) -> Decimal:
+        """The open of the pair's first bar, even when that opens later than `start`."""
+        return self._first[pair]
+
+    def bars(self, after: datetime, until: datetime) -> Iterator[Bar]:
+        """Bars that close in (after, until], by closing time and pair."""
+        yield from self._bars[bisect_right(self._closing, after) : bisect_right(self._closing, until)]
+
+    def history(self, pair: Pair, interval: timedelta, count: int) -> list[Bar]:  # noqa: ARG002 - the protocol's
+        """Nothing: what came before the recording is not known."""
+        return []
