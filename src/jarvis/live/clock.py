@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import aiohttp
 import websockets
 from websockets.asyncio.client import ClientConnection
 
@@ -67,13 +68,14 @@ async def sandbox_clock(url: str, *, follow: bool) -> AsyncIterator[SandboxClock
 
     Raises ConnectionError when no sandbox answers there.
     """
-    address = f"{url.replace('http', 'ws', 1)}/sandbox/clock?follow={int(follow)}"
     try:
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/sandbox/clock") as answer:
+            now = datetime.fromisoformat((await answer.json())["now"])
+        address = f"{url.replace('http', 'ws', 1)}/sandbox/clock?follow={int(follow)}"
         socket = await websockets.connect(address, proxy=None, ping_interval=None)
-    except OSError as error:
+    except (OSError, aiohttp.ClientError) as error:
         raise ConnectionError(f"no sandbox answers at {url}; start it with `jarvis sandbox`") from error
     try:
-        first = json.loads(await socket.recv())
-        yield SandboxClock(socket, datetime.fromisoformat(first["now"]))
+        yield SandboxClock(socket, now)
     finally:
         await socket.close()

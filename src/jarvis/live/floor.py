@@ -20,14 +20,15 @@ from jarvis.live.trader import Step, Trader
 from jarvis.market.feed import MarketFeed
 from jarvis.market.signals import SignalHub, Subscription
 from jarvis.store.db import Store
+from jarvis.store.records import AccountState
 from jarvis.trading.events import InstrumentsChanged, LimitsChanged
 from jarvis.trading.strategy import Signal
-from jarvis.venues.base import PublicVenue, VenueError
+from jarvis.venues.base import KeyInvalid, PublicVenue, VenueError
 
 log = structlog.get_logger()
 
 INSTRUMENTS_EVERY = timedelta(minutes=10)
-ADMIT_EVERY_SECONDS = 1.0
+LOOK_EVERY_SECONDS = 0.3
 GRACE_ON_THE_WALL_CLOCK = timedelta(seconds=2)
 READY_WITHIN_SECONDS = 30.0
 
@@ -61,7 +62,8 @@ class Floor:
         self._plans: dict[AccountId, AccountPlan] = {}
         self._keepers: dict[AccountId, asyncio.Task[None]] = {}
         self._traders: dict[AccountId, Trader] = {}
-        self._admitted_at = float("-inf")
+        self._started: dict[AccountId, asyncio.Event] = {}
+        self._looked_at = float("-inf")
         self._instruments_at: datetime | None = None
 
     async def run(self) -> None:
@@ -70,13 +72,18 @@ class Floor:
         async with MarketFeed(self._venue, self._pairs, grace=grace) as feed, asyncio.TaskGroup() as tasks:
             try:
                 async for tick in self._clock.ticks():
-                    await self._admit(tasks)
+                    await self._look_at_the_store(tasks)
                     await self._read_instruments(tick.at)
-                    await self._take_commands()
                     await self._step(feed, tick)
             finally:
                 for keeper in self._keepers.values():
                     keeper.cancel()
+
+    def dismiss(self, account: AccountId) -> None:
+        """Stop one account's trader at once: its lease is lost."""
+        if account in self._keepers:
+            self._keepers.pop(account).cancel()
+            del self._plans[account]
 
     async def _step(self, feed: MarketFeed, tick: Tick) -> None:
         minutes = await feed.finished_bars(tick.at)
@@ -105,12 +112,16 @@ class Floor:
                 trader.hand_over(step)
         await asyncio.gather(*waiting)
 
-    async def _admit(self, tasks: asyncio.TaskGroup) -> None:
-        """Start, stop and change traders as the store says, at most once a second of real time."""
+    async def _look_at_the_store(self, tasks: asyncio.TaskGroup) -> None:
+        """Plans and commands, a few times a second of real time however fast the clock runs."""
         now = asyncio.get_running_loop().time()
-        if now - self._admitted_at < ADMIT_EVERY_SECONDS:
-            return
-        self._admitted_at = now
+        if now - self._looked_at >= LOOK_EVERY_SECONDS:
+            self._looked_at = now
+            await self._admit(tasks)
+            await self._take_commands()
+
+    async def _admit(self, tasks: asyncio.TaskGroup) -> None:
+        """Start, stop and change traders as the store says."""
         plans = {plan.account_id: plan for plan in await self._read_plans()}
         for account, keeper in list(self._keepers.items()):
             plan, former = plans.get(account), self._plans[account]
@@ -127,6 +138,7 @@ class Floor:
                 for wish in plan.subscriptions:
                     await self._hub.follow(wish)
                 self._plans[account] = plan
+                self._started[account] = asyncio.Event()
                 self._keepers[account] = tasks.create_task(self._keep(plan), name=f"trader {account}")
                 if self._lockstep:
                     await self._wait_until_ready(account)
@@ -135,9 +147,7 @@ class Floor:
         """A replay must not run past an account that is still starting."""
         try:
             async with asyncio.timeout(READY_WITHIN_SECONDS):
-                while account not in self._traders:
-                    await asyncio.sleep(0.01)
-                await self._traders[account].ready.wait()
+                await self._started[account].wait()
         except TimeoutError:
             log.warning("trader_not_ready", account=account)
 
@@ -150,11 +160,13 @@ class Floor:
                 if trader is not None:
                     self._traders[plan.account_id] = trader
                     try:
-                        await trader.run()
+                        await trader.run(on_ready=self._started[plan.account_id].set)
                     finally:
                         del self._traders[plan.account_id]
-                        if trader.ready.is_set():
-                            pause = 0.5
+            except* KeyInvalid as errors:
+                reason = f"the venue does not accept the key: {errors.exceptions[0]}"
+                log.warning("account_blind", account=plan.account_id, reason=reason)
+                await self._store.set_account_state(plan.account_id, AccountState.BLIND, reason, self._clock.now())
             except* (VenueError, ConnectionError, TimeoutError) as errors:
                 log.warning("trader_stopped", account=plan.account_id, reason=str(errors.exceptions[0]))
             except* Exception as errors:  # the top of one account's task: the others go on
@@ -187,4 +199,4 @@ class Floor:
         for account, trader in self._traders.items():
             for command in await self._store.take_commands(account):
                 trader.command(command.as_event(self._clock.now()))
-                await self._store.finish_command(command.command_id, "handed to the engine")
+                await self._store.finish_command(command.command_id, "done")

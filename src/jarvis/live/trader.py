@@ -8,25 +8,26 @@ never sent again. A broken invariant raises, stops this account and tells its ow
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
 
-from jarvis.domain.account import AccountEvent, AccountId, LedgerKind, LedgerRow, MarginState
+from jarvis.domain.account import AccountEvent, AccountId, LedgerKind, LedgerRow, LedgerRowId, MarginState
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Quote, Tick
-from jarvis.domain.money import ZERO
-from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderStatus, PositionId, VenueOrderId
+from jarvis.domain.money import USD, ZERO, Asset
+from jarvis.domain.order import ClientOrderId, Fill, FillId, Order, OrderReport, OrderStatus, VenueOrderId
 from jarvis.domain.position import NOTHING_REALISED, Realised
 from jarvis.ledger.journal import entry_for_fill, entry_for_row
 from jarvis.live.crashpoints import crashpoint
 from jarvis.live.guardian import Guardian
 from jarvis.live.reconcile import Comparison, compare
 from jarvis.store.db import Store
+from jarvis.store.records import Expected, RecordedFill
 from jarvis.trading.engine import Engine
 from jarvis.trading.events import (
     Action,
@@ -36,6 +37,8 @@ from jarvis.trading.events import (
     Cancel,
     EngineEvent,
     Flatten,
+    FundsMoved,
+    MarksChanged,
     OrderAbsent,
     OrderAccepted,
     OrderChanged,
@@ -46,6 +49,7 @@ from jarvis.trading.events import (
     Severity,
     StoryChanged,
 )
+from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Signal
 from jarvis.venues.base import (
     Accepted,
@@ -68,11 +72,12 @@ log = structlog.get_logger()
 
 OVERLAP = timedelta(minutes=2)
 RECONCILE_EVERY = timedelta(minutes=15)
-PROOF_AFTER = timedelta(seconds=15)
-"""An order that has no trace this long after it was sent can no longer appear: its deadline and any skew are over."""
+SKEW = timedelta(seconds=10)
+"""How far our clock and the venue's may be apart when a send deadline is waited out."""
 SECOND_LOOK_AFTER = timedelta(seconds=2)
 """One empty answer may come from a lagging replica; absence is proved by two, this far apart."""
 EQUITY_EVERY = timedelta(minutes=1)
+MARGIN_EVERY = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +91,6 @@ class Step:
     market_silent: float
 
 
-@dataclass(frozen=True, slots=True)
-class BookedFill:
-    """A fill that is in the journal, with what it realised."""
-
-    fill: Fill
-    realised: Realised
-    position_id: PositionId | None
-
-
 @dataclass(slots=True)
 class LostOrder:
     """An order that is being looked up."""
@@ -105,14 +101,29 @@ class LostOrder:
 
 @dataclass(slots=True)
 class Books:
-    """What of the venue's records is in our journal already: a repeat stops here."""
+    """What of the venue's records is in our journal already: a repeat stops here.
+
+    The journal begins at `opened_at`, when the account was connected; what the venue recorded before is not ours.
+    """
 
     opened_at: datetime
-    fills: dict[str, BookedFill] = field(default_factory=dict)
-    rows: set[str] = field(default_factory=set)
-    cleared: dict[str, Decimal] = field(default_factory=dict)
-    last_fill_at: datetime | None = None
-    last_row_at: datetime | None = None
+    fills: dict[FillId, RecordedFill]
+    rows: set[LedgerRowId]
+    cleared: dict[tuple[str, Asset], Decimal]
+    last_fill_at: datetime | None
+    last_row_at: datetime | None
+
+    @classmethod
+    def of(cls, expected: Expected, opened_at: datetime) -> "Books":
+        """The books as the store keeps them."""
+        return cls(
+            opened_at,
+            dict(expected.fills),
+            set(expected.row_ids),
+            dict(expected.cleared),
+            expected.last_fill_at,
+            expected.last_row_at,
+        )
 
 
 class Trader:
@@ -129,6 +140,7 @@ class Trader:
         fence: int,
         books: Books,
         guardian: Guardian,
+        quote_asset: Asset = USD,
     ) -> None:
         self._account = account
         self._venue = venue
@@ -151,19 +163,20 @@ class Trader:
         self._foreign_seen: set[str] = set()
         self._reconciled_at: datetime | None = None
         self._equity_at: datetime | None = None
+        self._margin_at: datetime | None = None
         self._stream: AccountStream | None = None
         self._stopped = False
+        self._quote_asset = quote_asset
         self._log = log.bind(account=account, venue=venue.name)
-        self.ready = asyncio.Event()
 
-    async def run(self) -> None:
-        """Reconcile, then serve what comes."""
+    async def run(self, on_ready: Callable[[], None]) -> None:
+        """Reconcile, say that it is ready, then serve what comes."""
         async with self._venue.account_stream() as stream, asyncio.TaskGroup() as tasks:
             self._stream = stream
             reader = tasks.create_task(self._read(stream))
             try:
                 await self._reconcile("start")
-                self.ready.set()
+                on_ready()
                 await self._serve()
             finally:
                 reader.cancel()
@@ -179,6 +192,17 @@ class Trader:
         self._steps.append((step, done))
         self._wake.set()
         await done
+
+    def hand_over(self, step: Step) -> None:
+        """Hand over one step without waiting; one that was not begun yet is overtaken, its candles and signals kept."""
+        if self._stopped:
+            return
+        if len(self._steps) > 1:  # the first may be in work
+            waiting, done = self._steps.pop()
+            step = replace(step, bars=(*waiting.bars, *step.bars), signals=(*waiting.signals, *step.signals))
+            done.set_result(None)
+        self._steps.append((step, asyncio.get_running_loop().create_future()))
+        self._wake.set()
 
     def command(self, event: EngineEvent) -> None:
         """Hand over a person's command; it is taken before the next step."""
@@ -208,10 +232,14 @@ class Trader:
         await self._watch(step)
         # A decision is never made on stale account state: all that the venue has told is taken first.
         await self._flush()
-        margin = await self._read_margin()
+        margin = None
+        if step.signals or self._margin_at is None or now - self._margin_at >= MARGIN_EVERY:
+            margin = await self._read_margin()
         if margin is not None:
+            self._margin_at = now
             await self._process(margin)
-        for event in (*step.bars, *step.signals, step.tick):
+        events: list[EngineEvent] = [*step.bars, *step.signals, step.tick]
+        for event in events:
             await self._process(event)
             await self._flush_until_quiet()
         await self._look_up_lost()
@@ -285,24 +313,24 @@ class Trader:
         fill = self._attributed(fill)
         before = self._engine.state.stories.get(fill.pair)
         actions = self._engine.process(fill)
-        story = next((action.story for action in reversed(actions) if isinstance(action, StoryChanged)), None)
-        order = next((action.order for action in reversed(actions) if isinstance(action, OrderChanged)), None)
-        if story is None:  # not ours: the engine has alarmed; the venue's ledger rows will book what it did
-            booked = BookedFill(fill, NOTHING_REALISED, None)
-            entry = None
-        else:
-            same_story = before is not None and before.position_id == story.position_id
-            realised = before.position.apply(fill)[1] if before is not None and same_story else NOTHING_REALISED
-            booked = BookedFill(fill, realised, story.position_id)
-            entry = entry_for_fill(fill, realised, story.position_id, self._books.cleared.get(fill.fill_id))
+        story, order = _records_of(fill, actions)
+        entry = None
+        booked = RecordedFill(fill, ZERO, None)
+        if story is not None:  # otherwise it is not ours: the engine has alarmed, the venue's rows book what it did
+            same = before is not None and before.position_id == story.position_id
+            realised = before.position.apply(fill)[1] if before is not None and same else NOTHING_REALISED
+            booked = RecordedFill(fill, realised.pnl, story.position_id)
+            cleared = self._books.cleared.get((fill.fill_id, fill.fee_asset))
+            entry = entry_for_fill(fill, realised, story.position_id, cleared)
         crashpoint("before_fill_is_recorded")
-        if not await self._store.record_fill(self._account, fill, entry, order, story):
+        if not await self._store.record_fill(self._account, fill, entry, order, story, fence=self._fence):
             raise RuntimeError(f"fill {fill.fill_id} was recorded by somebody else: two traders serve one account")
         crashpoint("after_fill_is_recorded")
         self._books.fills[fill.fill_id] = booked
         self._books.last_fill_at = max(fill.at, self._books.last_fill_at or fill.at)
         self._log.info("fill_recorded", pair=str(fill.pair), side=fill.side.value, fill=fill.fill_id)
-        await self._carry_out_all(action for action in actions if not isinstance(action, OrderChanged | StoryChanged))
+        kept = (None if story is None else StoryChanged(story), None if order is None else OrderChanged(order))
+        await self._carry_out_all(action for action in actions if action not in kept)
 
     def _attributed(self, fill: Fill) -> Fill:
         """`fill` with our client order id: the venue's trade history names only its own order id."""
@@ -313,18 +341,22 @@ class Trader:
     async def _take_row(self, row: LedgerRow) -> None:
         if row.row_id in self._books.rows or row.at < self._books.opened_at:
             return
-        booked = self._books.fills.get(row.ref_id)
-        cleared = self._books.cleared.get(row.ref_id) if row.kind is LedgerKind.MARGIN else None
+        booked = self._books.fills.get(FillId(row.ref_id))
+        key = row.ref_id, row.asset
         if booked is None:
-            entry = entry_for_row(row, None, cleared_so_far=cleared)
+            entry = entry_for_row(row, None, cleared_so_far=self._books.cleared.get(key))
         else:
-            entry = entry_for_row(row, booked.fill, booked.realised, cleared, booked.position_id)
+            realised = Realised(ZERO, booked.pnl)
+            entry = entry_for_row(row, booked.fill, realised, self._books.cleared.get(key), booked.position_id)
         crashpoint("before_row_is_recorded")
         self._books.rows.add(row.row_id)
-        if await self._store.record_ledger_row(self._account, row, entry):
-            self._books.last_row_at = max(row.at, self._books.last_row_at or row.at)
-            if row.kind is LedgerKind.MARGIN:
-                self._books.cleared[row.ref_id] = (cleared or ZERO) + row.change
+        if not await self._store.record_ledger_row(self._account, row, entry, fence=self._fence):
+            return
+        self._books.last_row_at = max(row.at, self._books.last_row_at or row.at)
+        if row.kind is LedgerKind.MARGIN:
+            self._books.cleared[key] = self._books.cleared.get(key, ZERO) + row.change
+        if row.kind in _FUNDS and row.asset == self._quote_asset:
+            await self._process(FundsMoved(row.change, row.at))
 
     # --- what goes out -----------------------------------------------------------------------------------------
 
@@ -346,9 +378,11 @@ class Trader:
             case Resolve(client_order_id):
                 self._lost.setdefault(client_order_id, LostOrder(self._clock.now()))
             case OrderChanged(order):
-                await self._store.record_order(self._account, order)
+                await self._store.record_order(self._account, order, fence=self._fence)
             case StoryChanged(story):
-                await self._store.record_story(self._account, story)
+                await self._store.record_story(self._account, story, fence=self._fence)
+            case MarksChanged(marks):
+                await self._store.record_marks(self._account, marks, fence=self._fence)
             case Alarm():
                 await self._alarm(action.kind, action.severity, action.message, action.pair)
 
@@ -470,7 +504,7 @@ class Trader:
         """What became of a lost order, or None while nothing is proved. Its fills are taken on the way."""
         report = await self._find(order.client_order_id)
         now = self._clock.now()
-        if report is None and now - lost.since < PROOF_AFTER:
+        if report is None and now - lost.since < self._venue.send_deadline + SKEW:
             return None
         for fill in await self._venue.fills(order.created_at - OVERLAP):
             await self._take_fill(fill)
@@ -538,9 +572,9 @@ class Trader:
         for report in comparison.resting:
             await self._process(report)
         for client_order_id in comparison.missing_orders:
-            report = found.get(client_order_id) or await self._find(client_order_id)
-            if report is not None:
-                await self._process(report)
+            known = found.get(client_order_id) or await self._find(client_order_id)
+            if known is not None:
+                await self._process(known)
             elif client_order_id not in self._lost:
                 await self._process(OrderLost(client_order_id, self._clock.now()))
         return comparison
@@ -564,3 +598,18 @@ class Trader:
         if self._stream is None:
             raise RuntimeError("the trader does not run")
         return self._stream
+
+
+_FUNDS = frozenset({LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER})
+
+
+def _records_of(fill: Fill, actions: Iterable[Action]) -> tuple[PositionStory | None, Order | None]:
+    """The story and the order that `fill` changed: they are kept in the fill's own transaction."""
+    story = order = None
+    for action in actions:
+        match action:
+            case StoryChanged(changed) if fill.fill_id in changed.fill_ids:
+                story = changed
+            case OrderChanged(changed_order) if changed_order.client_order_id == fill.client_order_id:
+                order = changed_order
+    return story, order
