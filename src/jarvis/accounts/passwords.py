@@ -23,6 +23,7 @@ MAX_LENGTH = 128
 
 _OWN_WORDS = ("jarvis", "kraken", "binance", "bybit", "bitcoin", "ethereum", "crypto", "trading", "trader")
 _LOOKALIKES = str.maketrans("013457@$!|", "oleastasil")
+_AROUND = "0123456789 !?.,;:#*+-_=@$%&/()"
 _RUNS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop")
 _LETTERS_OF_ITS_OWN = 4
 
@@ -44,7 +45,8 @@ def judge_password(password: str, *, context: Sequence[str] = ()) -> PasswordPro
     if len(text) > MAX_LENGTH or len(password) > MAX_LENGTH:
         return PasswordProblem.TOO_LONG
     folded = text.casefold()
-    spellings = {folded, folded.translate(_LOOKALIKES)}
+    # What was hung on at the end is taken off before digits are read as letters: `P@$$w0rd2026`.
+    spellings = {folded, folded.translate(_LOOKALIKES), folded.rstrip(_AROUND).translate(_LOOKALIKES)}
     if any(_is_common(spelling) for spelling in spellings):
         return PasswordProblem.COMMON
     words = {word for part in context for word in _words_of(part)} | set(_OWN_WORDS)
@@ -129,7 +131,7 @@ def _normalised(password: str) -> str:
 
 
 def _is_common(text: str) -> bool:
-    core = text.strip("0123456789 !?.,;:#*+-_=@$%&/()")
+    core = text.strip(_AROUND)
     if text in COMMON_WORDS or core in COMMON_WORDS or not core:
         return True
     return _is_repeated(text) or _is_repeated(core) or _is_run(text) or _is_run(core)

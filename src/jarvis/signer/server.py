@@ -41,10 +41,9 @@ class SignerServer:
         self._open: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
-        """Listen. Raises SocketPlaceError if the socket's folder is not private."""
+        """Listen. Raises SocketPlaceError if the socket's folder is not private, or another signer answers there."""
         _private_folder(self._path)
-        with suppress(FileNotFoundError):
-            self._path.unlink()
+        _remove_dead_socket(self._path)
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             listening.bind(os.fspath(self._path))
@@ -163,6 +162,19 @@ def _private_folder(path: Path) -> None:
     state = folder.lstat()
     if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o077:
         raise SocketPlaceError(f"the signer's folder {folder} must be private: run `chmod 700 {folder}`")
+
+
+def _remove_dead_socket(path: Path) -> None:
+    """Remove what a killed signer left behind; a living one keeps its place."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        try:
+            asking.connect(os.fspath(path))
+        except FileNotFoundError:
+            return
+        except OSError:
+            path.unlink(missing_ok=True)
+            return
+    raise SocketPlaceError(f"a signer answers already at {path}")
 
 
 def _credential(head: Head) -> Credential:

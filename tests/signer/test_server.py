@@ -1,0 +1,333 @@
+import asyncio
+import json
+import os
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.signer import frames
+from jarvis.signer.client import SignerClient
+from jarvis.signer.core import SigningCore
+from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
+from jarvis.signer.process import peer_uid
+from jarvis.signer.server import SignerServer, SocketPlaceError
+from jarvis.venues.base import RequestSigner
+from tests.signer.canary import scan
+from tests.signer.inprocess import MASTER_KEY, made_up_key
+from tests.signer.test_operations import ENTRY
+
+KEY, SECRET = made_up_key("server")
+
+
+@pytest.fixture
+def core() -> SigningCore:
+    return SigningCore(MASTER_KEY, time.time_ns, None)
+
+
+@pytest.fixture
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    # Short: the path of a Unix socket has about a hundred bytes.
+    folder = Path(f"/tmp/jarvis-test-{os.getpid()}-{time.monotonic_ns()}")  # noqa: S108
+    yield folder / "signer.sock"
+    for path in sorted(folder.glob("**/*"), reverse=True):
+        path.unlink()
+    if folder.exists():
+        folder.rmdir()
+
+
+@pytest.fixture
+async def server(core: SigningCore, place: Path) -> AsyncIterator[SignerServer]:
+    server = SignerServer(core, place)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def client(server: SignerServer, place: Path) -> AsyncIterator[SignerClient]:
+    async with SignerClient(place, patience=0.3) as client:
+        yield client
+
+
+async def sealed_by(client: SignerClient, account: str = "ada") -> Credential:
+    row = Credential(AccountId(account), VenueName("kraken"), CredentialId("c"), Environment.SANDBOX, b"", 2)
+    sealed = await client.seal(
+        account_id=account,
+        venue="kraken",
+        credential_id="c",
+        environment=Environment.SANDBOX,
+        api_key=KEY,
+        secret=SECRET,
+        revision=2,
+    )
+    return replace(row, sealed=sealed)
+
+
+async def test_a_key_is_sealed_shown_and_used_over_the_socket(client: SignerClient) -> None:
+    credential = await sealed_by(client)
+
+    signer: RequestSigner = client.bound(credential, 3)
+    request = await signer.sign("AddOrder", ENTRY)
+    health = await client.ping()
+
+    assert (request.method, request.path) == ("POST", "/0/private/AddOrder")
+    assert request.headers["API-Key"] == KEY
+    assert request.body.startswith(b"nonce=")
+    assert await client.public_id(credential) == f"{KEY[:4]}…{KEY[-4:]}"
+    assert (health.signed, health.refused, health.security_events) == (1, 0, 0)
+
+
+async def test_refusals_arrive_as_permission_errors_with_their_code(client: SignerClient) -> None:
+    credential = await sealed_by(client)
+    await client.sign(credential, 5, "Balance", {})
+
+    for fence, operation, code in ((5, "Withdraw", "operation"), (4, "Balance", "stale_fence")):
+        with pytest.raises(PermissionError) as refusal:
+            await client.sign(credential, fence, operation, {})
+        assert isinstance(refusal.value, SignerRefused)
+        assert refusal.value.code == code
+    with pytest.raises(SignerRefused, match="leverage is missing"):
+        await client.sign(credential, 5, "AddOrder", {k: v for k, v in ENTRY.items() if k != "leverage"})
+    assert (await client.ping()).security_events == 1
+
+
+async def test_swapped_fields_arrive_as_invalid_secret_without_the_values(client: SignerClient) -> None:
+    with pytest.raises(InvalidSecret) as refusal:
+        await client.seal(
+            account_id="ada",
+            venue="kraken",
+            credential_id="c",
+            environment=Environment.LIVE,
+            api_key=SECRET,
+            secret=KEY,
+        )
+
+    assert refusal.value.code == "swapped"
+    assert not scan([str(refusal.value)], {"key": KEY, "secret": SECRET})
+
+
+async def test_a_bytearray_with_a_secret_stays_the_callers(client: SignerClient) -> None:
+    secret = bytearray(SECRET.encode())
+
+    sealed = await client.seal(
+        account_id="ada",
+        venue="kraken",
+        credential_id="c",
+        environment=Environment.LIVE,
+        api_key=bytearray(KEY.encode()),
+        secret=secret,
+    )
+
+    assert sealed.startswith(b"j1.")
+    assert secret == SECRET.encode()
+
+
+async def test_many_requests_at_once_get_their_own_answers(client: SignerClient) -> None:
+    credentials = [await sealed_by(client, f"account-{number}") for number in range(5)]
+    wishes = [(credential, f"id{number}") for number in range(20) for credential in credentials]
+
+    requests = await asyncio.gather(
+        *(client.sign(credential, 1, "OpenOrders", {"cl_ord_id": name}) for credential, name in wishes)
+    )
+
+    assert [request.body.rpartition(b"=")[2].decode() for request in requests] == [name for _, name in wishes]
+    nonces = [int(request.body.partition(b"=")[2].partition(b"&")[0]) for request in requests]
+    assert len(set(nonces)) == len(nonces)
+
+
+async def test_a_cancelled_request_does_not_give_its_answer_to_the_next_one(client: SignerClient) -> None:
+    credential = await sealed_by(client)
+
+    for _ in range(20):
+        given_up = asyncio.create_task(client.sign(credential, 1, "OpenOrders", {"cl_ord_id": "given-up"}))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        given_up.cancel()
+        request = await client.sign(credential, 1, "OpenOrders", {"cl_ord_id": "wanted"})
+        assert request.body.endswith(b"=wanted")
+
+
+async def test_a_signer_that_is_not_there_is_a_connection_error(place: Path) -> None:
+    async with SignerClient(place, patience=0.1) as client:
+        with pytest.raises(ConnectionError) as refusal:
+            await client.ping()
+
+    assert isinstance(refusal.value, SignerUnavailable)
+
+
+async def test_a_restarted_signer_is_found_again(core: SigningCore, place: Path) -> None:
+    first = SignerServer(core, place)
+    await first.start()
+    async with SignerClient(place, patience=3) as client:
+        credential = await sealed_by(client)
+        await first.stop()
+        asking = asyncio.create_task(client.sign(credential, 1, "Balance", {}))
+        await asyncio.sleep(0.1)
+        second = SignerServer(core, place)
+        await second.start()
+
+        request = await asking
+
+    await second.stop()
+    assert request.path == "/0/private/Balance"
+
+
+async def test_a_socket_left_behind_by_a_killed_signer_is_replaced(core: SigningCore, place: Path) -> None:
+    place.parent.mkdir(mode=0o700)
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(os.fspath(place))
+    left.close()
+
+    server = SignerServer(core, place)
+    await server.start()
+
+    async with SignerClient(place) as client:
+        assert (await client.ping()).process_id == os.getpid()
+    await server.stop()
+    assert os.listdir(place.parent) == []  # noqa: PTH208 - a path's own methods count as blocking here
+
+
+@pytest.mark.usefixtures("server")
+async def test_the_socket_and_its_folder_are_private(place: Path) -> None:
+    modes = [os.stat(path).st_mode & 0o777 for path in (place, place.parent)]  # noqa: PTH116 - as above
+
+    assert modes == [0o600, 0o700]
+
+
+async def test_a_second_server_does_not_take_the_place_of_a_living_one(
+    core: SigningCore, client: SignerClient, place: Path
+) -> None:
+    with pytest.raises(SocketPlaceError, match="answers already"):
+        await SignerServer(core, place).start()
+
+    assert (await client.ping()).process_id == os.getpid()
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o770, 0o701])
+async def test_a_folder_that_others_can_enter_is_refused(mode: int, core: SigningCore, place: Path) -> None:
+    place.parent.mkdir()
+    place.parent.chmod(mode)
+
+    with pytest.raises(SocketPlaceError, match="chmod 700"):
+        await SignerServer(core, place).start()
+
+
+async def test_a_path_too_long_for_a_socket_is_refused_with_the_reason(core: SigningCore, tmp_path: Path) -> None:
+    with pytest.raises(SocketPlaceError, match="longer than"):
+        await SignerServer(core, tmp_path / ("x" * 100) / "signer.sock").start()
+
+
+async def test_a_process_of_another_user_gets_no_answer(core: SigningCore, place: Path) -> None:
+    server = SignerServer(core, place, allowed_uid=os.geteuid() + 1)
+    await server.start()
+
+    async with SignerClient(place, patience=0.1) as client:
+        with pytest.raises(SignerUnavailable):
+            await client.ping()
+
+    await server.stop()
+
+
+def test_the_kernel_tells_the_peers_user() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX)
+
+    assert peer_uid(ours) == os.geteuid()
+    ours.close()
+    theirs.close()
+
+
+def framed(head: bytes, beside: bytes = b"") -> bytes:
+    return struct.pack(">II", len(head), len(beside)) + head + beside
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        struct.pack(">II", frames.MAX_HEAD + 1, 0),
+        struct.pack(">II", 2, frames.MAX_BYTES + 1) + b"{}",
+        struct.pack(">II", 0xFFFFFFFF, 0xFFFFFFFF),
+        framed(b"not json"),
+        framed(b"[]"),
+        framed(b"\xff\xfe"),
+        framed(b"[" * 60_000),
+        framed(b'{"do":"ping"}')[:-3],
+    ],
+)
+async def test_nonsense_ends_the_connection_and_nothing_else(
+    nonsense: bytes, client: SignerClient, place: Path
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(place)
+    writer.write(nonsense)
+    writer.write_eof()
+
+    answer = await reader.read()
+
+    writer.close()
+    assert answer == b""
+    assert (await client.ping()).signed == 0
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {},
+        {"do": "open"},
+        {"do": ["sign"]},
+        {"do": "sign"},
+        {"do": "sign", "parameters": []},
+        {"do": "sign", "parameters": {"volume": 1.5}},
+        {"do": "sign", "parameters": {}, "account_id": "a", "venue": "kraken", "credential_id": "c"},
+        {"do": "public_id", "account_id": 5},
+        {"do": "seal", "account_id": "a", "venue": "kraken", "credential_id": "c", "environment": "moon"},
+        {"do": "seal", "key_size": -1, "secret_size": 5},
+        {"do": "seal", "key_size": True, "secret_size": 5},
+    ],
+    ids=json.dumps,
+)
+async def test_a_request_of_another_shape_is_refused_and_the_connection_stays(
+    head: dict[str, object], server: SignerServer, place: Path
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(place)
+    writer.write(framed(json.dumps(head).encode()))
+    refused = await frames.read(reader)
+    writer.write(framed(b'{"do":"ping"}'))
+    answered = await frames.read(reader)
+    writer.close()
+
+    assert refused is not None
+    assert (refused[0]["error"], refused[0]["code"]) == ("refused", "malformed")
+    assert answered is not None
+    assert answered[0]["process_id"] == os.getpid()
+
+
+async def test_a_fault_inside_says_its_kind_and_place_and_no_value(
+    client: SignerClient, core: SigningCore, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    credential = await sealed_by(client)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError(f"with {SECRET} in its text")
+
+    monkeypatch.setattr(core, "sign", broken)
+    with pytest.raises(SignerUnavailable, match="the signer failed") as refusal:
+        await client.sign(credential, 1, "Balance", {})
+
+    told = capfd.readouterr().err
+    assert "signer_failed kind=RuntimeError place=test_server.py:" in told
+    assert not scan([told, str(refusal.value)], {"secret": SECRET})
+
+
+async def test_a_request_too_long_for_a_frame_is_refused_before_it_is_sent(client: SignerClient) -> None:
+    credential = await sealed_by(client)
+
+    with pytest.raises(SignerRefused) as refusal:
+        await client.sign(credential, 1, "AddOrder", {"volume": "1" * frames.MAX_HEAD})
+
+    assert refusal.value.code == "malformed"
