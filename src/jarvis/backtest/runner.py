@@ -1,0 +1,394 @@
+"""The exact backtest: the very engine that trades live, against the simulated exchange, journalled in double entry.
+
+The order of events is the live trader's (`live/trader.py`, `live/floor.py`) when it follows a sandbox's clock, so
+that both give the same fills. For each step of one native bar:
+
+1. `exchange.advance(now)`; what it tells is taken in its order: a fill goes through the engine and into the journal,
+   a ledger row into the journal, an order's news to the engine;
+2. the account's margin state;
+3. every candle of a followed size that the native bars complete, by time and pair; then the signals that those
+   candles give, in the order of the subscriptions; then the tick.
+
+After each event the actions that it caused are carried out one by one; a placed, amended or cancelled order is
+answered at once, before the next action. What the exchange tells meanwhile waits in line and is taken, first in
+first out, when all actions of the event are carried out and before the next bar, signal or tick. An order whose
+cancelling or amending finds it gone is looked up: first its fills, then how it ended.
+
+Steps in which nothing can happen (no bar, nothing open, no order at the exchange) are passed over.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from jarvis.backtest.result import BacktestResult, Trade
+from jarvis.domain.account import AccountId, MarginState
+from jarvis.domain.instrument import Instrument, Pair
+from jarvis.domain.market import Bar, Tick
+from jarvis.domain.money import USD, ZERO, Asset, round_nearest
+from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, OrderStatus, PositionId
+from jarvis.ledger.attribution import DecidedFill, waterfall
+from jarvis.ledger.book import Book
+from jarvis.ledger.journal import Entry
+from jarvis.ledger.performance import EquityPoint
+from jarvis.sim.exchange import (
+    Refusal,
+    SimEvent,
+    SimExchange,
+    SimFill,
+    SimLedger,
+    SimOrder,
+    SimOrderEvent,
+    SimOrderRequest,
+    SimPlaced,
+    SimRefused,
+)
+from jarvis.sim.market import RecordedMarket
+from jarvis.sim.models import KRAKEN, VenueModel
+from jarvis.trading.bars import BarAggregator
+from jarvis.trading.engine import Engine, EngineConfig
+from jarvis.trading.events import (
+    Action,
+    Alarm,
+    Amend,
+    AmendAnswered,
+    Cancel,
+    EngineEvent,
+    OrderAccepted,
+    OrderChanged,
+    OrderLost,
+    OrderRefused,
+    Place,
+    Resolve,
+    StoryChanged,
+)
+from jarvis.trading.limits import Limits
+from jarvis.trading.stories import PositionStory
+from jarvis.trading.strategies import STRATEGIES
+from jarvis.trading.strategy import Signal, SignalSource
+
+_PROGRESS_CALLS = 200
+_ACCOUNT = AccountId("backtest")
+_TOLD_STEP = Decimal("0.0001")
+_TOLD_LEVEL_STEP = Decimal("0.01")  # of a per cent
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A strategy on one pair and bar size, with the values that differ from its defaults."""
+
+    strategy: str
+    pair: Pair
+    interval: timedelta
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What is to be run: native candles per pair, what is followed, and the account's limits and deposits.
+
+    `leverage_caps` is the catalogue's cap per pair. The seed decides the exchange's ids and nothing else here: the
+    market is recorded.
+    """
+
+    bars: Mapping[Pair, Sequence[Bar]]
+    followed: Sequence[Followed]
+    limits: Limits
+    instruments: Mapping[Pair, Instrument]
+    leverage_caps: Mapping[Pair, int]
+    deposits: Mapping[Asset, Decimal]
+    model: VenueModel = KRAKEN
+    asset: Asset = USD
+    seed: int = 0
+    account_id: AccountId = _ACCOUNT
+    id_prefix: str = "bt"
+
+
+def run(
+    wanted: Backtest,
+    *,
+    progress: Callable[[float], None] | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> BacktestResult:
+    """The result of the backtest. `progress` is told the fraction done; `cancelled` is asked as often."""
+    market = RecordedMarket(wanted.bars)
+    exchange = SimExchange(instruments=wanted.instruments, model=wanted.model, market=market, seed=wanted.seed)
+    session = _Session(wanted, exchange)
+    closing: dict[datetime, list[Bar]] = {}
+    for bars in wanted.bars.values():
+        for bar in bars:
+            closing.setdefault(bar.closed_at, []).append(bar)
+    end = max(closing)
+    steps = (end - market.start) // market.step
+    mark = max(1, steps // _PROGRESS_CALLS)
+    is_complete = True
+    for number in range(1, steps + 1):
+        now = market.start + number * market.step
+        finished = closing.get(now)
+        if finished is not None or not session.is_idle():
+            session.step(now, sorted(finished or (), key=lambda bar: bar.pair))
+        if number % mark == 0:
+            if progress is not None:
+                progress(number / steps)
+            if cancelled is not None and cancelled():
+                is_complete = False
+                break
+    return session.result(market.start, is_complete=is_complete)
+
+
+class _Session:
+    """One account's run: the engine, the exchange, the books, and what waits in line."""
+
+    def __init__(self, wanted: Backtest, exchange: SimExchange) -> None:
+        self._wanted = wanted
+        self._account = wanted.account_id
+        self._exchange = exchange
+        self._engine = Engine(
+            EngineConfig(wanted.account_id, wanted.id_prefix, wanted.limits, wanted.instruments, wanted.leverage_caps)
+        )
+        self._sources = [
+            (each, SignalSource(STRATEGIES[each.strategy], each.values, each.pair, each.interval))
+            for each in wanted.followed
+        ]
+        self._aggregators = {(each.pair, each.interval): BarAggregator(each.interval) for each in wanted.followed}
+        self._book = Book({pair: instrument.cost_step for pair, instrument in wanted.instruments.items()})
+        self._waiting: deque[SimEvent] = deque()
+        self._requests: dict[ClientOrderId, OrderRequest] = {}
+        self._stories: dict[PositionId, PositionStory] = {}
+        self._lost: list[ClientOrderId] = []
+        self._curve: list[EquityPoint] = []
+        self._alarms: list[str] = []
+        exchange.open_account(self._account, wanted.deposits)
+        self._waiting.extend(exchange.drain())
+        self._take_waiting()
+        self._curve.append(EquityPoint(exchange.now, exchange.margin(self._account).e))
+
+    def is_idle(self) -> bool:
+        """Whether only a new bar can make anything happen."""
+        return not self._engine.state.stories and not self._exchange.orders(self._account)
+
+    def step(self, now: datetime, native: Sequence[Bar]) -> None:
+        """Take one step of the market."""
+        self._waiting.extend(self._exchange.advance(now))
+        self._take_waiting()
+        margin = self._margin(now)
+        self._process(margin)
+        finished = [
+            (key, bar) for one in native for key in self._of(one.pair) for bar in self._aggregators[key].push(one)
+        ]
+        signals: dict[int, Signal] = {}
+        for number, (followed, source) in enumerate(self._sources):
+            for key, bar in finished:
+                if key == (followed.pair, followed.interval):
+                    signal = source.push(bar)
+                    if signal is not None:
+                        signals[number] = signal
+        events: list[EngineEvent] = [*(bar for _, bar in finished), *signals.values(), Tick(now)]
+        for event in events:
+            self._process(event)
+            self._take_waiting()
+        self._look_up_lost()
+        self._curve.append(EquityPoint(now, margin.equity))
+
+    def result(self, started_at: datetime, *, is_complete: bool) -> BacktestResult:
+        """What it came to."""
+        entries: dict[PositionId | None, list[Entry]] = {}
+        for entry in self._book.entries:
+            entries.setdefault(entry.position_id, []).append(entry)
+        return BacktestResult(
+            started_at=started_at,
+            ended_at=self._exchange.now,
+            is_complete=is_complete,
+            asset=self._wanted.asset,
+            curve=self._curve,
+            entries=self._book.entries,
+            trades=[
+                self._trade(story, entries[story.position_id]) for story in self._stories.values() if story.fill_ids
+            ],
+            fills=list(self._book.fills.values()),
+            bars={pair: len(bars) for pair, bars in self._wanted.bars.items()},
+            venue_balances={asset: balance.total for asset, balance in self._exchange.balances(self._account).items()},
+            alarms=self._alarms,
+        )
+
+    # --- what comes in -----------------------------------------------------------------------------------------
+
+    def _take_waiting(self) -> None:
+        while True:
+            self._waiting.extend(self._exchange.drain())
+            if not self._waiting:
+                return
+            self._take(self._waiting.popleft())
+
+    def _take(self, event: SimEvent) -> None:
+        match event:
+            case SimFill(fill=fill):
+                self._take_fill(fill)
+            case SimLedger(row=row):
+                self._book.add_row(row)
+            case SimOrderEvent():
+                self._process(_report(event.order, event.at, event.reason))
+
+    def _take_fill(self, fill: Fill) -> None:
+        if fill.fill_id in self._book.fills:
+            return
+        actions = self._engine.process(fill)
+        story = next((action.story for action in reversed(actions) if isinstance(action, StoryChanged)), None)
+        self._book.add_fill(fill, story.position_id if story is not None else None)
+        self._carry_out_all(actions)
+
+    def _margin(self, now: datetime) -> MarginState:
+        """The margin state, rounded as the venue tells it: what sizing reads must be the same as live."""
+        margin = self._exchange.margin(self._account)
+        level = None if margin.ml is None else round_nearest(margin.ml, _TOLD_LEVEL_STEP) / 100
+        return MarginState(
+            asset=self._wanted.asset,
+            at=now,
+            equity=_told(margin.e),
+            trade_balance=_told(margin.tb),
+            used_margin=_told(margin.m),
+            free_margin=_told(margin.mf),
+            unrealised=_told(margin.n),
+            margin_level=level,
+        )
+
+    # --- what goes out -----------------------------------------------------------------------------------------
+
+    def _process(self, event: EngineEvent) -> None:
+        self._carry_out_all(self._engine.process(event))
+
+    def _carry_out_all(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            match action:
+                case Place():
+                    self._place(action.request)
+                case Amend():
+                    self._amend(action)
+                case Cancel():
+                    self._cancel(action)
+                case Resolve(client_order_id):
+                    self._lost.append(client_order_id)
+                case StoryChanged(story):
+                    self._stories[story.position_id] = story
+                case Alarm(message=message, at=at):
+                    self._alarms.append(f"{at:%Y-%m-%d %H:%M} {message}")
+                case OrderChanged(order):
+                    self._requests[order.client_order_id] = order.request
+
+    def _place(self, request: OrderRequest) -> None:
+        self._requests[request.client_order_id] = request
+        match self._exchange.place(self._account, SimOrderRequest.from_order(request)):
+            case SimPlaced(order_id=order_id):
+                self._process(OrderAccepted(request.client_order_id, order_id, self._exchange.now))
+            case SimRefused(reason=reason, detail=detail):
+                self._process(OrderRefused(request.client_order_id, reason.value, detail, self._exchange.now))
+
+    def _amend(self, action: Amend) -> None:
+        answer = self._exchange.amend(
+            self._account,
+            action.venue_order_id,
+            quantity=action.quantity,
+            limit_price=action.limit_price,
+            trigger_price=action.trigger_price,
+        )
+        refused = answer.detail if isinstance(answer, SimRefused) else ""
+        if isinstance(answer, SimRefused) and answer.reason is Refusal.UNKNOWN_ORDER:
+            self._process(OrderLost(action.client_order_id, self._exchange.now))
+            return
+        self._process(
+            AmendAnswered(
+                action.client_order_id,
+                action.quantity,
+                action.trigger_price,
+                action.limit_price,
+                refused,
+                self._exchange.now,
+            )
+        )
+
+    def _cancel(self, action: Cancel) -> None:
+        now = self._exchange.now
+        if action.venue_order_id is not None and self._exchange.cancel(self._account, action.venue_order_id):
+            self._process(
+                OrderReport(
+                    action.venue_order_id,
+                    OrderStatus.CANCELLED,
+                    now,
+                    client_order_id=action.client_order_id,
+                    pair=action.pair,
+                )
+            )
+        else:
+            self._process(OrderLost(action.client_order_id, now))
+            self._look_up_lost()
+
+    def _look_up_lost(self) -> None:
+        """Prove what became of orders that were gone when we asked: their fills first, then how they ended."""
+        lost, self._lost = self._lost, []
+        for client_order_id in lost:
+            order = self._engine.state.orders.get(client_order_id)
+            if order is None or order.status is not OrderStatus.UNKNOWN:
+                continue
+            for fill in self._exchange.fills(self._account):
+                self._take_fill(fill.fill)
+            ended = self._exchange.order(self._account, order.venue_order_id) if order.venue_order_id else None
+            if ended is None:
+                raise RuntimeError(f"the exchange does not know order {client_order_id} that it took")
+            self._process(_report(ended, self._exchange.now, ended.reason))
+
+    def _of(self, pair: Pair) -> list[tuple[Pair, timedelta]]:
+        return [key for key in self._aggregators if key[0] == pair]
+
+    def _trade(self, story: PositionStory, entries: Sequence[Entry]) -> Trade:
+        fills = tuple(self._book.fills[fill_id] for fill_id in story.fill_ids)
+        decided = [DecidedFill(fill, self._decision_price(fill)) for fill in fills]
+        opening = [fill for fill in fills if fill.side is story.entry_side]
+        closing = [fill for fill in fills if fill.side is not story.entry_side]
+        return Trade(
+            position_id=story.position_id,
+            pair=story.pair,
+            strategy=story.strategy,
+            side=story.entry_side,
+            quantity=sum((fill.quantity for fill in opening), ZERO),
+            leverage=story.leverage,
+            opened_at=story.opened_at,
+            closed_at=story.closed_at,
+            entry_price=_average_price(opening),
+            exit_price=_average_price(closing) if closing else None,
+            exit_role=story.exit_role,
+            fills=fills,
+            waterfall=waterfall(story.position_id, story.pair.quote, entries, decided),
+        )
+
+    def _decision_price(self, fill: Fill) -> Decimal | None:
+        request = self._requests.get(fill.client_order_id) if fill.client_order_id is not None else None
+        return request.decision_price if request is not None else None
+
+
+def _report(order: SimOrder, at: datetime, reason: str) -> OrderReport:
+    return OrderReport(
+        order.order_id,
+        order.status,
+        at,
+        client_order_id=order.client_order_id,
+        pair=order.pair,
+        side=order.side,
+        order_type=order.order_type,
+        quantity=order.quantity,
+        filled_quantity=order.filled_quantity,
+        limit_price=order.limit_price,
+        trigger_price=order.trigger_price,
+        leverage=order.leverage,
+        reduce_only=order.reduce_only,
+        reason=reason,
+    )
+
+
+def _told(amount: Decimal) -> Decimal:
+    return round_nearest(amount, _TOLD_STEP)
+
+
+def _average_price(fills: Sequence[Fill]) -> Decimal:
+    return sum((fill.cost for fill in fills), ZERO) / sum((fill.quantity for fill in fills), ZERO)
