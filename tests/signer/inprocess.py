@@ -9,6 +9,7 @@ from pathlib import Path
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import SignerUnavailable
+from jarvis.signer.records import KeyIdentity
 from jarvis.venues.base import SignedRequest
 
 MASTER_KEY = bytes(range(32))
@@ -59,8 +60,11 @@ class InProcessSigner:
         return SignedRequest(call.method, call.path, call.headers, call.body)
 
     async def public_id(self, credential: Credential) -> str:
+        return (await self.identify(credential)).public_id
+
+    async def identify(self, credential: Credential) -> KeyIdentity:
         self._reach()
-        return self.core.public_id(credential)
+        return self.core.identify(credential)
 
     def credential(self, api_key: str, secret: str, *, account_id: str = "account") -> Credential:
         """A sealed sandbox credential for this key."""

@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
-from jarvis.signer.core import NONCE_BLOCK, SignedCall, SigningCore
+from jarvis.signer.core import NONCE_BLOCK, SigningCore
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
+from jarvis.signer.records import SignedCall
 from tests.signer.canary import scan
 from tests.signer.inprocess import MASTER_KEY, made_up_key
 from tests.signer.test_operations import ENTRY, FORBIDDEN, STOP
@@ -158,7 +159,7 @@ def test_a_moved_seal_is_a_security_event(core: SigningCore, tmp_path: Path) -> 
     with pytest.raises(SignerRefused) as refusal:
         core.sign(replace(credential, account_id=AccountId("bob")), 1, "Balance", {})
     with pytest.raises(SignerRefused):
-        core.public_id(replace(credential, environment=Environment.SANDBOX))
+        core.identify(replace(credential, environment=Environment.SANDBOX))
     with pytest.raises(SignerRefused):
         core.sign(replace(credential, revision=2), 1, "Balance", {})
 
@@ -352,9 +353,23 @@ def test_pasted_blanks_and_line_ends_are_not_part_of_a_key(core: SigningCore) ->
 
 
 def test_only_the_ends_of_a_key_are_shown(core: SigningCore) -> None:
-    shown = core.public_id(credential_in(core))
+    identity = core.identify(credential_in(core))
 
-    assert shown == f"{KEY[:4]}…{KEY[-4:]}"
+    assert identity.public_id == f"{KEY[:4]}…{KEY[-4:]}"
+    assert not scan([repr(identity)], {**SECRETS, "key": KEY})
+
+
+def test_one_key_has_one_fingerprint_wherever_it_is_sealed(core: SigningCore) -> None:
+    other_key, other_secret = made_up_key("another")
+    credentials = [
+        credential_in(core, "ada"),
+        credential_in(core, "bob"),
+        credential_in(core, "eve", other_key, other_secret),
+    ]
+
+    ada, bob, eve = [core.identify(credential).fingerprint for credential in credentials]
+
+    assert ada == bob != eve
 
 
 @pytest.mark.parametrize(

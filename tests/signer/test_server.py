@@ -80,6 +80,7 @@ async def test_a_key_is_sealed_shown_and_used_over_the_socket(client: SignerClie
     assert request.headers["API-Key"] == KEY
     assert request.body.startswith(b"nonce=")
     assert await client.public_id(credential) == f"{KEY[:4]}…{KEY[-4:]}"
+    assert len((await client.identify(credential)).fingerprint) == 32
     assert (health.signed, health.refused, health.security_events) == (1, 0, 0)
 
 
@@ -284,7 +285,7 @@ async def test_nonsense_ends_the_connection_and_nothing_else(
         {"do": "sign", "parameters": []},
         {"do": "sign", "parameters": {"volume": 1.5}},
         {"do": "sign", "parameters": {}, "account_id": "a", "venue": "kraken", "credential_id": "c"},
-        {"do": "public_id", "account_id": 5},
+        {"do": "identify", "account_id": 5},
         {"do": "seal", "account_id": "a", "venue": "kraken", "credential_id": "c", "environment": "moon"},
         {"do": "seal", "key_size": -1, "secret_size": 5},
         {"do": "seal", "key_size": True, "secret_size": 5},

@@ -15,14 +15,21 @@ from jarvis.accounts.passwords import PasswordProblem, Passwords, judge_password
 from jarvis.accounts.sessions import OpenedSession, Sessions
 from jarvis.accounts.throttle import SignInThrottle
 from jarvis.domain.account import UserId
+from jarvis.domain.people import Person, Role
 
-
-class Role(Enum):
-    """What a person is here for."""
-
-    TRADER = "trader"
-    VIEWER = "viewer"
-    OPERATOR = "operator"
+__all__ = [
+    "Deed",
+    "EmailProblem",
+    "People",
+    "PeopleStorage",
+    "Person",
+    "Role",
+    "SignInRefused",
+    "SignedIn",
+    "TryLater",
+    "may",
+    "normalised_email",
+]
 
 
 class Deed(Enum):
@@ -45,20 +52,6 @@ _MAY = {
 def may(role: Role, deed: Deed) -> bool:
     """Whether this role may do this, on what belongs to the person."""
     return deed in _MAY[role]
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """One user. `password_hash` is an Argon2id string; the record's `repr` leaves it out."""
-
-    user_id: UserId
-    email: str
-    password_hash: str
-    role: Role
-    created_at: datetime
-
-    def __repr__(self) -> str:
-        return f"Person({self.user_id!r}, {self.role.value})"
 
 
 class PeopleStorage(Protocol):

@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from jarvis.domain.account import UserId
+from jarvis.domain.people import Session
+
+__all__ = ["OpenedSession", "Session", "SessionLimits", "SessionStorage", "Sessions", "hash_of", "new_token"]
 
 TOKEN_BYTES = 32
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -35,16 +38,6 @@ class SessionLimits:
         """Refuse limits that would end a session in use."""
         if not timedelta(0) <= self.noted_every < self.idle <= self.absolute:
             raise ValueError("sessions: noted_every must be below idle, and idle not above absolute")
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What the database keeps of a session."""
-
-    token_hash: bytes
-    user_id: UserId
-    opened_at: datetime
-    used_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

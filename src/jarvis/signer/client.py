@@ -14,6 +14,7 @@ from typing import Self
 from jarvis.domain.account import Credential, Environment
 from jarvis.signer import frames
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
+from jarvis.signer.records import KeyIdentity
 from jarvis.venues.base import SignedRequest
 
 ANSWER_WITHIN_SECONDS = 5.0
@@ -96,10 +97,14 @@ class SignerClient:
                 raise _unreadable()
 
     async def public_id(self, credential: Credential) -> str:
-        """The API key's first and last characters, for showing which one it is."""
-        match await self._ask({**_named(credential), "do": "public_id"}):
-            case ({"public_id": str(text)}, _):
-                return text
+        """The API key's first and last four characters, for showing which one it is."""
+        return (await self.identify(credential)).public_id
+
+    async def identify(self, credential: Credential) -> KeyIdentity:
+        """What may be known of a sealed key: its ends, and a fingerprint that tells whether two are the same."""
+        match await self._ask({**_named(credential), "do": "identify"}):
+            case ({"public_id": str(public_id), "fingerprint": str(fingerprint)}, _):
+                return KeyIdentity(public_id, fingerprint)
             case _:
                 raise _unreadable()
 

@@ -6,7 +6,6 @@ still be closed.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
@@ -15,31 +14,13 @@ from jarvis.signer.audit import Audit, shown
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.marks import Marks
 from jarvis.signer.operations import check, may_open_a_position
+from jarvis.signer.records import Counters, KeyIdentity, SignedCall
 from jarvis.signer.vault import OpenedKey, Vault, fingerprint, wipe
 
 NONCE_BLOCK = 60_000_000
 """Nonces reserved by one durable write: a minute of microseconds."""
 
 _MAX_ID_LENGTH = 200
-
-
-@dataclass(frozen=True, slots=True)
-class SignedCall:
-    """A call ready to be sent, byte for byte. The key's name is in its headers, the secret is not in it."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What happened since the start."""
-
-    signed: int = 0
-    refused: int = 0
-    security_events: int = 0
 
 
 class SigningCore:
@@ -95,13 +76,16 @@ class SigningCore:
         self._note({"do": "seal", **_whose(credential), "revision": revision, "outcome": "sealed"}, must=True)
         return sealed
 
-    def public_id(self, credential: Credential) -> str:
-        """The API key's first and last four characters: enough to recognise it, useless to anyone else."""
+    def identify(self, credential: Credential) -> KeyIdentity:
+        """What may be known of a sealed key. Raises SignerRefused if it does not open for this credential."""
         try:
             with self._vault.open(credential) as opened:
-                return f"{opened.api_key[:4].decode('ascii')}…{opened.api_key[-4:].decode('ascii')}"
+                return KeyIdentity(
+                    public_id=f"{opened.api_key[:4].decode('ascii')}…{opened.api_key[-4:].decode('ascii')}",
+                    fingerprint=fingerprint(self._vault, credential.venue, opened.api_key),
+                )
         except SignerRefused as refusal:
-            self._note_refusal("public_id", credential, refusal)
+            self._note_refusal("identify", credential, refusal)
             raise
 
     def sign(self, credential: Credential, fence: int, operation: str, parameters: Mapping[str, str]) -> SignedCall:

@@ -89,8 +89,9 @@ class SignerServer:
                     return self._sign(head)
                 case "seal":
                     return self._seal(head, beside)
-                case "public_id":
-                    return frames.pack({"public_id": self._core.public_id(_credential(head))})
+                case "identify":
+                    identity = self._core.identify(_credential(head))
+                    return frames.pack({"public_id": identity.public_id, "fingerprint": identity.fingerprint})
                 case "ping":
                     return self._ping()
                 case _:
