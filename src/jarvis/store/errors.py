@@ -8,6 +8,7 @@ StoreError
     SchemaNewer         the tables are newer than this program
     InstanceRunning     another Jarvis uses this database file
     StaleFence          another worker has taken the account over: this one must stop
+    DuplicateIntent     an order of this client order id is on paper already
     KeyAlreadyConnected the key belongs to an account already
 """
 
@@ -42,6 +43,10 @@ class InstanceRunning(StoreError):
 
 class StaleFence(StoreError):
     """Another worker has taken the account over since this one's lease: nothing was written, nothing may be sent."""
+
+
+class DuplicateIntent(StoreError):
+    """An order of this client order id is on paper already: nothing was written, nothing may be sent."""
 
 
 class KeyAlreadyConnected(StoreError):

@@ -109,8 +109,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class OutboxEvent:
-    """Something was written. `kind` is account, order, fill, ledger, position, marks, equity, status, activity or
-    command; `payload` names what (ids and states as text). Ids rise in the order in which writes became visible.
+    """Something was written. Ids rise in the order in which writes became visible.
+
+    `kind` is account, order, fill, ledger, position, marks, equity, status, activity or command; `payload` names
+    what: ids and states as text.
     """
 
     event_id: int

@@ -1,0 +1,119 @@
+"""Two queues between processes: a person's commands to the trader, and the outbox that pages are moved by."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jarvis.domain.account import AccountId, UserId
+from jarvis.domain.instrument import Pair
+from jarvis.store.database import Database
+from jarvis.store.records import Command, CommandKind, OutboxEvent
+from jarvis.store.rows import record_of
+from jarvis.store.tables import accounts, commands, outbox
+
+Event = tuple[str, Mapping[str, str]]
+
+_TELLING = 0x6A617276_6F757462  # any number that nothing else on the server locks
+
+
+class QueueStore(Database):
+    """Commands in, events out."""
+
+    async def enqueue_command(
+        self, owner_id: UserId, account_id: AccountId, kind: CommandKind, *, at: datetime, pair: Pair | None = None
+    ) -> int | None:
+        """The new command's id; None, and nothing kept, for a stranger's account."""
+        async with self._write() as connection:
+            if not await self._is_owner(connection, owner_id, account_id):
+                return None
+            result = await connection.execute(
+                insert(commands)
+                .values(account_id=account_id, kind=kind, pair=pair, by_user=owner_id, asked_at=at)
+                .returning(commands.c.command_id)
+            )
+            command_id = int(result.scalar_one())
+            told = {"command": str(command_id), "kind": kind.value, "state": "asked"}
+            await self._tell(connection, account_id, ("command", told))
+            return command_id
+
+    async def take_commands(self, account_id: AccountId) -> list[Command]:
+        """All that are not finished, oldest first: after a crash the same ones again, so carrying out must bear it."""
+        async with self._read() as connection:
+            rows = await connection.execute(
+                select(commands)
+                .where(commands.c.account_id == account_id, commands.c.result.is_(None))
+                .order_by(commands.c.command_id)
+            )
+            return [record_of(Command, row) for row in rows]
+
+    async def finish_command(self, command_id: int, result: str) -> None:
+        """Say what became of it; only the first answer counts."""
+        async with self._write() as connection:
+            changed = await connection.execute(
+                update(commands)
+                .where(commands.c.command_id == command_id, commands.c.result.is_(None))
+                .values(result=result)
+                .returning(commands.c.account_id, commands.c.kind)
+            )
+            row = changed.first()
+            if row is not None:
+                told = {"command": str(command_id), "kind": row.kind.value, "state": "finished"}
+                await self._tell(connection, row.account_id, ("command", told))
+
+    async def command_result(self, owner_id: UserId, command_id: int) -> str | None:
+        """What became of it; empty while it waits, None for a stranger's."""
+        async with self._read() as connection:
+            row = (
+                await connection.execute(
+                    select(commands.c.result)
+                    .join(accounts, accounts.c.account_id == commands.c.account_id)
+                    .where(commands.c.command_id == command_id, accounts.c.owner_id == owner_id)
+                )
+            ).first()
+            return None if row is None else row.result or ""
+
+    async def last_event_id(self) -> int:
+        """Where the outbox ends now; 0 when it is empty."""
+        async with self._read() as connection:
+            return int(await connection.scalar(select(func.coalesce(func.max(outbox.c.event_id), 0))) or 0)
+
+    async def tail_outbox(self, owner_id: UserId, after_id: int, *, limit: int = 500) -> list[OutboxEvent]:
+        """The events after `after_id` of all of the owner's accounts, in order."""
+        async with self._read() as connection:
+            rows = await connection.execute(
+                select(outbox)
+                .join(accounts, accounts.c.account_id == outbox.c.account_id)
+                .where(accounts.c.owner_id == owner_id, outbox.c.event_id > after_id)
+                .order_by(outbox.c.event_id)
+                .limit(limit)
+            )
+            return [OutboxEvent(row.event_id, row.account_id, row.kind, json.loads(row.payload_json)) for row in rows]
+
+    async def prune_outbox(self, keep: int = 100_000) -> int:
+        """How many events were forgotten: all but about the last `keep`."""
+        async with self._write() as connection:
+            last = await connection.scalar(select(func.max(outbox.c.event_id)))
+            result = await connection.execute(delete(outbox).where(outbox.c.event_id <= (last or 0) - keep))
+            return int(result.rowcount)
+
+    async def _tell(self, connection: AsyncConnection, account_id: AccountId, *events: Event) -> None:
+        """Add events to the outbox: the last thing that a transaction does.
+
+        PostgreSQL gives out ids before commit, so a reader could pass over one that becomes visible late. From here
+        to commit the server's writers take turns; in SQLite they do so anyway.
+        """
+        if self.is_postgresql:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _TELLING})
+        rows: list[dict[str, Any]] = [
+            {"account_id": account_id, "kind": kind, "payload_json": json.dumps(dict(payload))}
+            for kind, payload in events
+        ]
+        await connection.execute(insert(outbox), rows)
+
+    async def _is_owner(self, connection: AsyncConnection, owner_id: UserId, account_id: AccountId) -> bool:
+        owned = exists().where(accounts.c.account_id == account_id, accounts.c.owner_id == owner_id)
+        return bool(await connection.scalar(select(owned)))
