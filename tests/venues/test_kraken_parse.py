@@ -124,7 +124,7 @@ def test_instruments_of_the_nine_pairs() -> None:
     assert (btc.symbol, btc.tick, btc.lot, btc.cost_step) == ("XXBTZUSD", D("0.1"), D("1E-8"), D("0.0001"))
     assert (btc.min_quantity, btc.min_cost) == (D("0.00005"), D("0.5"))
     assert btc.leverage_long == btc.leverage_short == tuple(range(2, 11))
-    assert (btc.long_position_limit, btc.short_position_limit) == (350, 250)
+    assert (btc.long_position_limit, btc.short_position_limit) == (D(350), D(250))
     assert (btc.margin_call_level, btc.liquidation_level) == (D("0.8"), D("0.4"))
     assert (doge.symbol, doge.tick) == ("XDGUSD", D("0.0000001"))
     assert max(bnb.leverage_long) == 5
@@ -316,7 +316,7 @@ def test_lots_are_summed_by_pair_and_lose_what_was_closed() -> None:
     assert btc.rollover_rate == D("0.0002")
     assert btc.next_rollover_at == datetime.fromtimestamp(1_790_004_400, UTC)
     assert btc.signed_quantity == D("0.026")
-    assert (doge.side, doge.quantity, doge.rollover_rate, doge.next_rollover_at) == (Side.SELL, 500, None, None)
+    assert (doge.side, doge.quantity, doge.rollover_rate, doge.next_rollover_at) == (Side.SELL, D(500), None, None)
     assert parse.positions_of(parse.parse_lots({}, symbols())) == ()
 
 
@@ -429,9 +429,9 @@ def test_answers_to_writes() -> None:
 
 
 def test_fills_tell_maker_margin_and_liquidation() -> None:
-    ours = {"OQCLML-BW3P3-BUCMWZ": ClientOrderId("jv0000001")}
+    ours = {VenueOrderId("OQCLML-BW3P3-BUCMWZ"): ClientOrderId("jv0000001")}
 
-    opening, closing, forced, spot = parse.parse_fills(result("trades_history"), symbols(), ours.get)  # type: ignore[arg-type]
+    opening, closing, forced, spot = parse.parse_fills(result("trades_history"), symbols(), ours.get)
 
     assert (opening.fill_id, opening.client_order_id, opening.side) == (
         "THVRQM-33VKH-UCI7BS",
@@ -471,7 +471,7 @@ def test_ledger_rows() -> None:
         D("25434.7149"),
     )
     assert (rollover.kind, rollover.fee) == (LedgerKind.ROLLOVER, D("0.0450"))
-    assert (deposit.kind, deposit.asset, deposit.change) == (LedgerKind.DEPOSIT, "EUR", 1000)
+    assert (deposit.kind, deposit.asset, deposit.change) == (LedgerKind.DEPOSIT, "EUR", D(1000))
     with pytest.raises(UnreadableAnswer, match="type"):
         parse.parse_ledger(changed("ledgers", "ledger", "L4UESK-KG3EQ-UFO4T5", "type", to="gift"), symbols())
 

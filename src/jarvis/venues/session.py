@@ -281,7 +281,7 @@ class RateBudget:
             before = self._clock.now()
             if missing <= patience:
                 await asyncio.sleep(min(0.25, missing.total_seconds()))
-            if self._clock.now() <= before:
+            if missing > patience or self._clock.now() <= before:
                 raise RateLimited("our own request budget for this key is used up", missing)
         self.add(cost)
 

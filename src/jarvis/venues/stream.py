@@ -262,6 +262,8 @@ class ReconnectingSocket(Generic[Event]):
                 self._put(StreamGap(f"unreadable: {error}", self._clock.now()))
             if loop.time() - self._last_sent_at > self._keep_alive:
                 await self._send(self._dialect.ping(0))
+            # A flood of frames must not keep other accounts from running.
+            await asyncio.sleep(0)
         return "closed"
 
     async def _next_frame(self, socket: Socket) -> str:

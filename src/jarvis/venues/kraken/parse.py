@@ -594,11 +594,6 @@ def ledger_kind(record: Record, what: str) -> LedgerKind:
         raise unreadable(what, "type", record) from None
 
 
-def parse_count(result: object, what: str) -> int:
-    """How many records all pages together hold."""
-    return whole(record_of(result, what), "count", what)
-
-
 def _records(result: object, what: str) -> Iterable[tuple[str, Record]]:
     for key, value in record_of(result, what).items():
         yield key, record_of(value, what)
