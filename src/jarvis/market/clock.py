@@ -63,6 +63,23 @@ class SandboxClock:
 
 
 @asynccontextmanager
+async def watched_sandbox_clock(url: str) -> AsyncIterator[SandboxClock]:
+    """The sandbox's clock kept up to date in the background, without making the sandbox wait."""
+
+    async def watch(clock: SandboxClock) -> None:
+        async for _ in clock.ticks():
+            pass
+
+    async with sandbox_clock(url, follow=False) as clock:
+        watching = asyncio.create_task(watch(clock))
+        try:
+            yield clock
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+@asynccontextmanager
 async def sandbox_clock(url: str, *, follow: bool) -> AsyncIterator[SandboxClock]:
     """The clock of the sandbox at `url` (http://127.0.0.1:PORT); with `follow` the sandbox waits for us.
 

@@ -1,0 +1,199 @@
+"""How a key becomes a connected account, for real: seal first, ask the venue, judge, probe, store.
+
+The plain key is handed to the signer before anything else happens and is not held here: the venue is asked through
+the signer, with the sealed key. A key that is refused leaves nothing behind but a line in the signer's audit.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import structlog
+
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, UserId, VenueName
+from jarvis.domain.clock import Clock
+from jarvis.market.clock import WallClock, watched_sandbox_clock
+from jarvis.signer.client import SignerClient
+from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
+from jarvis.store.db import Store
+from jarvis.store.errors import KeyAlreadyConnected
+from jarvis.venues.base import KeyInvalid, NotPermitted, Venue, VenueError
+from jarvis.venues.catalog import VENUES, open_venue, sandbox_urls
+from jarvis.venues.eligibility import Eligibility, probe_margin
+from jarvis.venues.permissions import Need, Outcome, Verdict, judge
+from jarvis.venues.session import AiohttpTransport
+from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
+
+log = structlog.get_logger()
+
+CONFIRM_WITHIN = timedelta(minutes=15)
+_BEFORE_ANY_LEASE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A sealed key that was judged good; waits for its risks to be confirmed, or is stored at once."""
+
+    user_id: UserId
+    credential: Credential
+    fingerprint: str
+    label: str
+    public_id: str
+    verdict: Verdict
+    eligibility: Eligibility
+    execution_venue: str
+    venue_time: datetime
+    judged_at: datetime
+
+
+class VenueKeyConnector:
+    """Judges, seals and stores venue keys. `sandbox_address` is None where no sandbox runs."""
+
+    def __init__(self, store: Store, signer: SignerClient, *, sandbox_address: str | None, random: Random) -> None:
+        self._store = store
+        self._signer = signer
+        self._sandbox_address = sandbox_address
+        self._random = random
+        self._pending: dict[str, _Candidate] = {}
+
+    async def connect(
+        self, *, user_id: UserId, venue: VenueName, environment: Environment, api_key: str, secret: str
+    ) -> ConnectOutcome:
+        """Ask the venue what the key may do; seal and store it only when it is accepted."""
+        account_id, credential_id = AccountId(secrets.token_hex(10)), CredentialId(secrets.token_hex(10))
+        fingerprint = hashlib.sha256(f"{venue}|{environment.value}|{api_key}".encode()).hexdigest()
+        try:
+            sealed = await self._signer.seal(
+                account_id=account_id,
+                venue=venue,
+                credential_id=credential_id,
+                environment=environment,
+                api_key=api_key,
+                secret=secret,
+            )
+            credential = Credential(account_id, venue, credential_id, environment, sealed)
+            async with self._opened(credential) as opened:
+                return await self._judge(user_id, credential, fingerprint, opened)
+        except InvalidSecret as error:
+            return ConnectOutcome("key_invalid", str(error), environment)
+        except (KeyInvalid, NotPermitted) as error:
+            words = f"{VENUES[venue].title} did not accept this key ({error}). Check that both values are complete."
+            return ConnectOutcome("key_invalid", words, environment)
+        except (VenueError, SignerRefused, SignerUnavailable, ConnectionError, TimeoutError, LookupError) as error:
+            log.warning("key_not_checked", venue=venue, environment=environment.value, reason=str(error))
+            words = f"{VENUES[venue].title} could not be asked ({error}). Nothing was stored; try again in a moment."
+            return ConnectOutcome("unreachable", words, environment)
+
+    async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:
+        """Store the key that waited for this confirmation; None when it does not wait any more."""
+        self._forget_the_old()
+        candidate = self._pending.get(pending_id)
+        if candidate is None or candidate.user_id != user_id:
+            return None
+        del self._pending[pending_id]
+        return await self._store_candidate(candidate)
+
+    async def _judge(self, user_id: UserId, credential: Credential, fingerprint: str, venue: Venue) -> ConnectOutcome:
+        venue_time = await venue.server_time()
+        permissions = await venue.key_permissions()
+        verdict = judge(credential.venue, permissions, venue_time)
+        environment = credential.environment
+        rows = tuple(
+            PermissionLine(
+                label=row.label.partition(": ")[2] or row.label,
+                needed=row.needed is Need.REQUIRED,
+                granted=row.granted,
+                advice=row.advice,
+                group=row.label.partition(": ")[0] if ": " in row.label else "",
+            )
+            for row in verdict.rows
+        )
+        if verdict.outcome in (Outcome.REFUSED, Outcome.INCOMPLETE):
+            log.info("key_refused", venue=venue.name, outcome=verdict.outcome.value)
+            words = "Nothing was stored. " + " ".join(verdict.advice)
+            return ConnectOutcome(verdict.outcome.value, words, environment, rows, verdict.risks)
+        eligibility = await probe_margin(venue, VENUES[credential.venue].leverage_caps)  # type: ignore[arg-type]
+        offer = MarginOffer(eligibility.message, tuple(eligibility.max_leverage.items()))
+        if eligibility.execution_venue is None:
+            words = f"Nothing was stored. {eligibility.message}"
+            return ConnectOutcome(Outcome.INCOMPLETE.value, words, environment, rows, verdict.risks, offer)
+        candidate = _Candidate(
+            user_id=user_id,
+            credential=credential,
+            fingerprint=fingerprint,
+            label=permissions.label,
+            public_id=await self._signer.public_id(credential),
+            verdict=verdict,
+            eligibility=eligibility,
+            execution_venue=eligibility.execution_venue,
+            venue_time=venue_time,
+            judged_at=datetime.now(UTC),
+        )
+        if verdict.outcome is Outcome.ACCEPTED_WITH_RISK:
+            self._forget_the_old()
+            pending_id = secrets.token_urlsafe(16)
+            self._pending[pending_id] = candidate
+            words = "The key is good. Read what remains possible, and confirm it once."
+            return ConnectOutcome(
+                verdict.outcome.value, words, environment, rows, verdict.risks, offer, pending_id=pending_id
+            )
+        account_id = await self._store_candidate(candidate)
+        if account_id is None:
+            return ConnectOutcome("known", "This key is connected already.", environment, rows, eligibility=offer)
+        return ConnectOutcome(
+            verdict.outcome.value, "The key is connected.", environment, rows, eligibility=offer, account_id=account_id
+        )
+
+    async def _store_candidate(self, candidate: _Candidate) -> AccountId | None:
+        record = {
+            "granted": [row.name for row in candidate.verdict.rows if row.granted],
+            "risks": list(candidate.verdict.risks),
+            "margin": candidate.eligibility.message,
+            "leverages": {str(pair): leverage for pair, leverage in candidate.eligibility.max_leverage.items()},
+        }
+        try:
+            await self._store.connect_account(
+                candidate.user_id,
+                candidate.credential,
+                fingerprint=candidate.fingerprint,
+                label=candidate.label,
+                public_id=candidate.public_id,
+                permissions_json=json.dumps(record),
+                verdict=candidate.verdict.outcome.value,
+                execution_venue=candidate.execution_venue,
+                at=candidate.venue_time,
+            )
+        except KeyAlreadyConnected:
+            return None
+        log.info("key_connected", venue=candidate.credential.venue, account=candidate.credential.account_id)
+        return candidate.credential.account_id
+
+    @asynccontextmanager
+    async def _opened(self, credential: Credential) -> AsyncIterator[Venue]:
+        async with AsyncExitStack() as stack:
+            if credential.environment is Environment.LIVE:
+                clock: Clock = WallClock()
+                urls = VENUES[credential.venue].live_urls
+            elif self._sandbox_address is None:
+                raise ConnectionError("no sandbox runs in this installation")
+            else:
+                clock = await stack.enter_async_context(watched_sandbox_clock(self._sandbox_address))
+                urls = sandbox_urls(credential.venue, self._sandbox_address)
+            transport = await stack.enter_async_context(AiohttpTransport([urls]))
+            yield open_venue(
+                credential.venue,
+                transport=transport,
+                urls=urls,
+                signer=self._signer.bound(credential, _BEFORE_ANY_LEASE),
+                clock=clock,
+                random=self._random,
+            )
+
+    def _forget_the_old(self) -> None:
+        now = datetime.now(UTC)
+        self._pending = {name: each for name, each in self._pending.items() if now - each.judged_at < CONFIRM_WITHIN}
