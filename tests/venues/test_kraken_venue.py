@@ -641,6 +641,27 @@ async def test_account_stream_takes_a_token_and_knows_the_orders_that_we_placed(
     assert socket.sent[0]["params"]["token"] == "MadeUpTokenMadeUpToken"
 
 
+async def test_a_fill_that_overtakes_the_answer_is_known_as_ours(wire: ScriptedTransport) -> None:
+    wire.says("GetWebSocketsToken", sample("get_websockets_token"))
+    wire.says("AddOrder", AnswerLost("cut"))
+    socket = ScriptedSocket(*GREETINGS)
+    wire.sockets.append(socket)
+    venue = kraken(wire)
+    without_margin = json.loads(frame("ws_executions_pending"))
+    del without_margin["data"][0]["margin"]
+
+    async with venue.account_stream() as stream:
+        with pytest.raises(OutcomeUnknown):
+            await venue.place(wish(order_type=OrderType.LIMIT, limit_price=D(60010)))
+        socket.say(json.dumps(without_margin))
+        socket.say(frame("ws_executions_trade", sequence=3))
+        await stream.flush()
+        _, fill = stream.pending()
+
+    assert isinstance(fill, Fill)
+    assert fill.is_margin
+
+
 async def test_market_stream_needs_no_key(wire: ScriptedTransport) -> None:
     socket = ScriptedSocket(confirmed("ohlc", "BTC/USD"), confirmed("ticker", "BTC/USD"))
     wire.sockets.append(socket)

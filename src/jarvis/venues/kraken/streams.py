@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jarvis.domain.account import AccountEvent, LedgerRow, LedgerRowId
 from jarvis.domain.clock import Clock
@@ -85,17 +85,23 @@ class OrderMemory:
 
     def __init__(self) -> None:
         self._orders: OrderedDict[VenueOrderId, KnownOrder] = OrderedDict()
+        self._announced: OrderedDict[str, KnownOrder] = OrderedDict()
 
-    def get(self, order_id: VenueOrderId) -> KnownOrder:
+    def announce(self, order: KnownOrder) -> None:
+        """Remember an order that is about to be sent: the stream may tell of it before its sender gets an answer."""
+        self._announced[str(order.client_order_id)] = order
+        _forget_oldest(self._announced)
+
+    def get(self, order_id: VenueOrderId, client_order_id: object = None) -> KnownOrder:
         """What is known of the order, nothing at worst."""
-        return self._orders.get(order_id, KnownOrder())
+        known = self._orders.get(order_id)
+        return known if known is not None else self._announced.get(str(client_order_id), KnownOrder())
 
     def keep(self, order_id: VenueOrderId, order: KnownOrder) -> None:
         """Remember this of the order."""
         self._orders[order_id] = order
         self._orders.move_to_end(order_id)
-        while len(self._orders) > _REMEMBERED:
-            self._orders.popitem(last=False)
+        _forget_oldest(self._orders)
 
     def knows(self, order_id: VenueOrderId) -> bool:
         """Whether its client order id, or that it has none, has been told."""
@@ -108,6 +114,11 @@ class OrderMemory:
     def client_order_id(self, order_id: VenueOrderId) -> ClientOrderId | None:
         """Our id of the order, if known."""
         return self.get(order_id).client_order_id
+
+
+def _forget_oldest(kept: OrderedDict[Any, Any]) -> None:
+    if len(kept) > _REMEMBERED:
+        kept.popitem(last=False)
 
 
 def parse_known_order(entry: Record, known: KnownOrder, symbols: Symbols) -> KnownOrder:
@@ -458,7 +469,7 @@ class AccountDialect:
 
     def _learn(self, entry: Record) -> KnownOrder:
         order_id = VenueOrderId(text(entry, "order_id", "executions"))
-        known = parse_known_order(entry, self._memory.get(order_id), self._symbols)
+        known = parse_known_order(entry, self._memory.get(order_id, entry.get("cl_ord_id")), self._symbols)
         self._memory.keep(order_id, known)
         return known
 
@@ -468,6 +479,5 @@ class AccountDialect:
             if event.fill_id in self._seen_fills:
                 return []
             self._seen_fills[event.fill_id] = None
-            if len(self._seen_fills) > _REMEMBERED:
-                self._seen_fills.popitem(last=False)
+            _forget_oldest(self._seen_fills)
         return [event]

@@ -282,6 +282,8 @@ class KrakenVenue(Venue):
             validate_only=validate_only,
         )
         budget.add(1)
+        if not validate_only:
+            self._memory.announce(_as_known(request))
         try:
             # Validating places nothing, so it is a read that may be asked again.
             result = await (
@@ -430,20 +432,7 @@ class KrakenVenue(Venue):
         self._placed_at[order_id] = self._clock.now()
         if len(self._placed_at) > _QUERY_AT_ONCE:
             del self._placed_at[next(iter(self._placed_at))]
-        self._memory.keep(
-            order_id,
-            KnownOrder(
-                client_order_id=request.client_order_id,
-                pair=request.pair,
-                side=request.side,
-                order_type=request.order_type,
-                quantity=request.quantity,
-                limit_price=request.limit_price,
-                trigger_price=request.trigger_price,
-                reduce_only=request.reduce_only,
-                is_margin=True,
-            ),
-        )
+        self._memory.keep(order_id, self._memory.get(order_id, request.client_order_id))
 
     def _refused(self, refusal: Rejected, budget: RateBudget) -> Refused:
         """The refusal as a value; but "this id is in use" proves that the order, or its twin, exists."""
@@ -469,6 +458,20 @@ class KrakenVenue(Venue):
 
     def _deadline(self) -> datetime:
         return self._calls.venue_now() + SEND_DEADLINE
+
+
+def _as_known(request: OrderRequest) -> KnownOrder:
+    return KnownOrder(
+        client_order_id=request.client_order_id,
+        pair=request.pair,
+        side=request.side,
+        order_type=request.order_type,
+        quantity=request.quantity,
+        limit_price=request.limit_price,
+        trigger_price=request.trigger_price,
+        reduce_only=request.reduce_only,
+        is_margin=True,
+    )
 
 
 def _sure(operation: str, read: Callable[[], T]) -> T:
