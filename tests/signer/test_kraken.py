@@ -2,6 +2,7 @@ import base64
 from collections.abc import Callable
 from urllib.parse import parse_qsl
 
+import krakenex
 import pytest
 
 from jarvis.signer import kraken
@@ -36,6 +37,17 @@ def test_the_json_example_is_signed_as_computed_elsewhere() -> None:
     signature = kraken.signature(PUBLISHED_SECRET, "/0/private/AddOrder", "1616492376594", body)
 
     assert signature == "r/o+GpKxXjV/mls/r5CKLu5R+yzK5psqvQ4hXxMX1nzdxTBhV+ui82QGgPZMMitpFwCOAdPEZMmXgZxD2chJEg=="
+
+
+@pytest.mark.witness
+def test_a_public_client_signs_the_same_call_the_same_way() -> None:
+    order = {"ordertype": "stop-loss", "pair": "XBTUSD", "price": "37500.1", "close[price]": "+5%", "type": "sell"}
+    witness = krakenex.API(key=KEY, secret=SECRET)
+
+    with opened(KEY, SECRET) as key:
+        path, headers, _ = kraken.build(key, "AddOrder", order, 1616492376594)
+
+    assert headers["API-Sign"] == witness._sign({"nonce": 1616492376594, **order}, path)
 
 
 def test_a_built_call_is_the_published_example_byte_for_byte() -> None:

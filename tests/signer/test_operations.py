@@ -206,6 +206,7 @@ def test_an_order_without_a_required_field_is_refused(missing: str) -> None:
         {"userref": "1"},
         {"reduce_only": "yes"},
         {"close[price]": "1"},
+        {"close[ordertype]": "limit", "close[price]": "1", "reduce_only": "true"},
         {"close[ordertype]": "stop-loss"},
         {"close[ordertype]": "market", "close[price]": "1"},
         {"close[ordertype]": "stop-loss-limit", "close[price]": "1"},

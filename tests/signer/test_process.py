@@ -257,6 +257,36 @@ def test_an_ordinary_user_cannot_read_the_memory_of_its_own_hardened_process() -
     assert (second.returncode, told_of_ordinary) == (0, "")
 
 
+COPIES_LEFT = 6
+"""Of the secret in the signer's memory after its requests. A ratchet: it may only fall."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can look into the signer's memory")
+async def test_few_copies_of_a_secret_are_left_in_freed_memory(signer: Signer, client: SignerClient) -> None:
+    process = signer.start()
+    credential = await sealed_by(client)
+    for _ in range(50):
+        await client.sign(credential, 1, "AddOrder", ENTRY)
+
+    copies = memory_of(process.pid).count(SECRET.encode())
+
+    assert copies <= COPIES_LEFT
+
+
+def memory_of(process_id: int) -> bytes:
+    """All that the process can write to."""
+    content = bytearray()
+    with Path(f"/proc/{process_id}/mem").open("rb") as memory:
+        for line in Path(f"/proc/{process_id}/maps").read_text(encoding="utf-8").splitlines():
+            span, rights = line.split()[:2]
+            if rights.startswith("rw"):
+                start, end = (int(part, 16) for part in span.split("-"))
+                memory.seek(start)
+                with suppress(OSError):
+                    content += memory.read(end - start)
+    return bytes(content)
+
+
 def test_the_signer_ends_with_its_parent(signer: Signer) -> None:
     program = (
         "import subprocess, sys, os, time\n"

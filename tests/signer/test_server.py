@@ -332,3 +332,39 @@ async def test_a_request_too_long_for_a_frame_is_refused_before_it_is_sent(clien
         await client.sign(credential, 1, "AddOrder", {"volume": "1" * frames.MAX_HEAD})
 
     assert refusal.value.code == "malformed"
+
+
+@pytest.mark.parametrize("answer", [framed(b"{}"), framed(b'{"process_id":"x"}'), framed(b"[]"), b"", b"nonsense"])
+async def test_an_answer_that_cannot_be_read_is_a_connection_error(answer: bytes, place: Path) -> None:
+    place.parent.mkdir(mode=0o700)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await frames.read(reader)
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    strange = await asyncio.start_unix_server(talk, place)
+    credential = Credential(AccountId("a"), VenueName("kraken"), CredentialId("c"), Environment.LIVE, b"j1.")
+
+    async with SignerClient(place, patience=0.05) as client:
+        for asking in (client.ping(), client.identify(credential), client.sign(credential, 1, "Balance", {})):
+            with pytest.raises(SignerUnavailable):
+                await asking
+
+    strange.close()
+    await strange.wait_closed()
+
+
+async def test_text_that_is_not_even_unicode_is_a_malformed_key(client: SignerClient) -> None:
+    with pytest.raises(InvalidSecret) as refusal:
+        await client.seal(
+            account_id="ada",
+            venue="kraken",
+            credential_id="c",
+            environment=Environment.LIVE,
+            api_key="\udc80" + KEY,
+            secret=SECRET,
+        )
+
+    assert refusal.value.code == "malformed_key"

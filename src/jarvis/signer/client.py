@@ -218,7 +218,7 @@ def _named(credential: Credential) -> dict[str, object]:
 
 
 def _raw(value: str | bytearray) -> bytearray:
-    return bytearray(value.encode() if isinstance(value, str) else value)
+    return bytearray(value.encode(errors="replace") if isinstance(value, str) else value)
 
 
 def _unreadable() -> SignerUnavailable:

@@ -167,7 +167,7 @@ def _check_ids(credential: Credential) -> None:
 
 def _pasted(value: str | bytes | bytearray) -> bytearray:
     """What was pasted, without blanks and line ends, which no key has."""
-    pasted = bytearray(value.encode() if isinstance(value, str) else value)
+    pasted = bytearray(value.encode(errors="replace") if isinstance(value, str) else value)
     try:
         return pasted.translate(None, b" \t\r\n")
     finally:

@@ -114,6 +114,7 @@ def _order_rule(order: Parameters) -> str:
         (_is_zero(order["volume"]) and order.get("reduce_only") != "true", "only a reduce-only order may close all"),
         ((order.get("timeinforce") == "GTD") != ("expiretm" in order), "expiretm and GTD go together"),
         ("post" in order.get("oflags", "") and kind != "limit", "only a limit order can be post-only"),
+        ("close[ordertype]" in order and order.get("reduce_only") == "true", "only an entry has a conditional close"),
         (_close_is_wrong(order), "the conditional close contradicts itself"),
     )
     return next((problem for broken, problem in rules if broken), "")
