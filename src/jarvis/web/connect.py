@@ -1,0 +1,66 @@
+"""How a pasted key becomes a connected account, as far as the pages know: asked, judged, and then stored or not.
+
+The form hands key and secret to a `KeyConnector` and forgets them. Nothing here can open a sealed key; the real
+connector (connector.py) reaches the signer and the venue.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jarvis.domain.account import AccountId, Environment, UserId, VenueName
+from jarvis.domain.instrument import Pair
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionLine:
+    """One permission in the venue's own words; `advice` says which box to tick or untick, empty when it is right.
+
+    `group` is the heading that the box stands under at the venue.
+    """
+
+    label: str
+    needed: bool
+    granted: bool
+    advice: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarginOffer:
+    """What the venue would lend on this account: a sentence, and the highest leverage per pair."""
+
+    message: str
+    leverages: tuple[tuple[Pair, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectOutcome:
+    """What became of a pasted key.
+
+    `verdict` is refused, incomplete, accepted_with_risk or accepted; unreachable when the venue could not be asked,
+    key_invalid when it did not accept the key, known when it is connected already. Only with an `account_id` was
+    anything stored. A `pending_id` names a key that is good and waits for its remaining risks to be confirmed.
+    """
+
+    verdict: str
+    message: str
+    environment: Environment
+    rows: tuple[PermissionLine, ...] = ()
+    risks: tuple[str, ...] = ()
+    eligibility: MarginOffer | None = None
+    account_id: AccountId | None = None
+    pending_id: str = ""
+
+
+class KeyConnector(Protocol):
+    """Judges, seals and stores venue keys."""
+
+    async def connect(
+        self, *, user_id: UserId, venue: VenueName, environment: Environment, api_key: str, secret: str
+    ) -> ConnectOutcome:
+        """Ask the venue what the key may do; seal and store it only when it is accepted. Raises nothing of a venue."""
+        ...
+
+    async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:
+        """Store the key that waited for this confirmation; None when it does not wait any more."""
+        ...

@@ -1,0 +1,133 @@
+"""Where the marks of our own small pictures stand, in the coordinates of their SVG: pure arithmetic over Decimals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from jarvis.domain.money import ZERO, plain
+from jarvis.ledger.attribution import Waterfall
+
+_GAUGE_WIDTH = 200
+_GAUGE_FULL = Decimal(3)  # a margin level of 300 % and above stands at the right end
+_RAIL_WIDTH = 600
+_RAIL_EDGE = 12
+_BARS_WIDTH = 400
+_BARS_EDGE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """The margin level on its scale. `needle` is None when nothing is borrowed."""
+
+    liquidation: int
+    call: int
+    needle: int | None
+    words: str
+    scale: str
+
+
+def gauge(level: Decimal | None, call_level: Decimal, liquidation_level: Decimal) -> Gauge:
+    """The gauge of a margin level; all levels are fractions (0.8 = 80 %)."""
+    scale = _GAUGE_WIDTH / _GAUGE_FULL
+    thresholds = f"call {plain(call_level * 100)} %, liquidation {plain(liquidation_level * 100)} %"
+    words = f"Nothing is borrowed; {thresholds}."
+    needle = None
+    if level is not None:
+        needle = int(min(max(level * scale, Decimal(2)), Decimal(_GAUGE_WIDTH - 2)))
+        words = f"Margin level {level * 100:.0f} %; {thresholds}."
+    return Gauge(int(liquidation_level * scale), int(call_level * scale), needle, words, thresholds)
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """A position's prices on one line from low to high. Positions are in SVG units."""
+
+    entry: int
+    mark: int
+    stop: int | None
+    targets: tuple[int, ...]
+    winning: bool
+    words: str
+
+
+def rail(entry: Decimal, mark: Decimal, stop: Decimal | None, targets: Sequence[Decimal], *, winning: bool) -> Rail:
+    """Where entry, price, stop and targets of one position stand relative to each other."""
+    prices = [price for price in (entry, mark, stop, *targets) if price is not None]
+    low, high = min(prices), max(prices)
+    width = Decimal(_RAIL_WIDTH - 2 * _RAIL_EDGE)
+
+    def place(price: Decimal) -> int:
+        return _RAIL_EDGE + (int((price - low) / (high - low) * width) if high > low else int(width / 2))
+
+    return Rail(
+        entry=place(entry),
+        mark=place(mark),
+        stop=None if stop is None else place(stop),
+        targets=tuple(place(target) for target in targets),
+        winning=winning,
+        words=f"Price {'better' if winning else 'worse'} than the entry, between its stop and its targets.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WaterfallBar:
+    """One cause of the result: its amount, and the bar that begins where the one before it ended."""
+
+    label: str
+    value: Decimal
+    x: int
+    width: int
+    zero: int
+    tone: str
+
+
+def waterfall_bars(result: Waterfall) -> list[WaterfallBar]:
+    """The bars of a waterfall, the total last; causes without an amount are left out, except price."""
+    causes = [
+        ("Price", result.price),
+        ("Slippage", result.slippage),
+        ("Trading fee", result.trading_fee),
+        ("Opening fee", result.opening_fee),
+        ("Rollover", result.rollover),
+        ("Liquidation", result.liquidation),
+        ("Adjustment", result.adjustment),
+    ]
+    steps = [(label, value) for label, value in causes if value or label == "Price"]
+    spans: list[tuple[str, Decimal, Decimal, Decimal]] = []
+    reached = ZERO
+    for label, value in steps:
+        spans.append((label, value, reached, reached + value))
+        reached += value
+    spans.append(("Result", result.total, ZERO, result.total))
+    low = min(ZERO, *(min(start, end) for _, _, start, end in spans))
+    high = max(ZERO, *(max(start, end) for _, _, start, end in spans))
+    width = Decimal(_BARS_WIDTH - 2 * _BARS_EDGE)
+
+    def place(amount: Decimal) -> int:
+        return _BARS_EDGE + (int((amount - low) / (high - low) * width) if high > low else 0)
+
+    return [
+        WaterfallBar(
+            label=label,
+            value=value,
+            x=min(place(start), place(end)),
+            width=max(abs(place(end) - place(start)), 1),
+            zero=place(ZERO),
+            tone="gain" if value >= 0 else "loss",
+        )
+        for label, value, start, end in spans
+    ]
+
+
+def liquidation_price(
+    quantity: Decimal, price: Decimal, equity: Decimal, used_margin: Decimal, level: Decimal
+) -> Decimal | None:
+    """The price at which this position alone would bring the margin level down to `level`, all else unchanged.
+
+    `quantity` is signed (base). Equity moves by `quantity` times the change of price, used margin stays: Kraken
+    counts it from cost (`e = tb + n`, `ml = e / m`). None when no positive price gets there.
+    """
+    if not quantity:
+        return None
+    reached = price + (level * used_margin - equity) / quantity
+    return reached if reached > 0 else None

@@ -1,0 +1,124 @@
+"""What people submit: read once, checked field by field, never echoed.
+
+A form that is wrong comes back with our own sentence beside the field and the field empty. No value that was
+submitted is ever put into an answer, a log line or an exception: it may be a key that was pasted in the wrong place.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from jarvis.domain.money import exact, is_multiple, plain
+from jarvis.web.security import token_fits
+
+_FORM_TYPE = "application/x-www-form-urlencoded"
+_MAX_FIELDS = 200
+_MAX_TEXT = 2048
+
+_API_KEY = re.compile(r"[A-Za-z0-9+/]{56}")
+_PRIVATE_KEY = re.compile(r"[A-Za-z0-9+/]{86}(==)?")
+_SECRET_FIELDS = frozenset({"api_key", "api_secret"})
+
+
+class FormError(Exception):
+    """A form that cannot be used as a whole: `message` is ours and safe to show."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+@dataclass(slots=True)
+class Form:
+    """The fields of one form, and what is wrong with them so far."""
+
+    fields: Mapping[str, str] = field(repr=False)
+    lists: Mapping[str, tuple[str, ...]] = field(repr=False, default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """The field without surrounding white space; empty when it was not sent."""
+        return self.fields.get(name, "").strip()
+
+    def raw(self, name: str) -> str:
+        """The field as it was typed, for passwords."""
+        return self.fields.get(name, "")
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of a field that may be ticked more than once."""
+        return self.lists.get(name, ())
+
+    def object(self, name: str, sentence: str) -> None:
+        """Note our own sentence about what is wrong with a field."""
+        self.errors[name] = sentence
+
+    def number(self, name: str, *, minimum: Decimal, maximum: Decimal, step: Decimal | None = None) -> Decimal:
+        """The field as a number within its bounds; notes an error and returns `minimum` when it is not one."""
+        try:
+            value = exact(self.text(name).replace(" ", "").replace("\N{MINUS SIGN}", "-"))
+        except ValueError:
+            self.errors[name] = "Write a number, with a point before decimals."
+            return minimum
+        if not minimum <= value <= maximum:
+            self.errors[name] = f"Between {plain(minimum)} and {plain(maximum)}, please."
+            return minimum
+        if step is not None and not is_multiple(value - minimum, step):
+            self.errors[name] = f"In steps of {plain(step)}, please."
+            return minimum
+        return value
+
+    def whole(self, name: str, *, minimum: int, maximum: int) -> int:
+        """The field as a whole number within its bounds."""
+        return int(self.number(name, minimum=Decimal(minimum), maximum=Decimal(maximum), step=Decimal(1)))
+
+    def choice(self, name: str, allowed: tuple[str, ...]) -> str:
+        """The field if it is one of `allowed`; notes an error and returns the first when it is not."""
+        value = self.text(name)
+        if value not in allowed:
+            self.errors[name] = "Choose one of those offered."
+            return allowed[0]
+        return value
+
+
+async def guarded_form(request: Request, session_secret: str) -> Form:
+    """The submitted form, once its token proves that a page made for this session sent it.
+
+    Raises HTTPException 403 for a missing or foreign token and 415 for another kind of body, and FormError when a
+    field that keeps no secrets holds what looks like an exchange's private key.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM_TYPE:
+        raise HTTPException(415)
+    submitted = await request.form(max_fields=_MAX_FIELDS, max_files=0)
+    lists: dict[str, tuple[str, ...]] = {}
+    for name, value in submitted.multi_items():
+        if isinstance(value, UploadFile) or len(value) > _MAX_TEXT:
+            raise FormError("A field is longer than any that this form has. Nothing was stored.")
+        lists[name] = (*lists.get(name, ()), value)
+    fields = {name: values[0] for name, values in lists.items()}
+    if not token_fits(session_secret, fields.get("form_token", "")):
+        raise HTTPException(403)
+    if any(name not in _SECRET_FIELDS and _PRIVATE_KEY.fullmatch(value.strip()) for name, value in fields.items()):
+        raise FormError(
+            "One of the fields holds what looks like an exchange's private key. It belongs into the private key field "
+            "of the account page and nowhere else. Nothing was stored; to be safe, revoke that key at the exchange."
+        )
+    return Form(fields, lists)
+
+
+def key_and_secret(form: Form) -> tuple[str, str]:
+    """The pasted API key and private key without any white space; notes what is wrong with them."""
+    api_key, secret = ("".join(form.raw(name).split()) for name in ("api_key", "api_secret"))
+    if _PRIVATE_KEY.fullmatch(api_key) and _API_KEY.fullmatch(secret):
+        form.object("api_key", "The two seem swapped: this held the private key. Paste the shorter value here.")
+        form.object("api_secret", "Paste the longer value here, the one that was shown once.")
+        return api_key, secret
+    if not _API_KEY.fullmatch(api_key):
+        form.object("api_key", "This is not a whole API key: it has 56 letters, digits, + and /. Copy it again.")
+    if not _PRIVATE_KEY.fullmatch(secret):
+        form.object("api_secret", "This is not a whole private key: 88 characters that end in ==. Copy it again.")
+    return api_key, secret

@@ -1,0 +1,77 @@
+"""Live changes by server-sent events: tails the outbox and names what moved; the page asks for the pieces again.
+
+An event carries no numbers, only kinds, so a page that missed some loses nothing by asking once. One reader per
+stream, at most a few streams per person, and a stream that has nothing to say says so every few seconds: the page
+then knows that silence means a broken line.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from jarvis.domain.account import UserId
+from jarvis.store.records import TradingAccount
+from jarvis.web.context import Web
+
+POLL_SECONDS = 0.5
+STILL_HERE_SECONDS = 5.0
+SESSION_CHECK_SECONDS = 15.0
+MOST_STREAMS_PER_PERSON = 12
+
+
+def router(web: Web) -> APIRouter:
+    """The stream of one account."""
+    routes = APIRouter(prefix="/desk")
+    open_streams: Counter[UserId] = Counter()
+
+    @routes.get("/{account_id}/events")
+    async def events(request: Request, account_id: str) -> Response:
+        account = await web.account(request, account_id)
+        if open_streams[account.owner_id] >= MOST_STREAMS_PER_PERSON:
+            raise HTTPException(429)
+        token = web.session_token(request) or ""
+
+        async def told() -> AsyncIterator[str]:
+            open_streams[account.owner_id] += 1
+            try:
+                async for event in _changes(web, account, token):
+                    yield event
+            finally:
+                open_streams[account.owner_id] -= 1
+
+        return StreamingResponse(told(), media_type="text/event-stream")
+
+    return routes
+
+
+async def _changes(web: Web, account: TradingAccount, token: str) -> AsyncIterator[str]:
+    loop = asyncio.get_running_loop()
+    last_id = await web.store.last_event_id()
+    said_at = checked_at = loop.time()
+    yield _event("still-here", "")
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        if loop.time() - checked_at >= SESSION_CHECK_SECONDS:
+            checked_at = loop.time()
+            # A desk that is open is in use, so that flatten stays one press away, up to the session's absolute end.
+            if await web.sessions.find(token, web.now()) is None:
+                yield _event("signed-out", "")
+                return
+        found = await web.store.tail_outbox(account.owner_id, last_id)
+        last_id = found[-1].event_id if found else last_id
+        kinds = sorted({event.kind for event in found if event.account_id == account.account_id})
+        if kinds:
+            said_at = loop.time()
+            yield _event("change", json.dumps(kinds))
+        elif loop.time() - said_at >= STILL_HERE_SECONDS:
+            said_at = loop.time()
+            yield _event("still-here", "")
+
+
+def _event(name: str, text: str) -> str:
+    return f"event: {name}\ndata: {text}\n\n"

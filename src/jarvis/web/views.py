@@ -1,0 +1,345 @@
+"""What the desk shows, made from what the store holds: pure functions from domain records to what a template reads."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from jarvis.domain.account import MarginState
+from jarvis.domain.instrument import Pair, Side
+from jarvis.domain.money import ZERO
+from jarvis.domain.order import Fill, Order, OrderRole, OrderStatus, OrderType
+from jarvis.ledger.journal import Account, Entry
+from jarvis.trading.stories import PositionStory
+from jarvis.trading.strategies import STRATEGIES
+from jarvis.web.drawing import Gauge, Rail, gauge, liquidation_price, rail
+
+CALL_LEVEL = Decimal("0.8")
+LIQUIDATION_LEVEL = Decimal("0.4")
+_A_DAY = timedelta(days=1)
+_ROLLOVER_PERIOD = timedelta(hours=4)
+_PROTECTING = (OrderRole.STOP, OrderRole.TAKE_PROFIT)
+
+ROLE_WORDS: Mapping[OrderRole, str] = {
+    OrderRole.ENTRY: "entry",
+    OrderRole.STOP: "stop",
+    OrderRole.TAKE_PROFIT: "target",
+    OrderRole.TIME_STOP: "time-stop",
+    OrderRole.SIGNAL_EXIT: "signal",
+    OrderRole.FLATTEN: "flatten",
+    OrderRole.LIQUIDATION: "liquidation",
+}
+_TYPE_WORDS: Mapping[OrderType, str] = {
+    OrderType.MARKET: "at market",
+    OrderType.LIMIT: "limit",
+    OrderType.STOP: "stop",
+    OrderType.STOP_LIMIT: "stop, then limit",
+    OrderType.TAKE_PROFIT: "target",
+    OrderType.TAKE_PROFIT_LIMIT: "target, then limit",
+    OrderType.TRAILING_STOP: "trailing stop",
+}
+_STATES: Mapping[OrderStatus, tuple[str, str, str]] = {
+    OrderStatus.INTENT: ("written down", "", "not sent yet"),
+    OrderStatus.SENT: ("sent", "badge-warn", "waiting for the answer"),
+    OrderStatus.OPEN: ("resting", "badge-good", ""),
+    OrderStatus.PARTLY_FILLED: ("partly filled", "badge-good", ""),
+    OrderStatus.FILLED: ("filled", "", ""),
+    OrderStatus.CANCELLED: ("cancelled", "", ""),
+    OrderStatus.EXPIRED: ("expired", "", ""),
+    OrderStatus.REJECTED: ("refused", "badge-bad", ""),
+    OrderStatus.UNKNOWN: (
+        "not known",
+        "badge-warn",
+        "The answer was lost. It counts as exposure and is looked up at the venue; it is never sent again blindly.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersView:
+    """The account's margin at a glance; None where nothing is known yet."""
+
+    at: datetime | None
+    equity: Decimal | None
+    free_margin: Decimal | None
+    used_margin: Decimal | None
+    unrealised: Decimal | None
+    margin_level: Decimal | None
+    today: Decimal | None
+    open_positions: int
+    gauge: Gauge
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """One open position with its protection."""
+
+    position_id: str
+    pair: str
+    base: str
+    quote: str
+    side: str
+    leverage: int
+    strategy: str
+    quantity: Decimal
+    entry_price: Decimal | None
+    mark: Decimal
+    unrealised: Decimal
+    stop_state: str
+    stop_price: Decimal | None
+    targets: tuple[Decimal, ...]
+    time_left: timedelta | None
+    liquidation_price: Decimal | None
+    liquidation_distance: Decimal | None
+    interest_per_day: Decimal | None
+    rail: Rail
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """One order in words."""
+
+    client_order_id: str
+    pair: str
+    base: str
+    quote: str
+    what: str
+    why: str
+    quantity: Decimal
+    filled: Decimal
+    price: Decimal | None
+    state: str
+    tone: str
+    note: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedView:
+    """One closed position in a line."""
+
+    position_id: str
+    pair: str
+    quote: str
+    side: str
+    strategy: str
+    closed_at: datetime | None
+    closed_by: str
+    result: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class StoryLine:
+    """One thing that happened to a position. `facts` are (value, unit, label)."""
+
+    at: datetime
+    kind: str
+    text: str
+    facts: tuple[tuple[Decimal, str, str], ...] = ()
+
+
+def numbers_of(margin: MarginState | None, equity_at_midnight: Decimal | None, open_positions: int) -> NumbersView:
+    """The four numbers from the venue's last reading."""
+    level = margin.margin_level if margin else None
+    return NumbersView(
+        at=margin.at if margin else None,
+        equity=margin.equity if margin else None,
+        free_margin=margin.free_margin if margin else None,
+        used_margin=margin.used_margin if margin else None,
+        unrealised=margin.unrealised if margin else None,
+        margin_level=level,
+        today=margin.equity - equity_at_midnight if margin and equity_at_midnight is not None else None,
+        open_positions=open_positions,
+        gauge=gauge(level, CALL_LEVEL, LIQUIDATION_LEVEL),
+    )
+
+
+def position_of(
+    story: PositionStory,
+    orders: Iterable[Order],
+    mark: Decimal | None,
+    margin: MarginState | None,
+    rollover_per_day: Decimal | None,
+    now: datetime,
+) -> PositionView:
+    """An open story with the orders that protect it; `mark` is the last known price, the entry's when there is none."""
+    position = story.position
+    entry = position.entry_price or story.decision_price or ZERO
+    price = mark if mark is not None else entry
+    exits = [order for order in orders if order.request.pair == story.pair and order.request.reduce_only]
+    stop_state, stop_price = _stop_of(exits, story)
+    targets = tuple(
+        sorted(
+            order.request.limit_price
+            for order in exits
+            if order.request.role is OrderRole.TAKE_PROFIT
+            and order.status.may_rest_at_venue
+            and order.request.limit_price is not None
+        )
+    )
+    liquidation = None
+    if margin is not None:
+        liquidation = liquidation_price(position.quantity, price, margin.equity, margin.used_margin, LIQUIDATION_LEVEL)
+    unrealised = position.unrealised(price)
+    time_stop = story.protection.time_stop
+    return PositionView(
+        position_id=story.position_id,
+        pair=str(story.pair),
+        base=story.pair.base,
+        quote=story.pair.quote,
+        side=side_word(story.side),
+        leverage=story.leverage,
+        strategy=strategy_title(story.strategy),
+        quantity=story.quantity,
+        entry_price=position.entry_price,
+        mark=price,
+        unrealised=unrealised,
+        stop_state=stop_state,
+        stop_price=stop_price,
+        targets=targets,
+        time_left=None if time_stop is None else story.opened_at + time_stop - now,
+        liquidation_price=liquidation,
+        liquidation_distance=abs(price - liquidation) / price if liquidation is not None else None,
+        interest_per_day=rollover_per_day,
+        rail=rail(entry, price, stop_price, targets, winning=unrealised >= 0),
+    )
+
+
+def order_of(order: Order) -> OrderView:
+    """An order in words; what is not known is said to be not known."""
+    request = order.request
+    state, tone, note = _STATES[order.status]
+    return OrderView(
+        client_order_id=order.client_order_id,
+        pair=str(request.pair),
+        base=request.pair.base,
+        quote=request.pair.quote,
+        what=f"{request.side.value} {_TYPE_WORDS[request.order_type]}",
+        why=ROLE_WORDS[request.role],
+        quantity=request.quantity,
+        filled=order.filled_quantity,
+        price=request.trigger_price if request.trigger_price is not None else request.limit_price,
+        state=state,
+        tone=tone,
+        note=note or order.reason,
+        created_at=order.created_at,
+    )
+
+
+def story_lines(
+    story: PositionStory, orders: Sequence[Order], fills: Sequence[Fill], entries: Sequence[Entry]
+) -> list[StoryLine]:
+    """Everything that happened to a position, oldest first: decision, orders, fills, charges, end."""
+    base, quote = story.pair.base, story.pair.quote
+    own = {order.client_order_id: order for order in orders}
+    lines = [
+        StoryLine(
+            order.created_at,
+            "order",
+            f"{ROLE_WORDS[order.request.role].capitalize()} order {order.client_order_id}: "
+            f"{order.request.side.value} {_TYPE_WORDS[order.request.order_type]}, now {_STATES[order.status][0]}.",
+            _order_facts(order, base, quote),
+        )
+        for order in orders
+    ]
+    for fill in fills:
+        order = own.get(fill.client_order_id) if fill.client_order_id else None
+        why = "liquidation" if fill.is_liquidation else ROLE_WORDS[order.request.role] if order else "order"
+        lines.append(
+            StoryLine(
+                fill.at,
+                "fill",
+                f"Filled by the {why}: {'bought' if fill.side is Side.BUY else 'sold'}.",
+                ((fill.quantity, base, "quantity"), (fill.price, quote, "price"), (fill.fee, fill.fee_asset, "fee")),
+            )
+        )
+    for entry in entries:
+        charge = _charge(entry, Account.ROLLOVER)
+        if charge:
+            lines.append(StoryLine(entry.at, "charge", "Rollover charged.", ((charge, quote, "interest"),)))
+        opening = _charge(entry, Account.OPENING_FEE)
+        if opening:
+            lines.append(StoryLine(entry.at, "charge", "Margin-opening fee charged.", ((opening, quote, "fee"),)))
+    if story.closed_at is not None:
+        lines.append(StoryLine(story.closed_at, "end", f"Flat: closed by {closed_by(story)}."))
+    return sorted(lines, key=lambda line: line.at)
+
+
+def closed_by(story: PositionStory) -> str:
+    """Why a position was left, in a word."""
+    return ROLE_WORDS[story.exit_role] if story.exit_role else "its orders"
+
+
+def side_word(side: Side) -> str:
+    """`long` or `short`."""
+    return "long" if side is Side.BUY else "short"
+
+
+def strategy_title(name: str) -> str:
+    """A strategy's title for people; its stored name if it is no longer there."""
+    strategy = STRATEGIES.get(name)
+    return strategy.title if strategy else name
+
+
+def closed_of(story: PositionStory, result: Decimal) -> ClosedView:
+    """A closed position with what it earned in all, fees and rollover included."""
+    return ClosedView(
+        position_id=story.position_id,
+        pair=str(story.pair),
+        quote=story.pair.quote,
+        side=side_word(story.entry_side),
+        strategy=strategy_title(story.strategy),
+        closed_at=story.closed_at,
+        closed_by=closed_by(story),
+        result=result,
+    )
+
+
+def protection_of(orders: Iterable[Order], pair: Pair) -> list[dict[str, str]]:
+    """The resting stops and targets of a pair, as lines for its chart."""
+    lines = []
+    for order in orders:
+        request = order.request
+        price = request.trigger_price if request.trigger_price is not None else request.limit_price
+        rests = order.status in (OrderStatus.OPEN, OrderStatus.PARTLY_FILLED)
+        if request.pair == pair and rests and price is not None and request.role in _PROTECTING:
+            lines.append({"role": request.role.value, "price": str(price)})
+    return lines
+
+
+def rollover_per_day(entries: Iterable[Entry], story: PositionStory, now: datetime) -> Decimal | None:
+    """What a position was charged for rollover in the last day, scaled to a whole one while it is younger.
+
+    `entries` are its own. None before the first charge: what the venue will take is then not known.
+    """
+    charged = sum(
+        (_charge(entry, Account.ROLLOVER) for entry in entries if entry.at > now - _A_DAY),
+        ZERO,
+    )
+    age = now - story.opened_at
+    if not charged or age <= timedelta(0):
+        return None
+    # Kraken charges at each full period from the opening, so the charges cover whole periods of the age.
+    periods = max(1, int(age / _ROLLOVER_PERIOD))
+    return charged if age >= _A_DAY else charged / periods * int(_A_DAY / _ROLLOVER_PERIOD)
+
+
+def _stop_of(exits: Iterable[Order], story: PositionStory) -> tuple[str, Decimal | None]:
+    stops = [order for order in exits if order.request.role is OrderRole.STOP]
+    resting = [o for o in stops if o.status in (OrderStatus.OPEN, OrderStatus.PARTLY_FILLED)]
+    if resting:
+        return "resting", resting[-1].request.trigger_price
+    if any(order.status.may_rest_at_venue or order.status is OrderStatus.INTENT for order in stops):
+        return "unknown", story.stop_price
+    return "missing", None
+
+
+def _order_facts(order: Order, base: str, quote: str) -> tuple[tuple[Decimal, str, str], ...]:
+    request = order.request
+    price = request.trigger_price if request.trigger_price is not None else request.limit_price
+    facts: tuple[tuple[Decimal, str, str], ...] = ((request.quantity, base, "quantity"),)
+    return facts if price is None else (*facts, (price, quote, "price"))
+
+
+def _charge(entry: Entry, account: Account) -> Decimal:
+    return sum((posting.amount for posting in entry.postings if posting.account is account), ZERO)
