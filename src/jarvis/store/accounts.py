@@ -104,9 +104,7 @@ class AccountStore(QueueStore):
         """Every connected account of everybody, for workers and the operator's command line."""
         return await self._accounts(accounts.c.state != AccountState.DISCONNECTED)
 
-    async def set_account_state(
-        self, account_id: AccountId, state: AccountState, reason: str, at: datetime
-    ) -> None:
+    async def set_account_state(self, account_id: AccountId, state: AccountState, reason: str, at: datetime) -> None:
         """Say what a connected account may do from now on, and why. A disconnected one stays so.
 
         Raises ValueError for DISCONNECTED: that is `disconnect_account`, which takes the key away.
@@ -146,9 +144,7 @@ class AccountStore(QueueStore):
                 await self._tell(connection, account_id, ("account", {"changed": "limits"}))
             return changed
 
-    async def save_assignments(
-        self, owner_id: UserId, account_id: AccountId, assigned: Sequence[Assignment]
-    ) -> bool:
+    async def save_assignments(self, owner_id: UserId, account_id: AccountId, assigned: Sequence[Assignment]) -> bool:
         """Whether these replaced all that were there; False for a stranger's account."""
         async with self._write() as connection:
             if not await self._is_owner(connection, owner_id, account_id):

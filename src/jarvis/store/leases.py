@@ -38,12 +38,8 @@ class LeaseStore(Database):
         life; that one's fence is stale from then on. Two living workers must not share a name.
         """
         async with self._write() as connection:
-            await self._put_new(
-                connection, leases, {"name": account_id, "owner": "", "fence": 0, "until": _NEVER_HELD}
-            )
-            held = (
-                await connection.execute(select(leases).where(leases.c.name == account_id).with_for_update())
-            ).one()
+            await self._put_new(connection, leases, {"name": account_id, "owner": "", "fence": 0, "until": _NEVER_HELD})
+            held = (await connection.execute(select(leases).where(leases.c.name == account_id).with_for_update())).one()
             now = await self._now(connection, now)
             if held.owner != owner and held.until > now:
                 return None

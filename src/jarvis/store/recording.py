@@ -8,10 +8,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jarvis.domain.account import AccountId, LedgerRow, MarginState
+from jarvis.domain.account import AccountId, LedgerRow, LedgerRowId, MarginState
 from jarvis.domain.instrument import Pair
 from jarvis.domain.order import Fill, Order
 from jarvis.ledger.journal import Account, Entry
@@ -98,16 +98,9 @@ class RecordingStore(QueueStore, LeaseStore):
         """Keep a row of the venue's ledger and its journal entry; False, and nothing written, when it is known."""
         async with self._write() as connection:
             await self._check_fence(connection, account_id, fence)
-            known = await connection.scalar(
-                select(ledger_rows.c.row_id).where(
-                    ledger_rows.c.account_id == account_id, ledger_rows.c.row_id == row.row_id
-                )
-            )
-            if known is not None:
+            if not await self._put_new(connection, ledger_rows, {"account_id": account_id, **values_of(row)}):
                 return False
-            entry_id = await _post(connection, account_id, entry)
-            values = {"account_id": account_id, **values_of(row), "entry_id": entry_id}
-            await connection.execute(insert(ledger_rows).values(**values))
+            await _post(connection, account_id, entry, row.row_id)
             told = {"row": row.row_id, "kind": row.kind.value, "asset": row.asset}
             await self._tell(connection, account_id, ("ledger", told))
             return True
@@ -178,8 +171,10 @@ class RecordingStore(QueueStore, LeaseStore):
         await connection.execute(update(accounts).where(accounts.c.account_id == account_id).values(**values))
 
 
-async def _post(connection: AsyncConnection, account_id: AccountId, entry: Entry) -> int:
-    """The number of the entry, which is kept with its postings."""
+async def _post(
+    connection: AsyncConnection, account_id: AccountId, entry: Entry, row_id: LedgerRowId | None = None
+) -> None:
+    """Keep the entry with its postings."""
     result = await connection.execute(
         insert(entries)
         .values(
@@ -189,6 +184,7 @@ async def _post(connection: AsyncConnection, account_id: AccountId, entry: Entry
             ref_id=entry.ref_id,
             position_id=entry.position_id,
             pair=entry.pair,
+            row_id=row_id,
         )
         .returning(entries.c.entry_id)
     )
@@ -198,7 +194,6 @@ async def _post(connection: AsyncConnection, account_id: AccountId, entry: Entry
     ]
     if rows:
         await connection.execute(insert(postings), rows)
-    return entry_id
 
 
 def _story_values(account_id: AccountId, story: PositionStory) -> dict[str, Any]:

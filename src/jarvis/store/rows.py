@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal
-from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Row
@@ -21,7 +20,6 @@ _Record = TypeVar(
 )
 
 
-@cache
 def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
@@ -33,7 +31,7 @@ def values_of(record: Any) -> dict[str, Any]:
 
 def record_of(kind: type[_Record], row: Row[Any], **more: Any) -> _Record:
     """The record whose fields stand in `row`; `more` are fields that do not."""
-    return kind(**{name: row._mapping[name] for name in _names(kind) if name not in more}, **more)
+    return kind(**{name: getattr(row, name) for name in _names(kind) if name not in more}, **more)
 
 
 def order_values(account_id: AccountId, order: Order) -> dict[str, Any]:
@@ -56,7 +54,7 @@ def fill_of(row: Row[Any]) -> RecordedFill:
 def account_of(row: Row[Any]) -> TradingAccount:
     """The account in a row that was joined with its credential, if there is one; without its assignments."""
     values = {
-        name: row._mapping[name]
+        name: getattr(row, name)
         for name in _names(TradingAccount)
         if name not in ("limits", "assignments", "credential")
     }

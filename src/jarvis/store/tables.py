@@ -185,6 +185,7 @@ stories = Table(
     Index(None, "account_id", "closed_at"),
 )
 
+# `row_id` names the row of the venue's ledger that an entry booked; None for a fill's.
 entries = Table(
     "entries",
     metadata,
@@ -195,8 +196,10 @@ entries = Table(
     Column("ref_id", _ID, nullable=False),
     Column("position_id", _ID),
     Column("pair", PairText),
+    Column("row_id", _ID),
     Index(None, "account_id", "entry_id"),
     Index(None, "account_id", "position_id"),
+    Index(None, "account_id", "row_id"),
     sqlite_autoincrement=True,
 )
 
@@ -222,7 +225,6 @@ ledger_rows = Table(
     Column("amount", ExactDecimal, nullable=False),
     Column("fee", ExactDecimal, nullable=False),
     Column("balance", ExactDecimal, nullable=False),
-    Column("entry_id", ROW_NUMBER, ForeignKey("entries.entry_id"), nullable=False),
     Index(None, "account_id", "at"),
     Index(None, "account_id", "ref_id"),
 )

@@ -161,12 +161,14 @@ def upgrade() -> None:
         sa.Column("ref_id", sa.String(64), nullable=False),
         sa.Column("position_id", sa.String(64), nullable=True),
         sa.Column("pair", sa.String(32), nullable=True),
+        sa.Column("row_id", sa.String(64), nullable=True),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name="fk_entries_account_id"),
         sa.PrimaryKeyConstraint("entry_id", name="pk_entries"),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_entries_account_id_entry_id", "entries", ["account_id", "entry_id"])
     op.create_index("ix_entries_account_id_position_id", "entries", ["account_id", "position_id"])
+    op.create_index("ix_entries_account_id_row_id", "entries", ["account_id", "row_id"])
     op.create_table(
         "equity",
         sa.Column("account_id", sa.String(64), nullable=False),
@@ -205,6 +207,22 @@ def upgrade() -> None:
     )
     op.create_index("ix_fills_account_id_at", "fills", ["account_id", "at"])
     op.create_index("ix_fills_account_id_position_id", "fills", ["account_id", "position_id"])
+    op.create_table(
+        "ledger_rows",
+        sa.Column("account_id", sa.String(64), nullable=False),
+        sa.Column("row_id", sa.String(64), nullable=False),
+        sa.Column("ref_id", sa.String(64), nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.Column("kind", sa.String(32), nullable=False),
+        sa.Column("asset", sa.String(32), nullable=False),
+        sa.Column("amount", DECIMAL, nullable=False),
+        sa.Column("fee", DECIMAL, nullable=False),
+        sa.Column("balance", DECIMAL, nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name="fk_ledger_rows_account_id"),
+        sa.PrimaryKeyConstraint("account_id", "row_id", name="pk_ledger_rows"),
+    )
+    op.create_index("ix_ledger_rows_account_id_at", "ledger_rows", ["account_id", "at"])
+    op.create_index("ix_ledger_rows_account_id_ref_id", "ledger_rows", ["account_id", "ref_id"])
     op.create_table(
         "orders",
         sa.Column("account_id", sa.String(64), nullable=False),
@@ -248,24 +266,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account_id", "position_id", name="pk_stories"),
     )
     op.create_index("ix_stories_account_id_closed_at", "stories", ["account_id", "closed_at"])
-    op.create_table(
-        "ledger_rows",
-        sa.Column("account_id", sa.String(64), nullable=False),
-        sa.Column("row_id", sa.String(64), nullable=False),
-        sa.Column("ref_id", sa.String(64), nullable=False),
-        sa.Column("at", INSTANT, nullable=False),
-        sa.Column("kind", sa.String(32), nullable=False),
-        sa.Column("asset", sa.String(32), nullable=False),
-        sa.Column("amount", DECIMAL, nullable=False),
-        sa.Column("fee", DECIMAL, nullable=False),
-        sa.Column("balance", DECIMAL, nullable=False),
-        sa.Column("entry_id", ROW_NUMBER, nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name="fk_ledger_rows_account_id"),
-        sa.ForeignKeyConstraint(["entry_id"], ["entries.entry_id"], name="fk_ledger_rows_entry_id"),
-        sa.PrimaryKeyConstraint("account_id", "row_id", name="pk_ledger_rows"),
-    )
-    op.create_index("ix_ledger_rows_account_id_at", "ledger_rows", ["account_id", "at"])
-    op.create_index("ix_ledger_rows_account_id_ref_id", "ledger_rows", ["account_id", "ref_id"])
     op.create_table(
         "postings",
         sa.Column("entry_id", ROW_NUMBER, nullable=False, autoincrement=False),
