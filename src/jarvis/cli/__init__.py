@@ -26,14 +26,20 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if not getattr(error, "is_for_the_person", False) and type(error).__name__ not in _TOLD_IN_ONE_LINE:
+        if not _is_for_the_person(error):
             raise
         print(f"jarvis: {error}", file=sys.stderr)
         sys.exit(2)
 
 
-# By name, so that answering --help imports none of them.
-_TOLD_IN_ONE_LINE = frozenset({
-    "SettingsError", "StoreError", "StoreFull", "ServiceFailedError", "ConnectionError", "HistoryError",
-    "MasterKeyError", "InvalidSecret", "CommandError", "SchemaError", "AlreadyRunning",
-})
+def _is_for_the_person(error: Exception) -> bool:
+    """Whether the message is one line that says what to do; anything else is a bug and keeps its traceback."""
+    from jarvis.cli.wiring import CommandError
+    from jarvis.config import SettingsError
+    from jarvis.live.supervisor import ServiceFailedError
+    from jarvis.market.history import CandleError
+    from jarvis.signer.errors import MasterKeyError
+    from jarvis.store.errors import StoreError
+
+    told = (CommandError, SettingsError, ServiceFailedError, CandleError, MasterKeyError, StoreError, ConnectionError)
+    return isinstance(error, told)

@@ -1,0 +1,268 @@
+"""Commands about people, keys and trading: `init`, `doctor`, `user`, `venues`, `trade`, `migrate`."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
+
+if TYPE_CHECKING:
+    from jarvis.config import Settings
+    from jarvis.store.db import Store
+    from jarvis.store.records import TradingAccount
+
+user = typer.Typer(help="People of this installation.", no_args_is_help=True)
+trade = typer.Typer(help="Running accounts: status, pause, resume, flatten.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AccountName = Annotated[
+    str | None, typer.Option("--account", help="Its id, or the beginning of it; left out: the only one.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(init)
+    app.command()(migrate)
+    app.command()(doctor)
+    app.command()(venues)
+    app.add_typer(user, name="user")
+    app.add_typer(trade, name="trade")
+
+
+def init() -> None:
+    """Make the master key, the data folder and the tables."""
+    given = settings()
+    make_installation(given)
+    say(f"data in {given.data_dir}, master key in {given.master_key_file}: back them up, never together")
+    say("next: `jarvis user add you@example.org`, then `jarvis up`")
+
+
+def make_installation(given: "Settings") -> None:
+    """Whatever of folder, master key and tables is missing."""
+    from jarvis.signer.vault import create_master_key
+
+    given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not given.master_key_file.exists():
+        given.master_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_master_key(given.master_key_file)
+    run(_migrate(given))
+
+
+def migrate() -> None:
+    """Bring the database up to date. Make a backup first; stop Jarvis while it runs."""
+    run(_migrate(settings()))
+    say("the database is up to date")
+
+
+async def _migrate(given: "Settings") -> None:
+    async with opened_store(given, migrate=True):
+        pass
+
+
+def doctor(*, as_json: Json = False) -> None:
+    """Check this installation: folders, key file, database, signer."""
+    given = settings()
+    findings = run(_examine(given))
+    if as_json:
+        say(json.dumps([{"what": what, "ok": ok, "says": says} for what, ok, says in findings]))
+    else:
+        for what, ok, says in findings:
+            say(f"{'ok ' if ok else 'BAD'}  {what}: {says}")
+    if not all(ok for _, ok, _ in findings):
+        raise typer.Exit(1)
+
+
+async def _examine(given: "Settings") -> list[tuple[str, bool, str]]:
+    import shutil
+
+    from jarvis.signer.client import SignerClient
+    from jarvis.signer.errors import MasterKeyError, SignerUnavailable
+    from jarvis.signer.vault import load_master_key
+    from jarvis.store.errors import StoreError
+
+    findings: list[tuple[str, bool, str]] = []
+    try:
+        load_master_key(given.master_key_file, outside=[given.data_dir])
+        findings.append(("master key", True, f"{given.master_key_file}, mode 0600, outside the data folder"))
+    except (MasterKeyError, OSError) as error:
+        findings.append(("master key", False, str(error)))
+    try:
+        async with opened_store(given) as store:
+            people, accounts = await store.people(), await store.trading_accounts()
+        findings.append(("database", True, f"{len(people)} people, {len(accounts)} connected accounts"))
+    except StoreError as error:
+        findings.append(("database", False, str(error)))
+    try:
+        async with SignerClient(given.signer_socket, patience=0.2) as signer:
+            health = await signer.ping()
+        findings.append(("signer", True, f"process {health.process_id}, {health.signed} signatures"))
+    except SignerUnavailable:
+        findings.append(("signer", False, "does not answer; `jarvis up` starts it"))
+    free = shutil.disk_usage(given.data_dir if given.data_dir.exists() else "/").free
+    findings.append(("disk", free > 500_000_000, f"{free / 1e9:.1f} GB free"))
+    return findings
+
+
+@user.command()
+def add(
+    email: str,
+    *,
+    operator: Annotated[
+        bool, typer.Option("--operator", help="May run the installation; cannot trade for others.")
+    ] = False,
+) -> None:
+    """Add a person; the password is asked for, or read from standard input when it is not a terminal."""
+    password = (
+        typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        if sys.stdin.isatty()
+        else sys.stdin.readline().rstrip("\n")
+    )
+    run(_add_person(settings(), email, password, operator=operator))
+    say(f"{email} can sign in now")
+
+
+async def _add_person(given: "Settings", email: str, password: str, *, operator: bool) -> str:
+    import secrets
+
+    from jarvis.accounts.passwords import PasswordProblem, Passwords
+    from jarvis.accounts.people import EmailProblem, People, Role
+    from jarvis.accounts.sessions import Sessions
+    from jarvis.accounts.throttle import SignInThrottle
+
+    async with opened_store(given) as store:
+        people = People(
+            storage=store, passwords=Passwords(), sessions=Sessions(store), throttle=SignInThrottle(),
+            new_id=lambda: secrets.token_hex(10),
+        )  # fmt: skip
+        added = await people.add(email, password, datetime.now(UTC), role=Role.OPERATOR if operator else Role.TRADER)
+    if isinstance(added, EmailProblem | PasswordProblem):
+        raise CommandError(added.value)
+    if added is None:
+        raise CommandError(f"{email} has an account already")
+    return added.user_id
+
+
+@user.command(name="list")
+def list_(*, as_json: Json = False) -> None:
+    """List the people."""
+
+    async def read() -> list[dict[str, str]]:
+        async with opened_store(settings()) as store:
+            return [
+                {"email": each.email, "role": each.role.value, "since": each.created_at.isoformat()}
+                for each in await store.people()
+            ]
+
+    people = run(read())
+    if as_json:
+        say(json.dumps(people))
+    for each in [] if as_json else people:
+        say(f"{each['email']}  {each['role']}  since {each['since'][:10]}")
+
+
+def venues(*, as_json: Json = False) -> None:
+    """List connected accounts: venue, key, what the key may do, and its last known margin."""
+
+    async def read() -> list[dict[str, object]]:
+        async with opened_store(settings()) as store:
+            return [await _venue_record(store, account) for account in await store.trading_accounts()]
+
+    found = run(read())
+    if as_json:
+        say(json.dumps(found))
+        return
+    for each in found:
+        say("  ".join(str(each[name]) for name in ("account", "venue", "environment", "key", "state", "verdict")))
+        margin = each["margin"]
+        if isinstance(margin, dict):
+            level = margin["margin_level"] or "flat"
+            say(f"    equity {margin['equity']} {margin['asset']}, free margin {margin['free_margin']}, level {level}")
+    if not found:
+        say("no venue is connected; sign in and paste a key on the account page")
+
+
+async def _venue_record(store: "Store", account: "TradingAccount") -> dict[str, object]:
+    overview = await store.overview(account.owner_id, account.account_id)
+    margin = overview.margin if overview else None
+    return {
+        "account": account.account_id,
+        "venue": account.venue,
+        "environment": account.environment.value,
+        "key": account.public_id,
+        "state": account.state.value,
+        "verdict": account.verdict,
+        "execution_venue": account.execution_venue,
+        "permissions": json.loads(account.permissions_json),
+        "margin": None if margin is None else {
+            "at": margin.at.isoformat(), "asset": margin.asset, "equity": str(margin.equity),
+            "used_margin": str(margin.used_margin), "free_margin": str(margin.free_margin),
+            "margin_level": None if margin.margin_level is None else str(margin.margin_level),
+        },
+    }  # fmt: skip
+
+
+@trade.command()
+def status(*, account: AccountName = None, as_json: Json = False) -> None:
+    """Say what is held, what protects it, and where every cent went."""
+    from jarvis.cli.status import account_status, as_text
+
+    async def read() -> dict[str, object]:
+        async with opened_store(settings()) as store:
+            return await account_status(store, await chosen_account(store, account))
+
+    record = run(read())
+    say(json.dumps(record) if as_json else as_text(record))
+
+
+@trade.command()
+def pause(*, account: AccountName = None) -> None:
+    """Open nothing more; what is open stays protected."""
+    _command("pause", account, None)
+
+
+@trade.command()
+def resume(*, account: AccountName = None) -> None:
+    """Lift a pause."""
+    _command("resume", account, None)
+
+
+@trade.command()
+def flatten(
+    *,
+    account: AccountName = None,
+    pair: Annotated[str | None, typer.Option(help="Only this pair; left out: everything.")] = None,
+) -> None:
+    """Close at market, cancel our orders there, and pause."""
+    _command("flatten", account, pair)
+
+
+def _command(kind: str, account: str | None, pair: str | None) -> None:
+    from jarvis.domain.instrument import Pair
+    from jarvis.store.records import CommandKind
+
+    async def ask() -> None:
+        async with opened_store(settings()) as store:
+            chosen = await chosen_account(store, account)
+            await store.enqueue_command(
+                chosen.owner_id, chosen.account_id, CommandKind(kind), at=datetime.now(UTC),
+                pair=Pair.parse(pair) if pair else None,
+            )  # fmt: skip
+
+    run(ask())
+    say(f"asked to {kind}; `jarvis trade status` shows what came of it")
+
+
+async def chosen_account(store: "Store", wanted: str | None) -> "TradingAccount":
+    """The account whose id begins with `wanted`, or the only one."""
+    accounts = await store.trading_accounts()
+    matching = [each for each in accounts if wanted is None or each.account_id.startswith(wanted)]
+    if len(matching) == 1:
+        return matching[0]
+    if not accounts:
+        raise CommandError("no venue is connected; sign in and paste a key on the account page")
+    names = ", ".join(each.account_id for each in accounts)
+    raise CommandError(f"say which account with --account: {names}")

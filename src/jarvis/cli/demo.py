@@ -1,0 +1,237 @@
+"""`jarvis demo`: everything on the sandbox, from an empty folder to a running account, in one command."""
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import socket
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from jarvis.cli.account import _add_person, _migrate
+from jarvis.cli.market import DEPOSIT_USD, starting_limits, values_of
+from jarvis.cli.process import environment_of, signer_service, start_trading, stop_signal
+from jarvis.cli.wiring import CommandError, opened_store, say, settings
+
+if TYPE_CHECKING:
+    from jarvis.config import Settings
+    from jarvis.domain.instrument import Pair
+    from jarvis.store.records import Assignment
+
+PERSON = "demo@jarvis.example"
+VENUE_ACCOUNT = "demo"
+SYNTHETIC_RATE = 60.0
+SYNTHETIC_STEP_SECONDS = 10
+PERMISSIONS = (
+    "query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades", "query-ledger",
+    "create-ws-token",
+)  # fmt: skip
+BOTH = ("moving_average_crossover", "donchian_breakout")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoWishes:
+    """What the person asked for; empty and None mean the defaults."""
+
+    candles: tuple[str, ...]
+    strategies: tuple[str, ...]
+    interval: str | None
+    parameters: tuple[str, ...]
+    start: datetime | None
+    days: int | None
+    rate: float | None
+    seed: int
+    stop_at_end: bool
+    port: int | None
+
+
+async def run_demo(wishes: DemoWishes) -> None:
+    """Run until the person stops it, or the replay ends and `stop_at_end` was asked for."""
+    from jarvis.live.supervisor import Supervisor
+
+    folder = _fresh_folder()
+    given = _demo_settings(folder, wishes)
+    from jarvis.signer.vault import create_master_key
+
+    given.data_dir.mkdir(mode=0o700, parents=True)
+    given.master_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    create_master_key(given.master_key_file)
+    await _migrate(given)
+    password = secrets.token_urlsafe(12)
+    user_id = await _add_person(given, PERSON, password, operator=False)
+    supervisor = Supervisor(environment_of(given), folder / "logs")
+    try:
+        await supervisor.start(signer_service(given))
+        await supervisor.start(_sandbox_service(given, wishes))
+        pairs = await _connect_sample_account(given, user_id, wishes)
+        await start_trading(supervisor)
+        say("")
+        say(f"  Jarvis trades on the sandbox: {supervisor.ready_lines['web']}/desk")
+        say(f"  Sign in as {PERSON} with the password {password}")
+        say(f"  The venue's own page, where keys are made: {given.sandbox_address}/kraken/settings/api")
+        say(f"  Faults to switch on: {given.sandbox_address}/sandbox/faults")
+        say(f"  {', '.join(map(str, pairs))}; data in {folder}; Ctrl-C stops everything")
+        say(f"  Ask it: JARVIS_DATA_DIR={given.data_dir} jarvis trade status")
+        say("")
+        stopping = asyncio.create_task(stop_signal())
+        ending = asyncio.create_task(_market_end(given))
+        done, _ = await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if ending in done:
+            await _tell_the_end(given)
+            if not wishes.stop_at_end:
+                say("The replay has ended; the pages stay up until Ctrl-C.")
+                await stopping
+        stopping.cancel()
+        ending.cancel()
+        await asyncio.gather(stopping, ending, return_exceptions=True)
+    finally:
+        await supervisor.stop()
+
+
+def _fresh_folder() -> Path:
+    folder = Path(os.environ.get("JARVIS_DEMO_DIR") or Path.cwd() / ".demo")
+    marker = folder / "this-is-a-jarvis-demo"
+    if folder.exists():
+        if not marker.exists():
+            raise CommandError(f"{folder} exists and is not a demo of ours; move it away or set JARVIS_DEMO_DIR")
+        shutil.rmtree(folder)
+    folder.mkdir(mode=0o700, parents=True)
+    marker.touch()
+    return folder
+
+
+def _demo_settings(folder: Path, wishes: DemoWishes) -> "Settings":
+    return settings(
+        data_dir=folder / "data",
+        master_key_file=folder / "key" / "master.key",
+        database_url="",
+        web_port=wishes.port if wishes.port is not None else _usual_or_free_port(8765),
+        sandbox_port=_usual_or_free_port(8770),
+        sandbox_url="",
+    )
+
+
+def _usual_or_free_port(usual: int) -> int:
+    for port in (usual, 0):
+        with closing(socket.socket()) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise CommandError("this machine has no free port")
+
+
+def _sandbox_service(given: "Settings", wishes: DemoWishes) -> Any:
+    from jarvis.live.supervisor import Service, jarvis_command
+
+    command = ["sandbox", "--port", str(given.sandbox_port), "--seed", str(wishes.seed), "--wait"]
+    for candle in wishes.candles:
+        command += ["--candles", candle]
+    if wishes.start is not None:
+        command += ["--start", wishes.start.strftime("%Y-%m-%d")]
+    if wishes.days is not None:
+        command += ["--days", str(wishes.days)]
+    rate = wishes.rate if wishes.rate is not None or wishes.candles else SYNTHETIC_RATE
+    if rate is not None:
+        command += ["--rate", str(rate)]
+    if not wishes.candles:
+        command += ["--step", str(SYNTHETIC_STEP_SECONDS)]
+    return Service("sandbox", jarvis_command(*command))
+
+
+async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoWishes) -> "list[Pair]":
+    """An account and a key at the sandbox venue, connected through the same door as a person's, and armed."""
+    from random import SystemRandom
+
+    from jarvis.domain.account import Environment, UserId
+    from jarvis.signer.client import SignerClient
+    from jarvis.store.records import AccountState
+    from jarvis.venues.catalog import KRAKEN
+    from jarvis.web.connector import VenueKeyConnector
+
+    base = f"{given.sandbox_address}/sandbox/kraken/accounts"
+    await _post(base, {"name": VENUE_ACCOUNT, "deposit": str(DEPOSIT_USD), "profile": "international"})
+    key = await _post(
+        f"{base}/{VENUE_ACCOUNT}/keys",
+        {"label": "Jarvis — demo", "permissions": PERMISSIONS, "ip_allowlist": ["127.0.0.1"]},
+    )
+    async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
+        connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())
+        owner = UserId(user_id)
+        outcome = await connector.connect(
+            user_id=owner,
+            venue=KRAKEN,
+            environment=Environment.SANDBOX,
+            api_key=key["api_key"],
+            secret=key["private_key"],
+        )
+        account_id = outcome.account_id or await connector.confirm(user_id=owner, pending_id=outcome.pending_id)
+        if account_id is None:
+            raise CommandError(f"the sample key was not accepted: {outcome.message}")
+        offered = [pair for pair, _ in outcome.eligibility.leverages] if outcome.eligibility else []
+        await store.save_limits(owner, account_id, starting_limits(offered))
+        await store.save_assignments(owner, account_id, _assignments(offered, wishes))
+        await store.set_account_state(account_id, AccountState.ARMED, "", datetime.now(UTC))
+    return offered
+
+
+def _assignments(pairs: "list[Pair]", wishes: DemoWishes) -> "list[Assignment]":
+    """The strategies in turn over the pairs; a demo of the synthetic market trades minutes, a replay quarter hours."""
+    from jarvis.market.history import parse_interval
+    from jarvis.store.records import Assignment
+    from jarvis.trading.strategies import STRATEGIES
+    from jarvis.trading.strategy import resolve
+
+    names = wishes.strategies or (BOTH[:1] if wishes.candles else BOTH)
+    for name in names:
+        if name not in STRATEGIES:
+            raise CommandError(f"there is no strategy {name!r}; there are {', '.join(STRATEGIES)}")
+    interval = parse_interval(wishes.interval or ("15m" if wishes.candles else "1m"))
+    assignments = []
+    for number, pair in enumerate(pairs):
+        strategy = STRATEGIES[names[number % len(names)]]
+        assignments.append(Assignment(strategy.name, pair, interval, resolve(strategy, values_of(wishes.parameters))))
+    return assignments
+
+
+async def _market_end(given: "Settings") -> None:
+    """Return when the sandbox's market has ended and its last step was dealt with."""
+    while True:
+        await asyncio.sleep(1)
+        try:
+            answer = await asyncio.to_thread(_get, f"{given.sandbox_address}/sandbox/clock")
+        except (OSError, URLError):
+            continue
+        if answer["ended"]:
+            await asyncio.sleep(1)  # the worker writes down the last step
+            return
+
+
+async def _tell_the_end(given: "Settings") -> None:
+    from jarvis.cli.account import chosen_account
+    from jarvis.cli.status import account_status, as_text
+
+    async with opened_store(given) as store:
+        say(as_text(await account_status(store, await chosen_account(store, None))))
+
+
+async def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    def send() -> dict[str, Any]:
+        request = Request(url, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310 - loopback
+        with urlopen(request, timeout=timedelta(seconds=10).total_seconds()) as answer:  # noqa: S310
+            return dict(json.load(answer))
+
+    return await asyncio.to_thread(send)
+
+
+def _get(url: str) -> dict[str, Any]:
+    with urlopen(url, timeout=10) as answer:  # noqa: S310 - loopback
+        return dict(json.load(answer))

@@ -1,0 +1,72 @@
+"""Candles and markets for commands: what `PAIR=FILE` means, and what an account of a demo or backtest starts with."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jarvis.cli.wiring import CommandError
+
+if TYPE_CHECKING:
+    from jarvis.domain.instrument import Pair
+    from jarvis.domain.market import Bar
+    from jarvis.sim.market import PriceSource
+    from jarvis.trading.limits import Limits
+
+DEPOSIT_USD = Decimal(10_000)
+
+
+def candles_of(given: Sequence[str], *, start: datetime | None, days: int | None) -> "dict[Pair, list[Bar]]":
+    """The candles that `PAIR=FILE` texts name; a file alone is taken for BTC/USD. Prices are rounded to ticks."""
+    from jarvis.domain.instrument import Pair
+    from jarvis.market.history import check, load_bars
+    from jarvis.sim.instruments import kraken_instruments
+
+    begin = None if start is None else start.replace(tzinfo=UTC)
+    instruments = kraken_instruments()
+    bars: dict[Pair, list[Bar]] = {}
+    for text in given:
+        name, equals, file = text.rpartition("=")
+        pair = Pair.parse(name) if equals else Pair.parse("BTC/USD")
+        if pair not in instruments:
+            raise CommandError(f"{pair} is not one of the pairs: {', '.join(map(str, instruments))}")
+        path = Path(file).expanduser()
+        if not path.exists():
+            raise CommandError(f"there is no file {path}")
+        report = check(path)
+        first = begin or report.first_at
+        end = None if days is None else first + timedelta(days=days)
+        bars[pair] = load_bars(path, pair, report.interval, tick=instruments[pair].tick, start=begin, end=end)
+        if not bars[pair]:
+            raise CommandError(f"{path} has no candles in that time; it reaches from {report.first_at:%Y-%m-%d} on")
+    return bars
+
+
+def market_of(
+    *, seed: int, candles: Sequence[str], start: datetime | None, days: int | None, synthetic_start: datetime
+) -> "PriceSource":
+    """Recorded candles if any are named, otherwise the synthetic market of the nine pairs."""
+    from jarvis.sim.market import RecordedMarket, SyntheticMarket
+
+    if candles:
+        return RecordedMarket(candles_of(candles, start=start, days=days))
+    return SyntheticMarket(seed, synthetic_start)
+
+
+def starting_limits(pairs: "Mapping[Pair, object] | Sequence[Pair]") -> "Limits":
+    """The limits that a demo and a backtest begin with: the defaults, on these pairs."""
+    from jarvis.trading.limits import Limits
+
+    return Limits(allowed_pairs=frozenset(pairs))
+
+
+def values_of(given: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` texts as a mapping."""
+    values = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise CommandError(f"{text!r} is not NAME=VALUE")
+        values[name.strip()] = value.strip()
+    return values

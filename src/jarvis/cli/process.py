@@ -1,0 +1,265 @@
+"""Commands that run: `up`, `demo`, `sandbox`, and the processes that they supervise."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
+
+if TYPE_CHECKING:
+    import socket
+
+    from jarvis.config import Settings
+    from jarvis.live.supervisor import Service, Supervisor
+
+SYNTHETIC_START = datetime(2025, 6, 2, tzinfo=UTC)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(up)
+    app.command()(demo)
+    app.command()(sandbox)
+    app.command(name="web-process", hidden=True)(web_process)
+    app.command(name="worker-process", hidden=True)(worker_process)
+
+
+def up(
+    *,
+    with_sandbox: Annotated[bool, typer.Option("--sandbox", help="Also run the sandbox venue.")] = False,
+) -> None:
+    """Run Jarvis: signer, web and worker, supervised and restarted; Ctrl-C stops all of it."""
+    given = settings()
+    run(_up(given, with_sandbox=with_sandbox), log_level=given.log_level)
+
+
+async def _up(given: "Settings", *, with_sandbox: bool) -> None:
+    from jarvis.live.supervisor import Service, Supervisor, jarvis_command
+
+    if not given.master_key_file.exists():
+        raise CommandError("there is no master key yet: run `jarvis init` first")
+    async with opened_store(given):
+        pass  # the tables fit, or one line says what to do
+    supervisor = Supervisor(environment_of(given), given.data_dir / "logs")
+    try:
+        await supervisor.start(signer_service(given))
+        if with_sandbox:
+            await supervisor.start(
+                Service("sandbox", jarvis_command("sandbox", "--port", str(given.sandbox_port), "--rate", "1"))
+            )
+        await start_trading(supervisor)
+        say(f"Jarvis runs at {supervisor.ready_lines['web']}")
+        await stop_signal()
+    finally:
+        await supervisor.stop()
+
+
+def environment_of(given: "Settings") -> dict[str, str]:
+    """The environment for child processes: ours, with these settings said explicitly."""
+    said = {f"JARVIS_{name.upper()}": str(value) for name, value in given.model_dump().items() if value != ""}
+    return {**os.environ, **said}
+
+
+def signer_service(given: "Settings") -> "Service":
+    """The signer as a service of the supervisor."""
+    from jarvis.live.supervisor import Service, signer_command
+
+    return Service(
+        "signer",
+        signer_command(
+            "--socket", str(given.signer_socket), "--master-key", str(given.master_key_file),
+            "--state", str(given.data_dir / "signer-state"), "--outside", str(given.data_dir),
+            "--parent-pid", str(os.getpid()),
+        ),
+    )  # fmt: skip
+
+
+async def start_trading(supervisor: "Supervisor") -> None:
+    """Start the web and the worker."""
+    from jarvis.live.supervisor import Service, jarvis_command
+
+    await supervisor.start(Service("web", jarvis_command("web-process")))
+    await supervisor.start(Service("worker", jarvis_command("worker-process")))
+
+
+async def stop_signal() -> None:
+    """Return when the person or the system asks this process to stop."""
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()
+
+
+def web_process() -> None:
+    """Serve the pages (run by `up`)."""
+    given = settings()
+    run(_web(given), log_level=given.log_level)
+
+
+async def _web(given: "Settings") -> None:
+    from random import SystemRandom
+
+    import uvicorn
+
+    from jarvis.signer.client import SignerClient
+    from jarvis.web.app import create_app
+    from jarvis.web.connector import VenueKeyConnector
+    from jarvis.web.security import WebSettings
+
+    async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
+        listener = _listen(given.web_host, given.web_port)
+        port = listener.getsockname()[1]
+        scheme = "https" if given.secure_cookies else "http"
+        names = dict.fromkeys((given.web_host, "127.0.0.1", "localhost"))
+        web_settings = WebSettings(
+            origins=tuple(given.public_origins) or tuple(f"{scheme}://{name}:{port}" for name in names),
+            secure=given.secure_cookies,
+            sign_up_open=given.sign_up == "open",
+            sandbox_url=given.sandbox_address,
+        )
+        connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())
+        app = create_app(web_settings, store, connector)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=2
+            )
+        )
+        say_ready(f"{scheme}://{given.web_host}:{port}")
+        await server.serve(sockets=[listener])
+
+
+def worker_process() -> None:
+    """Trade (run by `up`)."""
+    given = settings()
+    run(_worker(given), log_level=given.log_level)
+
+
+async def _worker(given: "Settings") -> None:
+    import socket
+    from random import SystemRandom
+
+    from jarvis.live.worker import Worker
+    from jarvis.signer.client import SignerClient
+
+    async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
+        owner = f"{socket.gethostname()[:40]}-{os.getpid()}"
+        worker = Worker(
+            store=store,
+            signer=signer,
+            owner=owner,
+            sandbox_address=given.sandbox_address,
+            random=SystemRandom(),
+        )
+        say_ready(owner)
+        working = asyncio.create_task(worker.run())
+        stopping = asyncio.create_task(stop_signal())
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+def say_ready(what: str) -> None:
+    """Tell the supervisor that this process can serve."""
+    print(f"ready {what}", flush=True)
+
+
+def _listen(host: str, port: int) -> "socket.socket":
+    from socket import create_server
+
+    try:
+        return create_server((host, port))
+    except OSError as error:
+        raise CommandError(f"port {port} on {host} cannot be opened ({error.strerror}); set JARVIS_WEB_PORT") from error
+
+
+def sandbox(
+    *,
+    port: Annotated[int, typer.Option(help="Where to listen on this machine; 0 picks a free port.")] = 8770,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 7,
+    candles: Annotated[
+        list[str] | None,
+        typer.Option(help="Replay recorded candles: PAIR=FILE, for example BTC/USD=btc.parquet. May be repeated."),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Simulated seconds per real second; left out: as fast as followers allow.")
+    ] = None,
+    step: Annotated[
+        int | None, typer.Option(help="Seconds of market time per step; left out: the market's own.")
+    ] = None,
+    start: Annotated[datetime | None, typer.Option(help="Where a replay begins (UTC).")] = None,
+    days: Annotated[int | None, typer.Option(help="How long a replay lasts.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stand still until somebody follows the clock.")] = False,
+) -> None:
+    """Run the sandbox: Kraken's protocol over a simulated exchange, with pages to make keys and switch faults."""
+    from jarvis.cli.market import market_of
+
+    market = market_of(seed=seed, candles=candles or [], start=start, days=days, synthetic_start=SYNTHETIC_START)
+    pace = timedelta(seconds=step) if step else None
+    run(_sandbox(market, port=port, seed=seed, rate=rate, step=pace, wait=wait))
+
+
+async def _sandbox(
+    market: object, *, port: int, seed: int, rate: float | None, step: timedelta | None, wait: bool
+) -> None:
+    from jarvis.emulators.app import served
+    from jarvis.emulators.sandbox import Sandbox
+
+    box = Sandbox(market, seed=seed, rate=rate, step=step, wait_for_followers=wait)  # type: ignore[arg-type]
+    try:
+        async with served(box, port=port) as address:
+            say_ready(address)
+            clock = asyncio.create_task(box.clock.run())
+            try:
+                await stop_signal()
+            finally:
+                clock.cancel()
+    except OSError as error:
+        raise CommandError(f"port {port} cannot be opened ({error.strerror}); choose another with --port") from error
+
+
+def demo(
+    *,
+    candles: Annotated[
+        list[str] | None, typer.Option(help="Replay recorded candles: PAIR=FILE; a file alone is BTC/USD.")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option(help="Which strategies; may be repeated. One per pair, in turn.")
+    ] = None,
+    interval: Annotated[str | None, typer.Option(help="Bar size of the strategies, for example 5m.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the strategies; may be repeated.")] = None,
+    start: Annotated[datetime | None, typer.Option(help="Where the replay begins (UTC).")] = None,
+    days: Annotated[int | None, typer.Option(help="How long the replay lasts.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Market seconds per real second. Default 60; with candles as fast as possible.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 7,
+    stop_at_end: Annotated[bool, typer.Option("--stop-at-end", help="End when the replay has ended.")] = False,
+    port: Annotated[int | None, typer.Option(help="Port of the pages; left out: 8765, or a free one.")] = None,
+) -> None:
+    """See Jarvis trade: sandbox, sample account and key, two strategies, and the page. Nothing leaves this machine."""
+    from jarvis.cli.demo import DemoWishes, run_demo
+
+    run(
+        run_demo(
+            DemoWishes(
+                candles=tuple(candles or ()),
+                strategies=tuple(strategy or ()),
+                interval=interval,
+                parameters=tuple(parameter or ()),
+                start=start,
+                days=days,
+                rate=rate,
+                seed=seed,
+                stop_at_end=stop_at_end,
+                port=port,
+            )
+        )
+    )
