@@ -159,6 +159,19 @@ async def test_guessing_at_an_account_is_slowed_down_whether_or_not_it_exists(pe
     assert waits == [[False] * 8 + [True] * 2] * 2
 
 
+async def test_who_signed_in_from_here_before_does_not_wait_for_those_who_guess_elsewhere(people: People) -> None:
+    await people.sign_up(EMAIL, PASSWORD, NOW)
+    await people.sign_in(EMAIL, PASSWORD, address=HERE, now=NOW)
+    for number in range(10):
+        await people.sign_in(EMAIL, "wrong password", address=f"10.0.0.{number}", now=NOW)
+
+    guess = await people.sign_in(EMAIL, "wrong password", address="10.0.0.99", now=NOW)
+    owner = await people.sign_in(EMAIL, PASSWORD, address=HERE, now=NOW)
+
+    assert isinstance(guess, TryLater)
+    assert isinstance(owner, SignedIn)
+
+
 async def test_signing_in_replaces_the_session_that_the_browser_had(people: People, storage: MemoryStorage) -> None:
     await people.sign_up(EMAIL, PASSWORD, NOW)
     first = await people.sign_in(EMAIL, PASSWORD, address=HERE, now=NOW)

@@ -57,6 +57,15 @@ def test_the_owner_does_not_wait_for_those_who_guess_from_elsewhere(throttle: Si
     assert throttle.ask("ada", "192.0.2.8", NOW) > 0
 
 
+def test_the_owner_does_not_wait_while_everybody_is_slowed_down(throttle: SignInThrottle) -> None:
+    throttle.succeeded("ada", "192.0.2.7")
+    for number in range(20):
+        throttle.ask(f"person {number}", f"10.0.0.{number}", NOW)
+
+    assert throttle.ask("ada", "192.0.2.8", NOW) == 0.5
+    assert throttle.ask("ada", "192.0.2.7", NOW) == 0
+
+
 def test_an_address_that_knows_the_password_is_slowed_down_too(throttle: SignInThrottle) -> None:
     throttle.succeeded("ada", "192.0.2.7")
 

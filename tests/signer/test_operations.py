@@ -175,6 +175,8 @@ def test_an_order_without_a_required_field_is_refused(missing: str) -> None:
         {"ordertype": "settle-position"},
         {"ordertype": "iceberg", "price": "1"},
         {"volume": "-1"},
+        {"volume": "1.\u0663"},
+        {"volume": "1\uff11"},
         {"volume": "1e3"},
         {"volume": "NaN"},
         {"volume": "1.5%"},

@@ -100,8 +100,10 @@ def test_ids_that_run_into_each_other_give_different_keys() -> None:
     vault = Vault(MASTER_KEY)
     row = sealed_row(vault, replace(ROW, account_id=AccountId("ab"), venue=VenueName("c")))
 
-    with pytest.raises(SignerRefused):
+    with pytest.raises(SignerRefused) as refusal:
         vault.open(replace(row, account_id=AccountId("a"), venue=VenueName("bc")))
+
+    assert refusal.value.code == "broken_seal"
 
 
 def test_another_master_key_is_named_as_the_reason() -> None:
@@ -143,6 +145,21 @@ def test_a_sealed_key_has_one_spelling(spell: object) -> None:
 
     with pytest.raises(SignerRefused) as refusal:
         vault.open(replace(row, sealed=spell(row.sealed)))
+
+    assert refusal.value.code == "broken_seal"
+
+
+def test_the_unused_bits_at_the_end_of_a_sealed_key_have_one_spelling() -> None:
+    vault = Vault(MASTER_KEY)
+    rows = [sealed_row(vault, replace(ROW, account_id=AccountId("a" * length))) for length in range(1, 50, 8)]
+    row = next(row for row in rows if row.sealed.endswith(b"="))
+    bare = row.sealed.rstrip(b"=")
+    alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    neighbour = alphabet[alphabet.index(bare[-1]) ^ 1]
+    changed = bare[:-1] + bytes([neighbour]) + row.sealed[len(bare) :]
+
+    with pytest.raises(SignerRefused) as refusal:
+        vault.open(replace(row, sealed=changed))
 
     assert refusal.value.code == "broken_seal"
 
