@@ -378,6 +378,57 @@ async def test_opening_fails_when_the_subscription_is_not_confirmed() -> None:
     assert socket.is_closed
 
 
+async def test_opening_fails_when_what_comes_first_cannot_be_read() -> None:
+    socket = ScriptedSocket("no json")
+
+    with pytest.raises(Unreachable, match="could not be read"):
+        async with account_stream(connected(socket)).opened():
+            pass
+
+    assert socket.is_closed
+
+
+async def test_opening_fails_when_frames_are_lost_before_it_is_confirmed() -> None:
+    socket = ScriptedSocket(*GREETINGS[:3], frame("ws_executions_pending", sequence=9))
+
+    with pytest.raises(Unreachable, match="lost 7 frames"):
+        async with account_stream(connected(socket)).opened():
+            pass
+
+
+async def test_a_bug_while_opening_closes_the_connection() -> None:
+    socket = greeted()
+
+    async def broken() -> str:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        async with account_stream(connected(socket), token=broken).opened():
+            pass
+
+    assert socket.is_closed
+
+
+async def test_a_late_confirmation_and_a_foreign_pong_change_nothing() -> None:
+    socket = greeted()
+    async with account_stream(connected(socket)).opened() as stream:
+        for told in (frame("ws_ack_balances"), frame("ws_pong", req_id=77), frame("ws_pong", req_id="x")):
+            socket.say(told)
+
+        assert await heard(stream) == []
+
+
+async def test_flush_waits_for_a_connection_that_is_being_renewed() -> None:
+    first, second = greeted(answers_pings=False), greeted()
+    async with account_stream(connected(first, second)).opened() as stream:
+        flushing = asyncio.create_task(stream.flush())
+        await asyncio.sleep(0.01)
+        first.hang_up()
+        await flushing
+
+        assert [type(event) for event in stream.pending()] == [StreamGap]
+
+
 async def test_the_stream_pings_when_it_has_said_nothing_for_long() -> None:
     socket = greeted()
     stream = account_stream(connected(socket))

@@ -320,11 +320,8 @@ def _confirmation(frame: Record, clock: Clock) -> tuple[str, str | None]:
     if frame.get("success") is not True:
         told = frame.get("error")
         message = told if isinstance(told, str) else "subscription refused"
-        if message.startswith("E"):
-            error = error_for([message], write=False, now=clock.now())
-            if error is not None:
-                raise error
-        raise Rejected(RefusalReason.INVALID, f"Kraken refused a subscription: {message}")
+        error = error_for([message], write=False, now=clock.now()) if message.startswith("E") else None
+        raise error or Rejected(RefusalReason.INVALID, f"Kraken refused a subscription: {message}")
     result = inner(frame, "result", "subscribe")
     symbol = result.get("symbol")
     return text(result, "channel", "subscribe"), symbol if isinstance(symbol, str) else None
