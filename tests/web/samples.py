@@ -1,5 +1,6 @@
 """One account in the middle of its day: what the pages are looked at with."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -96,7 +97,7 @@ def order(
         decision_price=Decimal(decision) if decision else None,
         position_id=PositionId(f"{pair.base}-1"),
     )
-    return Order(request, at, status, VenueOrderId("OAAAAA-BBBBB-000001"), Decimal(filled))
+    return Order(request, at, status, VenueOrderId(f"O-{client_order_id}"), Decimal(filled))
 
 
 def story(pair: Pair, side: Side, quantity: str, price: str, stop: str, *, hours: int = 2) -> PositionStory:
@@ -124,6 +125,45 @@ def story(pair: Pair, side: Side, quantity: str, price: str, stop: str, *, hours
         stop_price=Decimal(stop),
         fill_ids=(entry.fill_id,),
     )
+
+
+def opened_position(opening: Fill) -> Position:
+    return Position(opening.pair, CENT).apply(opening)[0]
+
+
+def opening_of(of: PositionStory) -> Fill:
+    """The fill that opened a story of this module."""
+    quantity, price = str(of.opened_quantity), str(of.decision_price)
+    number = 1 if of.pair == BTC else 2
+    return fill(of.pair, of.entry_side, quantity, price, of.opened_at, number, of.entry_id)
+
+
+def closed_story() -> tuple[PositionStory, Fill, Fill]:
+    """A position that its stop closed, with its two fills."""
+    opened_at, closed_at = NOW - timedelta(hours=9), NOW - timedelta(hours=7)
+    opening = fill(BTC, Side.BUY, "0.1", "90800.0", opened_at, 11, "jBTC0000011")
+    closing = fill(BTC, Side.SELL, "0.1", "90310.5", closed_at, 12, "jBTC0000012")
+    base = story(BTC, Side.BUY, "0.1", "90800.0", "90300")
+    ended = replace(
+        base,
+        position_id=PositionId("BTC-0"),
+        entry_id=ClientOrderId("jBTC0000011"),
+        position=Position(BTC, CENT),
+        opened_at=opened_at,
+        closed_at=closed_at,
+        exit_role=OrderRole.STOP,
+        fill_ids=(opening.fill_id, closing.fill_id),
+    )
+    return ended, opening, closing
+
+
+def closed_orders() -> list[Order]:
+    entry = order(BTC, OrderRole.ENTRY, Side.BUY, OrderType.MARKET, "0.1", "jBTC0000011",
+                  status=OrderStatus.FILLED, filled="0.1", at=NOW - timedelta(hours=9), decision="90795.2")  # fmt: skip
+    stop = order(BTC, OrderRole.STOP, Side.SELL, OrderType.STOP, "0.1", "jBTC0000012", price="90320.1",
+                 status=OrderStatus.FILLED, filled="0.1", at=NOW - timedelta(hours=9), decision="90320.1")  # fmt: skip
+    position = PositionId("BTC-0")
+    return [replace(each, request=replace(each.request, position_id=position)) for each in (entry, stop)]
 
 
 def btc_story() -> PositionStory:

@@ -1,0 +1,127 @@
+"""An application over a real store, a connector that is told what to answer, an owner, and a stranger."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from jarvis.accounts.passwords import HashCost, Passwords
+from jarvis.domain.account import AccountId, Environment, UserId, VenueName
+from jarvis.domain.instrument import Pair
+from jarvis.store.db import Store
+from jarvis.web.app import create_app
+from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
+from jarvis.web.security import WebSettings
+from tests.web import day
+from tests.web.client import ORIGIN, Browser
+
+OWNER = "ada@example.org"
+STRANGER = "mallory@example.org"
+PASSWORD = "three green lanterns"
+SANDBOX = "http://127.0.0.1:8770"
+
+
+@dataclass
+class SaidConnector:
+    """Answers what a test told it to, and remembers what it was given."""
+
+    store: Store
+    verdict: str = "accepted"
+    rows: tuple[PermissionLine, ...] = ()
+    risks: tuple[str, ...] = ()
+    given: list[tuple[UserId, Environment, str, str]] = field(default_factory=list)
+
+    async def connect(
+        self, *, user_id: UserId, venue: VenueName, environment: Environment, api_key: str, secret: str
+    ) -> ConnectOutcome:
+        self.given.append((user_id, environment, api_key, secret))
+        offer = MarginOffer("Margin is enabled.", ((Pair.parse("BTC/USD"), 10), (Pair.parse("SOL/USD"), 5)))
+        account_id = None
+        if self.verdict == "accepted":
+            account_id = await day.connect(self.store, user_id, environment, number=len(self.given))
+        pending = "waiting" if self.verdict == "accepted_with_risk" else ""
+        return ConnectOutcome(
+            self.verdict, f"{venue} said so.", environment, self.rows, self.risks, offer, account_id, pending
+        )
+
+    async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:
+        if pending_id != "waiting":
+            return None
+        return await day.connect(self.store, user_id, Environment.SANDBOX, number=99)
+
+
+@dataclass
+class Time:
+    """The wall clock, moved by hand."""
+
+    at: datetime = datetime(2026, 11, 21, 14, 3, 30, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def pass_by(self, duration: timedelta) -> None:
+        self.at += duration
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = await Store.open(f"sqlite+aiosqlite:///{tmp_path / 'jarvis.db'}", migrate=True)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def connector(store: Store) -> SaidConnector:
+    return SaidConnector(store)
+
+
+@pytest.fixture
+def settings() -> WebSettings:
+    return WebSettings(origins=(ORIGIN,), sandbox_url=SANDBOX)
+
+
+@pytest.fixture
+def app(settings: WebSettings, store: Store, connector: SaidConnector, time: Time) -> FastAPI:
+    passwords = Passwords(HashCost(time=3, memory=12 * 1024))
+    return create_app(settings, store, connector, passwords=passwords, now=time)
+
+
+@pytest.fixture
+def browser(app: FastAPI) -> Browser:
+    """Somebody who is not signed in."""
+    return Browser(app)
+
+
+async def sign_in(app: FastAPI, email: str) -> Browser:
+    """A browser of a person who has just opened an account."""
+    person = Browser(app)
+    await person.submit("/sign-up", {"email": email, "password": PASSWORD})
+    answer = await person.submit("/sign-in", {"email": email, "password": PASSWORD})
+    assert answer.status == 303, answer.text
+    return person
+
+
+@pytest.fixture
+async def owner(app: FastAPI) -> Browser:
+    return await sign_in(app, OWNER)
+
+
+@pytest.fixture
+async def stranger(app: FastAPI) -> Browser:
+    return await sign_in(app, STRANGER)
+
+
+@pytest.fixture
+async def account(store: Store, owner: Browser) -> AccountId:
+    """The owner's account in the middle of its day."""
+    person = await store.person_by_email(OWNER)
+    assert person is not None
+    return await day.lived(store, person.user_id)
