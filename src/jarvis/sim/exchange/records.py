@@ -141,7 +141,8 @@ class SimOrder:
     """One order as it stands. `quantity` is the resolved total in base; `filled_cost` and `fee` are in quote.
 
     `limit_price` and `trigger_price` are the current ones (amended, or trailed). `fee` is the trading fee alone.
-    `peak_price` is a trailing stop's water mark. `parent_id` names the order whose conditional close this is.
+    `peak_price` is a trailing stop's water mark. `parent_id` names the order whose conditional close this is. A queued
+    order came while the pair did not trade: it is matched at the open of the next bar.
     """
 
     order_id: VenueOrderId
@@ -163,6 +164,7 @@ class SimOrder:
     closed_at: datetime | None = None
     reason: str = ""
     is_liquidation: bool = False
+    is_queued: bool = False
 
     @property
     def pair(self) -> Pair:
