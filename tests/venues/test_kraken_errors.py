@@ -54,6 +54,7 @@ def told(*strings: str, write: bool = True) -> VenueError | None:
         ("EOrder:Invalid order", R.UNKNOWN_ORDER),
         ("EOrder:Something that nobody has seen yet", R.INVALID),
         ("EOrder:cl_ord_id is not unique", R.DUPLICATE_ID),
+        ("EGeneral:Invalid arguments:cl_ord_id", R.DUPLICATE_ID),
         ("EGeneral:Invalid arguments:leverage", R.INVALID),
         ("EGeneral:Invalid arguments:Index unavailable", R.INVALID),
         ("EGeneral:Unknown method", R.INVALID),

@@ -529,6 +529,8 @@ def test_an_order_whose_message_leaves_margin_out_is_spot() -> None:
 
     assert parse_known_order(message, KnownOrder(), symbols()).is_margin is False
     assert parse_known_order(message, KNOWN, symbols()).is_margin is True
+    # A sparse message says nothing of it either way.
+    assert parse_known_order(entry("ws_executions_amended"), KnownOrder(), symbols()).is_margin is None
 
 
 def test_the_trigger_of_a_trailing_stop_is_an_offset_and_not_a_price() -> None:

@@ -97,7 +97,6 @@ _TABLE: tuple[tuple[str, _Meaning | RefusalReason], ...] = (
 
 _LIMIT_PAUSE = timedelta(seconds=10)
 _LOCKOUT_PAUSE = timedelta(minutes=15)
-_DUPLICATE_WORDS = ("duplicate", "not unique", "already", "in use")
 
 
 def error_for(strings: Sequence[str], *, write: bool, now: datetime) -> VenueError | None:
@@ -115,7 +114,7 @@ def error_for(strings: Sequence[str], *, write: bool, now: datetime) -> VenueErr
 
 
 def _one(text: str, *, write: bool, now: datetime) -> VenueError:
-    if _is_duplicate_id(text):
+    if _names_client_id(text):
         return Rejected(_R.DUPLICATE_ID, text)
     meaning = _meaning(text)
     match meaning:
@@ -146,12 +145,14 @@ def _meaning(text: str) -> _Meaning | RefusalReason | None:
     return next((meaning for known, meaning in _TABLE if lowered.startswith(known.casefold())), None)
 
 
-def _is_duplicate_id(text: str) -> bool:
-    """Whether the venue says that an open order already carries this client order id (its words are not recorded)."""
+def _names_client_id(text: str) -> bool:
+    """Whether the venue objects to the client order id. Ours are well formed, so what is wrong is that it is in use.
+
+    The venue's words for that are not recorded; taking any of them for it is safe, because the order is then looked
+    up, never taken for refused.
+    """
     lowered = text.casefold()
-    return ("cl_ord_id" in lowered or "client order id" in lowered) and any(
-        word in lowered for word in _DUPLICATE_WORDS
-    )
+    return "cl_ord_id" in lowered or "client order id" in lowered
 
 
 def _pause(text: str, now: datetime) -> timedelta:

@@ -130,7 +130,7 @@ def parse_known_order(entry: Record, known: KnownOrder, symbols: Symbols) -> Kno
     if triggers is not None and record_of(triggers, what).get("price_type", "static") == "static":
         trigger_price = number(triggers, "price", what)
     is_margin = flag(entry, "margin", what)
-    if is_margin is None and known.is_margin is None and "order_qty" in entry:
+    if is_margin is None and known.is_margin is None and "symbol" in entry and "order_qty" in entry:
         # A full message leaves `margin` out when it is false; a sparse one leaves out nearly everything.
         is_margin = False
     reduce_only = flag(entry, "reduce_only", what)
