@@ -4,12 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from types import MappingProxyType
 
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import USD, Asset
-
-_NO_RATES: Mapping[Pair, Decimal] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ class OpeningFeeModel:
     """
 
     default_rate: Decimal
-    rates: Mapping[Pair, Decimal] = field(default=_NO_RATES)
+    rates: Mapping[Pair, Decimal] = field(default_factory=dict)
 
     def rate(self, pair: Pair) -> Decimal:
         """The fraction of the opened cost."""
@@ -46,7 +43,7 @@ class RolloverModel:
     """
 
     default_rate: Decimal
-    rates: Mapping[Pair, Decimal] = field(default=_NO_RATES)
+    rates: Mapping[Pair, Decimal] = field(default_factory=dict)
     period: timedelta = timedelta(hours=4)
 
     def rate(self, pair: Pair) -> Decimal:

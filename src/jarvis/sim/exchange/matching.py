@@ -68,7 +68,7 @@ def fire_triggers(hall: Hall, account: Account, pair: Pair) -> None:
 
 
 def walk_bar(hall: Hall, account: Account, bar: Bar) -> None:
-    """Walk a bar along the path that is worst for the account; the price afterwards is as before, the caller sets it."""
+    """Walk a bar along the path that is worst for the account; the price is then as before, the caller sets it."""
     pair = bar.pair
     before = hall.prices[pair]
     working = account.working.get(pair)
