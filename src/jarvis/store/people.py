@@ -5,9 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, select, update
 
-from jarvis.accounts.people import Person
-from jarvis.accounts.sessions import Session
 from jarvis.domain.account import UserId
+from jarvis.domain.people import Person, Session
 from jarvis.store.database import Database
 from jarvis.store.tables import sessions, users
 

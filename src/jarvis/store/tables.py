@@ -17,10 +17,10 @@ from sqlalchemy import (
     Text,
 )
 
-from jarvis.accounts.people import Role
 from jarvis.domain.account import Environment, LedgerKind
 from jarvis.domain.instrument import Side
 from jarvis.domain.order import OrderRole, OrderStatus, OrderType, TimeInForce
+from jarvis.domain.people import Role
 from jarvis.ledger.journal import Account, EntryKind
 from jarvis.store.columns import ROW_NUMBER, Choice, ExactDecimal, PairText, Seconds, UtcDateTime
 from jarvis.store.records import AccountState, CommandKind

@@ -4,7 +4,6 @@ The plain key is handed to the signer before anything else happens and is not he
 the signer, with the sealed key. A key that is refused leaves nothing behind but a line in the signer's audit.
 """
 
-import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator
@@ -66,7 +65,6 @@ class VenueKeyConnector:
     ) -> ConnectOutcome:
         """Ask the venue what the key may do; seal and store it only when it is accepted."""
         account_id, credential_id = AccountId(secrets.token_hex(10)), CredentialId(secrets.token_hex(10))
-        fingerprint = hashlib.sha256(f"{venue}|{environment.value}|{api_key}".encode()).hexdigest()
         try:
             sealed = await self._signer.seal(
                 account_id=account_id,
@@ -78,7 +76,7 @@ class VenueKeyConnector:
             )
             credential = Credential(account_id, venue, credential_id, environment, sealed)
             async with self._opened(credential) as opened:
-                return await self._judge(user_id, credential, fingerprint, opened)
+                return await self._judge(user_id, credential, opened)
         except InvalidSecret as error:
             return ConnectOutcome("key_invalid", str(error), environment)
         except (KeyInvalid, NotPermitted) as error:
@@ -98,7 +96,7 @@ class VenueKeyConnector:
         del self._pending[pending_id]
         return await self._store_candidate(candidate)
 
-    async def _judge(self, user_id: UserId, credential: Credential, fingerprint: str, venue: Venue) -> ConnectOutcome:
+    async def _judge(self, user_id: UserId, credential: Credential, venue: Venue) -> ConnectOutcome:
         venue_time = await venue.server_time()
         permissions = await venue.key_permissions()
         verdict = judge(credential.venue, permissions, venue_time)
@@ -122,12 +120,13 @@ class VenueKeyConnector:
         if eligibility.execution_venue is None:
             words = f"Nothing was stored. {eligibility.message}"
             return ConnectOutcome(Outcome.INCOMPLETE.value, words, environment, rows, verdict.risks, offer)
+        identity = await self._signer.identify(credential)
         candidate = _Candidate(
             user_id=user_id,
             credential=credential,
-            fingerprint=fingerprint,
+            fingerprint=identity.fingerprint,
             label=permissions.label,
-            public_id=await self._signer.public_id(credential),
+            public_id=identity.public_id,
             verdict=verdict,
             eligibility=eligibility,
             execution_venue=eligibility.execution_venue,
