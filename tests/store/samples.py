@@ -185,9 +185,7 @@ def row(
 
 
 def deposit(number: int, amount: str, balance: str, when: datetime) -> tuple[LedgerRow, Entry]:
-    one = row(
-        number, ref=f"dep{number}", kind=LedgerKind.DEPOSIT, amount=amount, fee="0", balance=balance, when=when
-    )
+    one = row(number, ref=f"dep{number}", kind=LedgerKind.DEPOSIT, amount=amount, fee="0", balance=balance, when=when)
     return one, entry_for_row(one, None)
 
 
@@ -197,7 +195,9 @@ def margin(when: datetime = NOON, equity: str = "10000.5") -> MarginState:
 
 def bar(minute: int, close: str = "60000.5") -> Bar:
     price = Decimal(close)
-    return Bar(BTC_USD, timedelta(minutes=1), NOON + timedelta(minutes=minute), price, price, price, price, Decimal("1.25"))
+    return Bar(
+        BTC_USD, timedelta(minutes=1), NOON + timedelta(minutes=minute), price, price, price, price, Decimal("1.25")
+    )
 
 
 async def open_position(store: Store) -> PositionStory:

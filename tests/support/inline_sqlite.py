@@ -14,7 +14,7 @@ from typing import Any
 import aiosqlite
 
 
-class InlineConnection(aiosqlite.Connection):  # type: ignore[misc]
+class InlineConnection(aiosqlite.Connection):
     """An aiosqlite connection without a thread."""
 
     def __init__(self, path: Path) -> None:
