@@ -76,7 +76,7 @@ async def served(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> As
         server = uvicorn.Server(_config(sandbox))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(server.serve(sockets=[listener]))
-            while not server.started and not running.done():
+            while not server.started and not running.done():  # noqa: ASYNC110 -- uvicorn offers a flag, no event
                 await asyncio.sleep(0.01)
             try:
                 yield f"http://{host}:{listener.getsockname()[1]}"

@@ -97,8 +97,8 @@ def test_a_key_bound_to_addresses_is_unknown_elsewhere() -> None:
 
     assert refusal(ring, "1", remote="10.2.0.1") == "EAPI:Invalid key"
 
-    assert ring.knock("1", remote="10.1.255.1")
-    assert ring.knock("2", remote="192.0.2.7")
+    assert ring.knock("1", remote="10.1.255.1").highest_nonce == 1
+    assert ring.knock("2", remote="192.0.2.7").highest_nonce == 2
 
 
 def test_an_expired_key_is_unknown() -> None:
@@ -134,9 +134,9 @@ def test_twenty_bad_tries_in_a_minute_lock_the_key_out_there_for_a_quarter_of_an
         assert refusal(ring, "1", sign="wrong") == "EAPI:Invalid signature"
 
     assert refusal(ring, "1") == "EGeneral:Temporary lockout"
-    assert ring.knock("1", remote="192.0.2.1")
+    assert ring.knock("1", remote="192.0.2.1").highest_nonce == 1
     ring.seconds += 900
-    assert ring.knock("2")
+    assert ring.knock("2").highest_nonce == 2
 
 
 def test_keys_look_like_krakens() -> None:

@@ -29,11 +29,11 @@ from jarvis.emulators.kraken.errors import (
 )
 from jarvis.emulators.kraken.faults import Fault, FaultKind, Faults
 from jarvis.emulators.kraken.funding import Funding
-from jarvis.emulators.kraken.keys import ApiKey, KeyRing, Permission, Profile, VenueAccount
+from jarvis.emulators.kraken.keys import KeyRing, Permission, Profile, VenueAccount
 from jarvis.emulators.kraken.names import PairNames
 from jarvis.emulators.kraken.params import Params, parse_body, parse_form
 from jarvis.emulators.kraken.public import PublicData
-from jarvis.emulators.kraken.rates import Counters, Tier, WireClock
+from jarvis.emulators.kraken.rates import Counters, Tier, WireClock, loop_time
 from jarvis.emulators.kraken.sockets import Sockets
 from jarvis.emulators.kraken.state import Call, VenueState
 from jarvis.emulators.kraken.text import encode, unix
@@ -65,6 +65,7 @@ _AFTER = (
 )
 _PRIVATE_ONLY = frozenset({FaultKind.INVALID_NONCE, FaultKind.LOCKOUT})
 _THROTTLE = timedelta(seconds=5)
+_UNCUT = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,8 @@ class KrakenEmulator:
     def add_fault(self, kind: FaultKind, **values: Any) -> Fault:
         """Switch a fault on; what it says of states holds at once. Raises ValueError for meaningless values."""
         fault = self.faults.add(kind, **values)
+        if kind is FaultKind.PERMISSION_WIDENED:
+            self.keys.touch(fault.account)
         self._apply_states()
         return fault
 
@@ -191,26 +194,26 @@ class KrakenEmulator:
 
     async def handle(self, request: WireRequest) -> WireResponse:
         """The answer to one HTTP request; faults may delay it by the event loop's clock."""
-        before = self._strike(_BEFORE, request)
-        match before.kind if before else None:
+        fault = self._strike(_BEFORE, request)
+        if fault is None:
+            return await self._answer(request, self._state.now())
+        match fault.kind:
             case FaultKind.TIMEOUT_BEFORE_ACCEPT:
-                return await self._hold(before)
+                return await self._hold(fault)
             case FaultKind.HTML_ERROR_BEFORE_ACCEPT:
-                return _html_error(before)
+                return _html_error(fault)
             case FaultKind.DELAYED_BEFORE_ACCEPT:
                 # A client that hangs up does not call its request back: it takes effect when its time comes.
-                late = asyncio.create_task(self._answer_late(request, before))
+                late = asyncio.create_task(self._answer_late(request, fault))
                 self._late.add(late)
                 late.add_done_callback(self._late.discard)
                 return await asyncio.shield(late)
-            case None:
-                return await self._answer(request, self._state.now())
             case kind:
                 return WireResponse.json(_refusal(self._refusal_of(kind)))
 
-    def connect(self, path: str, remote: str = "127.0.0.1") -> WireSocket:
+    def connect(self, path: str, remote: str = "127.0.0.1") -> WireSocket:  # noqa: ARG002 -- sockets have no address rule
         """The server's end of a new WebSocket on `/ws/v2` or `/ws-auth/v2`."""
-        return self._sockets.connect(path, remote)
+        return self._sockets.connect(path)
 
     def publish(self, events: Sequence[SimEvent]) -> None:
         """Tell the sockets what happened, after the exchange was advanced or traded on."""
@@ -229,19 +232,21 @@ class KrakenEmulator:
 
     async def _answer(self, request: WireRequest, now: datetime) -> WireResponse:
         body = self._execute(request, now)
-        after = self._strike(_AFTER, request)
-        match after.kind if after else None:
+        fault = self._strike(_AFTER, request)
+        if fault is None:
+            return WireResponse.json(body)
+        match fault.kind:
             case FaultKind.TIMEOUT_AFTER_ACCEPT:
-                return await self._hold(after)
+                return await self._hold(fault)
             case FaultKind.HTML_ERROR_AFTER_ACCEPT | FaultKind.HTML_520:
-                return _html_error(after)
+                return _html_error(fault)
             case FaultKind.UNAVAILABLE_AFTER_ACCEPT:
                 return WireResponse.json(_refusal(UNAVAILABLE))
             case FaultKind.TRUNCATED_ANSWER:
                 return WireResponse.json(body[: len(body) // 2])
-            case FaultKind.DELAYED_ANSWER:
-                await asyncio.sleep(after.seconds)
-        return WireResponse.json(body)
+            case _:
+                await asyncio.sleep(fault.seconds)
+                return WireResponse.json(body)
 
     def _execute(self, request: WireRequest, now: datetime) -> bytes:
         try:
@@ -313,7 +318,7 @@ class KrakenEmulator:
                 for pair in [fault.pair] if fault.pair else list(self.exchange.instruments):
                     wanted[pair] = min(fault.leverage, wanted.get(pair, fault.leverage))
         for pair in self._cut.keys() - wanted.keys():
-            self.exchange.set_max_leverage(pair, None)
+            self.exchange.set_max_leverage(pair, _UNCUT)
         for pair, leverage in wanted.items():
             if self._cut.get(pair) != leverage:
                 self.exchange.set_max_leverage(pair, leverage)
@@ -377,14 +382,6 @@ class KrakenEmulator:
             "DepositAddresses": Endpoint(funding.deposit_addresses, (_P.ADD_FUNDS,)),
             "DepositStatus": Endpoint(funding.deposit_status, (_P.ADD_FUNDS,)),
         }
-
-
-def loop_time() -> float:
-    """The event loop's clock, or zero outside of one (a sandbox being set up)."""
-    try:
-        return asyncio.get_running_loop().time()
-    except RuntimeError:
-        return 0.0
 
 
 def _public_params(request: WireRequest) -> Params:

@@ -185,6 +185,12 @@ class KeyRing:
         key.permissions = permissions
         key.modified_at = self._now()
 
+    def touch(self, account: str | None) -> None:
+        """Mark the keys of an account, or all, as changed now."""
+        for key in self._keys.values():
+            if account in (None, key.account):
+                key.modified_at = self._now()
+
     def authenticate(self, public: str, signed: str, path: str, nonce: str | None, body: bytes, remote: str) -> ApiKey:
         """The key that signed this request; its nonce is used up. Raises Refused, in Kraken's order."""
         self._refuse_locked(remote, public)

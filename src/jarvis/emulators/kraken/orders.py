@@ -85,7 +85,7 @@ class CloseTemplate:
 
 @dataclass(frozen=True, slots=True)
 class KrakenOrder:
-    """One order of a client, all of it. `trigger_price` and `limit_price` are absolute; `trail` is the offset."""
+    """One order of a client, all of it. Trigger and limit price are absolute, `trail` is a distance (quote)."""
 
     book: PairName
     side: Side
@@ -95,7 +95,7 @@ class KrakenOrder:
     price2: Price | None
     limit_price: Decimal | None
     trigger_price: Decimal | None
-    trail: Price | None
+    trail: Decimal | None
     leverage: int | None
     reduce_only: bool
     oflags: tuple[str, ...]
@@ -107,6 +107,7 @@ class KrakenOrder:
     cl_ord_id: str | None
     close: CloseTemplate | None
     display_volume: Decimal | None
+    stp: str = "cancel-newest"
 
     @property
     def is_post_only(self) -> bool:
@@ -161,7 +162,8 @@ def read_order(params: Params, book: PairName, instrument: Instrument, quote: Qu
         if given is not None and not given.is_relative:
             check_price(given.amount, book)
     time_in_force, start_at, expires_at = _times(params, ordertype, now)
-    if params.text("stptype", "cancel-newest") not in _STP:
+    stp = params.text("stptype", "cancel-newest") or "cancel-newest"
+    if stp not in _STP:
         raise invalid_argument("stptype")
     display_volume = params.decimal("displayvol")
     if ordertype == "iceberg" and (display_volume is None or display_volume * _ICEBERG_PARTS < volume):
@@ -188,6 +190,7 @@ def read_order(params: Params, book: PairName, instrument: Instrument, quote: Qu
         cl_ord_id=cl_ord_id,
         close=_close(params, ordertype, book),
         display_volume=display_volume,
+        stp=stp,
     )
 
 
@@ -285,7 +288,7 @@ def _prices(params: Params, ordertype: str) -> tuple[Price | None, Price | None]
 
 def _resolve(
     ordertype: str, side: Side, price: Price | None, price2: Price | None, last: Decimal, book: PairName
-) -> tuple[Decimal | None, Decimal | None, Price | None]:
+) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
     """Limit price, trigger price and trailing offset. Offsets count from the last price, price2's from the trigger."""
     if price is None:
         return None, None, None
@@ -297,9 +300,10 @@ def _resolve(
     if ordertype in TRAILING_TYPES:
         if price.prefix != "+":
             raise invalid_argument("price")
-        stop = round_nearest(last + away * price.distance(last), book.tick)
+        trail = _positive(round_nearest(price.distance(last), book.tick), "price")
+        stop = round_nearest(last + away * trail, book.tick)
         limit = price2.resolve(stop, hash_sign=away, tick=book.tick) if price2 is not None else None
-        return limit, _positive(stop, "price"), price
+        return limit, _positive(stop, "price"), trail
     hash_sign = away if ordertype.startswith("stop") else -away
     trigger = _positive(price.resolve(last, hash_sign=hash_sign, tick=book.tick), "price")
     if price2 is None:

@@ -4,6 +4,7 @@ Counters fall with time. Time is the emulator's own or the event loop's, whichev
 market lets them fall faster, and a market that stands still does not freeze them.
 """
 
+import asyncio
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +64,14 @@ def cancel_cost(age: float) -> int:
 
 def _by_age(table: tuple[tuple[int, int], ...], age: float) -> int:
     return next((cost for below, cost in table if age < below), 0)
+
+
+def loop_time() -> float:
+    """The event loop's clock, or zero outside of one (a sandbox being set up)."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return 0.0
 
 
 class WireClock:

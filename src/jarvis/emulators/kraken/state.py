@@ -12,8 +12,8 @@ from random import Random
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.order import VenueOrderId
 from jarvis.emulators.kraken.errors import UNKNOWN_PAIR, Refused
-from jarvis.emulators.kraken.faults import Faults
-from jarvis.emulators.kraken.keys import ApiKey, KeyRing, VenueAccount
+from jarvis.emulators.kraken.faults import FaultKind, Faults
+from jarvis.emulators.kraken.keys import ApiKey, KeyRing, Permission, VenueAccount
 from jarvis.emulators.kraken.names import PairName, PairNames
 from jarvis.emulators.kraken.orders import KrakenOrder
 from jarvis.emulators.kraken.params import Params
@@ -52,7 +52,6 @@ class OrderNote:
     account: str
     order: KrakenOrder
     placed: float
-    parent: str | None = None
     original: str | None = None
     amendments: tuple[Amendment, ...] = ()
 
@@ -91,6 +90,12 @@ class VenueState:
         if name is None or (name.is_us and account is not None and not account.is_us):
             raise Refused(UNKNOWN_PAIR)
         return name
+
+    def granted(self, key: ApiKey) -> frozenset[str]:
+        """What a key may do now, a widening fault included."""
+        if self.faults.holds(FaultKind.PERMISSION_WIDENED, account=key.account):
+            return key.permissions | {Permission.WITHDRAW_FUNDS.value}
+        return key.permissions
 
     def margin_book(self, pair: Pair, account: str) -> PairName:
         """The book on which this account's margin positions in the pair stand."""
