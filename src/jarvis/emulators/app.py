@@ -4,8 +4,8 @@ import asyncio
 import ipaddress
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -73,7 +73,7 @@ async def serve(sandbox: Sandbox, host: str, port: int) -> None:
 async def served(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """The address (`http://127.0.0.1:PORT`) of a sandbox served inside this block; its clock is left to the caller."""
     with _listen(host, port) as listener:
-        server = uvicorn.Server(_config(sandbox))
+        server = _QuietServer(_config(sandbox))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(server.serve(sockets=[listener]))
             while not server.started and not running.done():  # noqa: ASYNC110 -- uvicorn offers a flag, no event
@@ -82,6 +82,15 @@ async def served(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> As
                 yield f"http://{host}:{listener.getsockname()[1]}"
             finally:
                 server.should_exit = True
+
+
+class _QuietServer(uvicorn.Server):
+    """A server inside a process that handles signals itself."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Nothing: signals stay with the process."""
+        yield
 
 
 def _listen(host: str, port: int) -> socket.socket:

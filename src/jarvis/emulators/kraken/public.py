@@ -6,17 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 from jarvis.domain.instrument import Instrument, InstrumentStatus
-from jarvis.domain.market import PublicTrade
+from jarvis.domain.market import Bar, PublicTrade
 from jarvis.domain.money import USD, ZERO, Asset
 from jarvis.emulators.kraken.errors import UNKNOWN_ASSET, Refused, invalid_argument
 from jarvis.emulators.kraken.faults import FaultKind
 from jarvis.emulators.kraken.names import INTERNATIONAL_VENUE, US_VENUE, AssetName, PairName, asset_name, find_asset
 from jarvis.emulators.kraken.params import Params
 from jarvis.emulators.kraken.state import VenueState
-from jarvis.emulators.kraken.text import fixed, rfc3339_seconds, unix, unix_micros, unix_number
+from jarvis.emulators.kraken.text import EPOCH, fixed, rfc3339_seconds, unix, unix_micros, unix_number
 from jarvis.sim.exchange import SimCandle, SimLevel
 
 INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
+_MAX_CANDLES = 720
 _MAX_DEPTH = 500
 _MAX_TRADES = 1000
 _DAY = timedelta(days=1)
@@ -130,6 +131,9 @@ class PublicData:
         if minutes not in INTERVALS:
             raise invalid_argument("interval")
         candles = self.candles(book, minutes)
+        if candles and candles[-1].is_final:
+            # The row of the running interval is always there, also before anything traded in it.
+            candles = [*candles[1 - _MAX_CANDLES :], self._begun(book, minutes)]
         last = unix(candles[-2].bar.opened_at) if len(candles) > 1 else 0
         if (since := params.integer("since")) is not None:
             candles = [candle for candle in candles if unix(candle.bar.opened_at) > since]
@@ -138,6 +142,12 @@ class PublicData:
     def candles(self, book: PairName, minutes: int) -> list[SimCandle]:
         """The latest candles of a pair, at most 720, the forming one last."""
         return self._state.exchange.candles(book.pair, timedelta(minutes=minutes))
+
+    def _begun(self, book: PairName, minutes: int) -> SimCandle:
+        interval, now = timedelta(minutes=minutes), self._state.now()
+        last = self._state.exchange.quote(book.pair).last
+        begun = Bar(book.pair, interval, now - (now - EPOCH) % interval, last, last, last, last, ZERO)
+        return SimCandle(begun, last, 0, is_final=False)
 
     def day(self, book: PairName, since: datetime) -> DayStatistics:
         """Statistics of the hours since an instant."""

@@ -221,6 +221,15 @@ class Trading:
 
     # Both doors.
 
+    def read(self, params: Params, book: PairName) -> KrakenOrder:
+        """The order that AddOrder's parameters mean on this book, now. Raises Refused."""
+        now = self._state.now()
+        order = read_order(params, book, self._state.instrument(book.pair), self._exchange.quote(book.pair), now)
+        if order.start_at is not None:
+            # Nothing is ever scheduled here, so the limit is none.
+            raise Refused(SCHEDULED_LIMIT)
+        return order
+
     def submit(self, account: VenueAccount, order: KrakenOrder, *, validate: bool, rate_cost: float = 1) -> SimPlaced:
         """Place, or only validate, an order that was read. Raises Refused."""
         self._check_market(account, order)
@@ -356,15 +365,6 @@ class Trading:
         return int(self._state.engine.level((account.name, order.pair), account.tier.limits.engine_decay))
 
     # Inside.
-
-    def read(self, params: Params, book: PairName) -> KrakenOrder:
-        """The order that AddOrder's parameters mean on this book, now. Raises Refused."""
-        now = self._state.now()
-        order = read_order(params, book, self._state.instrument(book.pair), self._exchange.quote(book.pair), now)
-        if order.start_at is not None:
-            # Nothing is ever scheduled here, so the limit is none.
-            raise Refused(SCHEDULED_LIMIT)
-        return order
 
     def _one_of_batch(self, account: VenueAccount, order: KrakenOrder, is_validation: bool) -> dict[str, Any]:
         try:
