@@ -404,7 +404,8 @@ class Engine:
 
     def _see_foreign_order(self, report: OrderReport) -> None:
         """Somebody else's order: said once, never touched."""
-        if report.venue_order_id in self._foreign_orders or report.status.is_final:
+        is_ours = (report.client_order_id or "").startswith(self._config.id_prefix)  # one that ended long ago
+        if is_ours or report.venue_order_id in self._foreign_orders or report.status.is_final:
             return
         _remember(self._foreign_orders, report.venue_order_id)
         pair = str(report.pair) if report.pair else "the account"

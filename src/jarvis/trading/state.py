@@ -94,7 +94,10 @@ class Marks:
 
 @dataclass(slots=True)
 class EngineState:
-    """What an engine knows. To adopt after a restart: all unfinished orders, all orders of open stories, open stories.
+    """What an engine knows.
+
+    To adopt after a restart: the open stories with all their orders, all unfinished orders, and those that ended
+    lately (a fill of an order that is not known is somebody else's).
 
     `orders` are by client order id, `stories` are the open ones by pair, `next_id` numbers the next order,
     `seen_fills` are the fills that were booked lately (an ordered set): a repeat of one changes nothing.
