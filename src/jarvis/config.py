@@ -39,8 +39,8 @@ class Settings(BaseSettings):
     sandbox_url: str = ""
     """Where the sandbox answers; empty: this machine at `sandbox_port`."""
     sign_up: Literal["open", "closed"] = "open"
-    public_origins: tuple[str, ...] = ()
-    """The addresses that people type to reach the pages; empty: this machine at `web_port`."""
+    public_origins: str = ""
+    """The addresses that people type to reach the pages, separated by commas; empty: this machine at `web_port`."""
     secure_cookies: bool = False
     """True when the pages are served over TLS."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

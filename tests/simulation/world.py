@@ -294,7 +294,7 @@ class World:
                 (
                     order.remaining_quantity
                     for order in exchange.orders("ada")
-                    if order.pair == pair and order.reduce_only and "stop" in str(order.order_type)
+                    if order.pair == pair and order.reduce_only and order.order_type.value.startswith("stop")
                 ),
                 ZERO,
             )
@@ -332,7 +332,7 @@ class World:
                 (
                     o.remaining_quantity
                     for o in exchange.orders("ada")
-                    if o.pair == pair and o.reduce_only and "stop" in str(o.order_type)
+                    if o.pair == pair and o.reduce_only and o.order_type.value.startswith("stop")
                 ),
                 ZERO,
             )

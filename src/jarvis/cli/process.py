@@ -117,8 +117,9 @@ async def _web(given: "Settings") -> None:
         port = listener.getsockname()[1]
         scheme = "https" if given.secure_cookies else "http"
         names = dict.fromkeys((given.web_host, "127.0.0.1", "localhost"))
+        typed = tuple(origin.strip().rstrip("/") for origin in given.public_origins.split(",") if origin.strip())
         web_settings = WebSettings(
-            origins=tuple(given.public_origins) or tuple(f"{scheme}://{name}:{port}" for name in names),
+            origins=typed or tuple(f"{scheme}://{name}:{port}" for name in names),
             secure=given.secure_cookies,
             sign_up_open=given.sign_up == "open",
             sandbox_url=given.sandbox_address,
