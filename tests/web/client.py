@@ -72,26 +72,7 @@ class Browser:
         return await self.post(path, {"form_token": token, **fields})
 
     async def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
-        url = urlsplit(path)
-        sent = {"host": urlsplit(self.origin).netloc, **(headers or {})}
-        if body:
-            sent.setdefault("content-length", str(len(body)))
-        if self.cookies:
-            sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": url.path,
-            "raw_path": url.path.encode(),
-            "query_string": url.query.encode(),
-            "root_path": "",
-            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
-            "client": (self.address, 50000),
-            "server": ("127.0.0.1", 8765),
-        }
+        scope = self.scope(method, path, headers, body)
         parts = [{"type": "http.request", "body": body, "more_body": False}]
         started: dict[str, Any] = {}
         chunks: list[bytes] = []
@@ -113,6 +94,31 @@ class Browser:
         )
         self._keep_cookies(answer)
         return answer
+
+    def scope(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> dict[str, Any]:
+        """The request as the server would hand it over."""
+        url = urlsplit(path)
+        sent = {"host": urlsplit(self.origin).netloc, **(headers or {})}
+        if body:
+            sent.setdefault("content-length", str(len(body)))
+        if self.cookies:
+            sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": url.path,
+            "raw_path": url.path.encode(),
+            "query_string": url.query.encode(),
+            "root_path": "",
+            "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in sent.items()],
+            "client": (self.address, 50000),
+            "server": ("127.0.0.1", 8765),
+        }
 
     def _keep_cookies(self, answer: Answer) -> None:
         for name, value in answer.headers:

@@ -166,6 +166,10 @@ def closed_orders() -> list[Order]:
     return [replace(each, request=replace(each.request, position_id=position)) for each in (entry, stop)]
 
 
+def ended(of: PositionStory) -> PositionStory:
+    return replace(of, position=Position(of.pair, CENT), closed_at=NOW, exit_role=OrderRole.SIGNAL_EXIT)
+
+
 def btc_story() -> PositionStory:
     return story(BTC, Side.BUY, "0.25000000", "91250.4", "89939.9")
 

@@ -1,7 +1,5 @@
 """What stands around every page: headers, forgery, body limits, errors that say nothing."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from fastapi import FastAPI
 
@@ -188,11 +186,11 @@ async def test_a_private_key_in_any_other_field_is_refused(app: FastAPI, owner: 
 
 
 @pytest.fixture
-async def secure_browser(store: Store, connector: SaidConnector) -> AsyncIterator[Browser]:
+def secure_browser(store: Store, connector: SaidConnector) -> Browser:
     from jarvis.web.app import create_app
 
     origin = "https://jarvis.example"
-    yield Browser(create_app(WebSettings(origins=(origin,), secure=True), store, connector), origin=origin)
+    return Browser(create_app(WebSettings(origins=(origin,), secure=True), store, connector), origin=origin)
 
 
 async def test_over_tls_cookies_are_host_bound_and_transport_is_pinned(secure_browser: Browser) -> None:

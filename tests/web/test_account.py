@@ -1,0 +1,267 @@
+"""Connecting and disconnecting keys, strategies, limits, arming."""
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from jarvis.domain.account import AccountId, Environment
+from jarvis.store.db import Store
+from jarvis.store.records import AccountState, TradingAccount
+from jarvis.trading.limits import Limits
+from jarvis.web.connect import PermissionLine
+from tests.web.client import Answer, Browser
+from tests.web.conftest import OWNER, SANDBOX, SaidConnector
+
+API_KEY = "aB3kPq7ZxV2nL9wT4cR1Ej6oD8mY5sF0iG3hN7uXvaB3kPq7ZxV2nL9w"
+SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+PASTED = {"environment": "sandbox", "api_key": API_KEY, "api_secret": SECRET}
+
+
+async def only_account(store: Store) -> TradingAccount:
+    person = await store.person_by_email(OWNER)
+    assert person is not None
+    (account,) = await store.accounts_of(person.user_id)
+    return account
+
+
+async def paste(owner: Browser, **changed: str) -> Answer:
+    return await owner.submit("/account/kraken", {**PASTED, **changed}, page="/account")
+
+
+async def test_a_good_key_is_handed_over_trimmed_and_its_card_appears(owner: Browser, connector: SaidConnector) -> None:
+    answer = await paste(owner, api_key=f"  {API_KEY[:20]}\n{API_KEY[20:]} ", api_secret=f"\t{SECRET}\r\n")
+
+    ((_, environment, api_key, secret),) = connector.given
+    assert (environment, api_key, secret) == (Environment.SANDBOX, API_KEY, SECRET)
+    assert answer.status == 200
+    assert "Accepted" in answer.text
+    assert "aB3k…uXvQ" in answer.text
+    assert API_KEY not in answer.text
+    assert SECRET not in answer.text
+
+
+async def test_swapped_values_are_noticed_and_go_nowhere(owner: Browser, connector: SaidConnector) -> None:
+    answer = await paste(owner, api_key=SECRET, api_secret=API_KEY)
+
+    assert answer.status == 422
+    assert "seem swapped" in answer.text
+    assert connector.given == []
+    assert API_KEY not in answer.text
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(("name", "value"), [("api_key", API_KEY[:-1]), ("api_secret", SECRET[4:]), ("api_key", "")])
+async def test_half_a_key_is_noticed_and_goes_nowhere(
+    owner: Browser, connector: SaidConnector, name: str, value: str
+) -> None:
+    answer = await paste(owner, **{name: value})
+
+    assert answer.status == 422
+    assert "Copy it again" in answer.text
+    assert connector.given == []
+    assert not value or value not in answer.text
+
+
+async def test_a_refused_key_gets_its_table_with_the_box_to_untick(
+    owner: Browser, connector: SaidConnector, store: Store
+) -> None:
+    connector.verdict = "refused"
+    connector.rows = (
+        PermissionLine("Query Funds", needed=True, granted=True, advice="", group="Funds Permissions"),
+        PermissionLine("Withdraw Funds", needed=False, granted=True, advice="Untick “Withdraw Funds”."),
+    )
+
+    answer = await paste(owner)
+
+    assert answer.status == 422
+    assert "Refused" in answer.text
+    row = re.search(r'<tr class="row-bad">.*?</tr>', answer.text, re.DOTALL)
+    assert row
+    assert "Untick “Withdraw Funds”." in row.group()
+    assert "Connect another" not in answer.text
+
+
+async def test_remaining_risks_are_confirmed_once_before_anything_is_stored(
+    owner: Browser, connector: SaidConnector, store: Store
+) -> None:
+    connector.verdict, connector.risks = "accepted_with_risk", ("The key never expires.",)
+    shown = await paste(owner)
+    assert shown.status == 200
+    assert "The key never expires." in shown.text
+
+    unticked = await owner.post("/account/kraken/confirm", {"form_token": shown.token, "pending": "waiting"})
+    ticked = await owner.post(
+        "/account/kraken/confirm", {"form_token": shown.token, "pending": "waiting", "confirmed": "yes"}
+    )
+
+    assert unticked.status == 422
+    assert ticked.status == 303
+    assert (await only_account(store)).is_connected
+
+
+async def test_a_confirmation_of_nothing_is_answered_with_what_to_do(owner: Browser) -> None:
+    answer = await owner.submit("/account/kraken/confirm", {"pending": "gone", "confirmed": "yes"}, page="/account")
+
+    assert answer.status == 422
+    assert "Paste it again" in answer.text
+
+
+async def test_the_key_form_is_not_remembered_by_the_browser(owner: Browser) -> None:
+    page = (await owner.get("/account")).text
+
+    form = page[page.index('action="/account/kraken"') :]
+    assert 'autocomplete="off"' in form
+    assert re.search(r'id="api_secret"[^>]*type="password"', form)
+    assert f'{SANDBOX}/kraken/settings/api"' in form
+
+
+async def test_without_a_sandbox_only_the_live_venue_is_offered(owner: Browser, connector: SaidConnector) -> None:
+    answer = await paste(owner, environment="paper")
+
+    assert answer.status == 422
+    assert connector.given == []
+
+
+async def test_a_disconnected_key_is_gone_from_the_page_and_from_the_store(owner: Browser, store: Store) -> None:
+    await paste(owner)
+    account = await only_account(store)
+    confirm = f"/account/{account.account_id}/disconnect"
+
+    answer = await owner.submit(confirm, {})
+
+    assert answer.status == 303
+    assert not (await only_account(store)).is_connected
+    assert account.account_id not in (await owner.get("/account?said=disconnected")).text
+
+
+async def test_disconnecting_with_something_open_warns_first(owner: Browser, account: AccountId) -> None:
+    page = await owner.get(f"/account/{account}/disconnect")
+
+    assert "Something is still open." in page.text
+
+
+def arm_fields(**changed: object) -> dict[str, object]:
+    return {
+        "leverage_cap": "4", "risk_per_trade": "0.5", "equity_share_per_position": "20", "max_open_positions": "2",
+        "daily_loss-warn": "1", "daily_loss-flatten": "5", "drawdown-flatten": "20",
+        "margin_level_floor-flatten": "150", "allowed": ["BTC/USD"], "then": "arm", **changed,
+    }  # fmt: skip
+
+
+async def arm(owner: Browser, account: TradingAccount, **changed: object) -> Answer:
+    page = f"/account/{account.account_id}/trading"
+    fields = {name: value for name, value in arm_fields(**changed).items() if isinstance(value, str | list)}
+    return await owner.submit(f"/account/{account.account_id}/arm", fields, page=page)
+
+
+async def follow(owner: Browser, account: TradingAccount, **changed: str) -> Answer:
+    page = f"/account/{account.account_id}/trading"
+    fields = {
+        "strategy": "moving_average_crossover", "pair": "BTC/USD", "interval": "300", "parameter-fast_bars": "10",
+        "parameter-slow_bars": "30", "parameter-sides": "long and short", "parameter-range_bars": "14",
+        "parameter-stop_ranges": "2.5", "parameter-stop": "fixed", "parameter-first_target_ranges": "3",
+        "parameter-first_target_share": "0.5", "parameter-second_target_ranges": "6", "parameter-time_stop": "72",
+    }  # fmt: skip
+    text = (await owner.get(page)).text
+    form = text[text.index('value="moving_average_crossover"') :].split("</form>")[0]
+    for name, value in re.findall(r'name="(parameter-[a-z_]+)"[^>]*?value="([^"]+)"', form):
+        fields.setdefault(name, value)
+    for select, body in re.findall(r'<select[^>]*name="(parameter-[a-z_]+)">(.*?)</select>', form, re.DOTALL):
+        fields.setdefault(select, re.findall(r"<option selected>([^<]+)<", body)[0])
+    return await owner.submit(f"/account/{account.account_id}/strategies", {**fields, **changed}, page=page)
+
+
+async def test_limits_and_a_strategy_are_kept_exactly_and_the_account_is_armed(owner: Browser, store: Store) -> None:
+    await paste(owner)
+    added = await follow(owner, await only_account(store))
+    armed = await arm(owner, await only_account(store))
+
+    account = await only_account(store)
+    assert (added.status, armed.status) == (303, 303)
+    assert account.state is AccountState.ARMED
+    assert account.assignments[0].values["fast_bars"] == 10
+    assert account.limits == Limits(
+        leverage_cap=4,
+        equity_share_per_position=Decimal("0.2"),
+        risk_per_trade=Decimal("0.005"),
+        max_open_positions=2,
+        daily_loss=type(account.limits.daily_loss)(warn=Decimal("0.01"), flatten=Decimal("0.05")),
+        drawdown=type(account.limits.drawdown)(flatten=Decimal("0.2")),
+        margin_level_floor=type(account.limits.margin_level_floor)(flatten=Decimal("1.5")),
+        allowed_pairs=account.limits.allowed_pairs,
+    )
+    assert {str(pair) for pair in account.limits.allowed_pairs} == {"BTC/USD"}
+
+
+async def test_arming_without_a_strategy_keeps_the_limits_and_says_what_is_missing(
+    owner: Browser, store: Store
+) -> None:
+    await paste(owner)
+
+    answer = await arm(owner, await only_account(store))
+
+    account = await only_account(store)
+    assert answer.status == 422
+    assert "Add a strategy first" in answer.text
+    assert account.state is AccountState.DISARMED
+    assert account.limits.leverage_cap == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"leverage_cap": "50"}, "Between 1 and 10"),
+        ({"leverage_cap": "2.5"}, "In steps of 1"),
+        ({"risk_per_trade": "NaN"}, "Write a number"),
+        ({"risk_per_trade": ""}, "Write a number"),
+        ({"equity_share_per_position": "1e9"}, "Between 0.1 and 100"),
+        ({"allowed": []}, "at least one of the pairs"),
+        ({"allowed": ["DOGE/EUR"]}, "at least one of the pairs"),
+        ({"daily_loss-warn": "9"}, "a stronger action cannot come at a smaller loss"),
+    ],
+)
+async def test_limits_that_cannot_work_are_refused_with_a_word(
+    owner: Browser, store: Store, changed: dict[str, object], words: str
+) -> None:
+    await paste(owner)
+    before = (await only_account(store)).limits
+
+    answer = await arm(owner, await only_account(store), **changed)
+
+    assert answer.status == 422
+    assert words in answer.text
+    assert (await only_account(store)).limits == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"parameter-fast_bars": "40"}, "fewer bars than the slow one"),
+        ({"parameter-fast_bars": "x"}, "Fast average: a number between"),
+        ({"pair": "XMR/USD"}, "at least one of the pairs"),
+        ({"interval": "7"}, "bar sizes"),
+        ({"strategy": "get_rich"}, "no such strategy"),
+    ],
+)
+async def test_a_strategy_that_cannot_work_is_refused_with_a_word(
+    owner: Browser, store: Store, changed: dict[str, str], words: str
+) -> None:
+    await paste(owner)
+
+    answer = await follow(owner, await only_account(store), **changed)
+
+    assert answer.status == 422
+    assert words in answer.text
+    assert (await only_account(store)).assignments == ()
+
+
+async def test_a_strategy_is_removed_and_the_account_disarmed(owner: Browser, account: AccountId, store: Store) -> None:
+    page = f"/account/{account}/trading"
+
+    await owner.submit(f"/account/{account}/strategies/remove", {"follow": "BTC/USD"}, page=page)
+    await owner.submit(f"/account/{account}/disarm", {}, page=page)
+
+    changed = await only_account(store)
+    assert changed.assignments == ()
+    assert changed.state is AccountState.DISARMED
