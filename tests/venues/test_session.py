@@ -266,9 +266,14 @@ async def test_sockets_carry_frames_until_the_venue_closes() -> None:
 
 
 async def test_a_socket_does_not_follow_a_redirect() -> None:
+    visited = []
+
     async def handler(request: web.Request) -> web.Response:
+        visited.append(request.path)
         return web.Response(status=302, headers={"Location": "/elsewhere"})
 
     async with server(handler) as urls, AiohttpTransport([urls]) as transport:
         with pytest.raises(Unreachable):
             await transport.open_socket(urls.ws_public)
+
+    assert visited == ["/ws"]

@@ -224,6 +224,18 @@ async def test_a_cut_connection_is_made_anew_and_tells_a_gap_first() -> None:
     assert [type(event) for event in events] == [StreamGap, OrderReport]
 
 
+async def test_each_connection_counts_its_frames_from_the_beginning() -> None:
+    first, second = greeted(), greeted()
+    async with account_stream(connected(first, second)).opened() as stream:
+        for sequence in range(2, 6):
+            first.say(frame("ws_executions_pending", sequence=sequence))
+        first.hang_up()
+        await heard(stream)
+        second.say(frame("ws_executions_pending", sequence=2))
+
+        assert [type(event) for event in await heard(stream)] == [OrderReport]
+
+
 async def test_silence_is_a_broken_connection() -> None:
     first, second = greeted(answers_pings=False), greeted()
     async with account_stream(connected(first, second), silence=0.05, patience=10).opened() as stream:
