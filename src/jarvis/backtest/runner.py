@@ -114,7 +114,8 @@ def run(
 ) -> BacktestResult:
     """The result of the backtest. `progress` is told the fraction done; `cancelled` is asked as often."""
     market = RecordedMarket(wanted.bars)
-    exchange = SimExchange(instruments=wanted.instruments, model=wanted.model, market=market, seed=wanted.seed)
+    listed = {pair: wanted.instruments[pair] for pair in market.pairs}
+    exchange = SimExchange(instruments=listed, model=wanted.model, market=market, seed=wanted.seed)
     session = _Session(wanted, exchange)
     closing: dict[datetime, list[Bar]] = {}
     for bars in wanted.bars.values():
@@ -146,14 +147,14 @@ class _Session:
         self._account = wanted.account_id
         self._exchange = exchange
         self._engine = Engine(
-            EngineConfig(wanted.account_id, wanted.id_prefix, wanted.limits, wanted.instruments, wanted.leverage_caps)
+            EngineConfig(wanted.account_id, wanted.id_prefix, wanted.limits, exchange.instruments, wanted.leverage_caps)
         )
         self._sources = [
             (each, SignalSource(STRATEGIES[each.strategy], each.values, each.pair, each.interval))
             for each in wanted.followed
         ]
         self._aggregators = {(each.pair, each.interval): BarAggregator(each.interval) for each in wanted.followed}
-        self._book = Book({pair: instrument.cost_step for pair, instrument in wanted.instruments.items()})
+        self._book = Book({pair: instrument.cost_step for pair, instrument in exchange.instruments.items()})
         self._waiting: deque[SimEvent] = deque()
         self._requests: dict[ClientOrderId, OrderRequest] = {}
         self._stories: dict[PositionId, PositionStory] = {}
@@ -228,7 +229,7 @@ class _Session:
                 self._take_fill(fill)
             case SimLedger(row=row):
                 self._book.add_row(row)
-            case SimOrderEvent():
+            case SimOrderEvent() if not event.order.is_liquidation:  # its fills say all there is to say
                 self._process(_report(event.order, event.at, event.reason))
 
     def _take_fill(self, fill: Fill) -> None:
