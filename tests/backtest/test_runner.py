@@ -301,7 +301,7 @@ def test_an_order_that_the_exchange_refuses_is_told_to_the_engine(monkeypatch: p
 
     refused = [event for event, _ in Spy.log if isinstance(event, OrderRefused)]
     assert refused
-    assert {event.reason for event in refused} == {"margin_level_too_low"}
+    assert {event.reason for event in refused} == {"insufficient_funds"}
     assert not result.fills
     assert result.agrees
 
