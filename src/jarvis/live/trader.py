@@ -11,11 +11,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 import structlog
 
-from jarvis.domain.account import AccountEvent, AccountId, LedgerKind, LedgerRow, LedgerRowId, MarginState
+from jarvis.domain.account import AccountEvent, AccountId, LedgerKind, LedgerRow, MarginState
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Quote, Tick
@@ -23,11 +22,12 @@ from jarvis.domain.money import USD, ZERO, Asset
 from jarvis.domain.order import ClientOrderId, Fill, FillId, Order, OrderReport, OrderStatus, VenueOrderId
 from jarvis.domain.position import NOTHING_REALISED, Realised
 from jarvis.ledger.journal import entry_for_fill, entry_for_row
+from jarvis.live.books import Books
 from jarvis.live.crashpoints import crashpoint
 from jarvis.live.guardian import Guardian
 from jarvis.live.reconcile import Comparison, compare
 from jarvis.store.db import Store
-from jarvis.store.records import Expected, RecordedFill
+from jarvis.store.records import RecordedFill
 from jarvis.trading.engine import Engine
 from jarvis.trading.events import (
     Action,
@@ -72,6 +72,7 @@ log = structlog.get_logger()
 
 OVERLAP = timedelta(minutes=2)
 RECONCILE_EVERY = timedelta(minutes=15)
+RECONCILE_AT_MOST_EVERY = timedelta(seconds=30)
 SKEW = timedelta(seconds=10)
 """How far our clock and the venue's may be apart when a send deadline is waited out."""
 SECOND_LOOK_AFTER = timedelta(seconds=2)
@@ -97,33 +98,6 @@ class LostOrder:
 
     since: datetime
     absent_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class Books:
-    """What of the venue's records is in our journal already: a repeat stops here.
-
-    The journal begins at `opened_at`, when the account was connected; what the venue recorded before is not ours.
-    """
-
-    opened_at: datetime
-    fills: dict[FillId, RecordedFill]
-    rows: set[LedgerRowId]
-    cleared: dict[tuple[str, Asset], Decimal]
-    last_fill_at: datetime | None
-    last_row_at: datetime | None
-
-    @classmethod
-    def of(cls, expected: Expected, opened_at: datetime) -> "Books":
-        """The books as the store keeps them."""
-        return cls(
-            opened_at,
-            dict(expected.fills),
-            set(expected.row_ids),
-            dict(expected.cleared),
-            expected.last_fill_at,
-            expected.last_row_at,
-        )
 
 
 class Trader:
@@ -243,12 +217,20 @@ class Trader:
             await self._process(event)
             await self._flush_until_quiet()
         await self._look_up_lost()
-        if self._reconciled_at is None or now - self._reconciled_at >= RECONCILE_EVERY:
-            await self._reconcile("periodic")
+        await self._reconcile_if_in_doubt(now, margin)
         await self._flush_until_quiet()
         if margin is not None and (self._equity_at is None or now - self._equity_at >= EQUITY_EVERY):
             self._equity_at = now
             await self._store.record_equity(self._account, margin)
+
+    async def _reconcile_if_in_doubt(self, now: datetime, margin: MarginState | None) -> None:
+        since = timedelta.max if self._reconciled_at is None else now - self._reconciled_at
+        if since >= RECONCILE_EVERY:
+            await self._reconcile("periodic")
+        elif since >= RECONCILE_AT_MOST_EVERY:
+            doubt = self._books.doubt(now, margin, self._engine.state.stories.values())
+            if doubt:
+                await self._reconcile(doubt)
 
     async def _watch(self, step: Step) -> None:
         now = step.tick.at
@@ -308,7 +290,7 @@ class Trader:
                 await self._reconcile(event.reason)
 
     async def _take_fill(self, fill: Fill) -> None:
-        if fill.fill_id in self._books.fills or fill.at < self._books.opened_at:
+        if self._books.knows_fill(fill.fill_id, fill.at):
             return
         fill = self._attributed(fill)
         before = self._engine.state.stories.get(fill.pair)
@@ -326,8 +308,7 @@ class Trader:
         if not await self._store.record_fill(self._account, fill, entry, order, story, fence=self._fence):
             raise RuntimeError(f"fill {fill.fill_id} was recorded by somebody else: two traders serve one account")
         crashpoint("after_fill_is_recorded")
-        self._books.fills[fill.fill_id] = booked
-        self._books.last_fill_at = max(fill.at, self._books.last_fill_at or fill.at)
+        self._books.add_fill(booked)
         self._log.info("fill_recorded", pair=str(fill.pair), side=fill.side.value, fill=fill.fill_id)
         kept = (None if story is None else StoryChanged(story), None if order is None else OrderChanged(order))
         await self._carry_out_all(action for action in actions if action not in kept)
@@ -339,7 +320,7 @@ class Trader:
         return replace(fill, client_order_id=self._ours[fill.venue_order_id])
 
     async def _take_row(self, row: LedgerRow) -> None:
-        if row.row_id in self._books.rows or row.at < self._books.opened_at:
+        if self._books.knows_row(row):
             return
         booked = self._books.fills.get(FillId(row.ref_id))
         key = row.ref_id, row.asset
@@ -349,12 +330,9 @@ class Trader:
             realised = Realised(ZERO, booked.pnl)
             entry = entry_for_row(row, booked.fill, realised, self._books.cleared.get(key), booked.position_id)
         crashpoint("before_row_is_recorded")
-        self._books.rows.add(row.row_id)
         if not await self._store.record_ledger_row(self._account, row, entry, fence=self._fence):
             return
-        self._books.last_row_at = max(row.at, self._books.last_row_at or row.at)
-        if row.kind is LedgerKind.MARGIN:
-            self._books.cleared[key] = self._books.cleared.get(key, ZERO) + row.change
+        self._books.add_row(row)
         if row.kind in _FUNDS and row.asset == self._quote_asset:
             await self._process(FundsMoved(row.change, row.at))
 
@@ -565,6 +543,7 @@ class Trader:
             await self._take_fill(fill)
         for row in await self._venue.ledger((books.last_row_at or books.opened_at) - OVERLAP):
             await self._take_row(row)
+        books.were_compared()
         snapshot = await self._venue.snapshot()
         await self._process(snapshot.margin)
         state = self._engine.state

@@ -9,10 +9,11 @@ import structlog
 
 from jarvis.domain.account import AccountId, Environment, VenueName
 from jarvis.domain.clock import Clock
+from jarvis.live.books import Books
 from jarvis.live.floor import Floor
 from jarvis.live.guardian import Guardian
 from jarvis.live.plan import AccountPlan, read_plans
-from jarvis.live.trader import Books, Trader
+from jarvis.live.trader import Trader
 from jarvis.market.clock import WallClock, sandbox_clock
 from jarvis.signer.client import SignerClient
 from jarvis.store.db import Store
