@@ -100,13 +100,18 @@ def opening_quantity(account: Account, order: SimOrder, quantity: Decimal) -> De
 
 
 def watch_call(hall: Hall, account: Account) -> None:
-    """Tell a margin call when the level is below the call level, once until it was above it again."""
+    """Tell a margin call when the level is below the call level, and not again before `rearm_call`."""
     now_level = level(hall, account)
-    if now_level is None or now_level >= hall.model.margin_call_level:
-        account.margin_called = False
-    elif not account.margin_called:
+    if now_level is not None and now_level < hall.model.margin_call_level and not account.margin_called:
         account.margin_called = True
         hall.events.append(SimMarginCall(account.name, hall.now, now_level))
+
+
+def rearm_call(hall: Hall, account: Account) -> None:
+    """Allow the next margin call once the level is not below the call level any more."""
+    if account.margin_called:
+        now_level = level(hall, account)
+        account.margin_called = now_level is not None and now_level < hall.model.margin_call_level
 
 
 def _needed(hall: Hall, account: Account, order: SimOrder, quantity: Decimal) -> Decimal:

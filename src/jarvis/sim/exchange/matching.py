@@ -65,6 +65,7 @@ def take(hall: Hall, account: Account, order: SimOrder) -> SimOrder:
 def fire_triggers(hall: Hall, account: Account, pair: Pair) -> None:
     """Do what the present price of the pair demands of waiting orders and of the account's margin."""
     _travel(hall, account, pair, hall.prices[pair], with_resting=False)
+    margin.rearm_call(hall, account)
 
 
 def walk_bar(hall: Hall, account: Account, bar: Bar) -> None:
@@ -79,6 +80,7 @@ def walk_bar(hall: Hall, account: Account, bar: Bar) -> None:
         hall.prices[pair] = bar.open
         for target in (bar.open, *legs, bar.close):
             _travel(hall, account, pair, target, with_resting=True)
+        margin.rearm_call(hall, account)
         hall.prices[pair] = before
     elif working:
         for order in tuple(working.values()):
@@ -92,6 +94,7 @@ def check_margin(hall: Hall, account: Account) -> None:
     if now_level is not None and now_level < hall.model.liquidation_level:
         liquidate(hall, account)
     margin.watch_call(hall, account)
+    margin.rearm_call(hall, account)
 
 
 def liquidate(hall: Hall, account: Account) -> bool:
