@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from jarvis.venues.base import RateLimited
+from jarvis.venues.base import RateLimited, Unreachable
 from jarvis.venues.catalog import VENUES
 from jarvis.venues.eligibility import probe_margin
 from jarvis.venues.kraken import CATALOGUE, INTERNATIONAL, US_RETAIL
@@ -101,7 +101,7 @@ async def test_a_pair_without_a_price_is_not_probed_blindly(wire: ScriptedTransp
     clock.advance(-timedelta(days=30).total_seconds())
     assert clock.now() < START
 
-    with pytest.raises(LookupError, match="no price"):
+    with pytest.raises(Unreachable, match="no price"):
         await probe_margin(kraken(wire, clock=clock), CAPS)
 
 

@@ -27,7 +27,17 @@ from jarvis.venues.kraken.streams import (
     parse_quote,
 )
 from jarvis.venues.stream import ReconnectingSocket
-from tests.venues.wires import START, URLS, HandClock, ScriptedSocket, ScriptedTransport, frame, sample, symbols
+from tests.venues.wires import (
+    START,
+    URLS,
+    HandClock,
+    ScriptedSocket,
+    ScriptedTransport,
+    frame,
+    on_virtual_time,
+    sample,
+    symbols,
+)
 
 D = Decimal
 BTC = Pair.parse("BTC/USD")
@@ -272,6 +282,20 @@ async def test_reconnecting_goes_on_until_the_venue_is_back() -> None:
     assert [type(event) for event in events] == [StreamGap]
     # Each connection has its own token; the first of the failed ones never got so far.
     assert second.sent[0]["params"]["token"] == "token-3"
+
+
+@on_virtual_time
+async def test_a_connection_that_is_dropped_again_and_again_is_not_made_in_haste() -> None:
+    sockets = [greeted() for _ in range(12)]
+    for socket in sockets[:10]:
+        socket.hang_up()
+    transport = connected(*sockets)
+    stream = account_stream(transport)
+    stream._backoff_cap = 1000.0
+    async with stream.opened():
+        await asyncio.sleep(3)
+
+        assert len(transport.sockets) == 2
 
 
 async def test_flush_says_that_the_stream_is_down() -> None:

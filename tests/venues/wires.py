@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import wraps
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ParamSpec
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from jarvis.domain.market import Tick
@@ -18,6 +19,7 @@ from jarvis.venues.kraken.fields import decode
 from jarvis.venues.kraken.parse import parse_assets, parse_pair_names
 from jarvis.venues.kraken.symbols import Symbols
 from jarvis.venues.session import HttpAnswer, Socket
+from tests.simulation.loop import VirtualLoop
 
 WIRE = Path(__file__).resolve().parents[1] / "wire" / "kraken"
 START = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
@@ -56,6 +58,20 @@ def answer(value: object = None, *errors: str, status: int = 200) -> HttpAnswer:
 def _plain(value: object) -> float:
     assert isinstance(value, Decimal)
     return float(value)
+
+
+P = ParamSpec("P")
+
+
+def on_virtual_time(case: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run a case on an event loop whose time jumps: waiting is free, and the same every time."""
+
+    @wraps(case)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            runner.run(case(*args, **kwargs))
+
+    return run
 
 
 class HandClock:

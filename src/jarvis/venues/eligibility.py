@@ -13,7 +13,7 @@ from typing import Protocol
 from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.money import round_up
 from jarvis.domain.order import ClientOrderId, OrderRequest, OrderRole, OrderType
-from jarvis.venues.base import Accepted, PlaceResult, RefusalReason, Venue
+from jarvis.venues.base import Accepted, PlaceResult, RefusalReason, Unreachable, Venue
 
 _FAR_FROM_MARKET = Decimal("0.5")
 _MINUTE = timedelta(minutes=1)
@@ -96,7 +96,7 @@ async def _ask(venue: MarginVenue, instrument: Instrument, leverage: int) -> Pla
     """The venue's answer to a small buy order far below the market."""
     bars = await venue.bars(instrument.pair, _MINUTE)
     if not bars:
-        raise LookupError(f"{instrument.pair} has no price to probe with")
+        raise Unreachable(f"{instrument.pair} has no price yet to probe with; ask again in a minute")
     price = instrument.round_limit(bars[-1].close * _FAR_FROM_MARKET, Side.BUY)
     quantity = max(instrument.min_quantity, round_up(2 * instrument.min_cost / price, instrument.lot))
     request = OrderRequest(

@@ -20,6 +20,10 @@ from jarvis.venues.session import Socket, Transport
 
 log = structlog.get_logger()
 
+# A burst of so many connections is made without waiting. Kraken's edge bans at about 150 in ten minutes.
+_CONNECTIONS = 10
+_CONNECTION_WINDOW_SECONDS = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Pong:
@@ -90,6 +94,7 @@ class ReconnectingSocket(Generic[Event]):
         self._socket: Socket | None = None
         self._pings: dict[int, asyncio.Future[bool]] = {}
         self._ping_number = 0
+        self._connected_at: deque[float] = deque(maxlen=_CONNECTIONS)
         self._last_sent_at = 0.0
         self._last_heard_at = 0.0
         self._failure: Exception | None = None
@@ -170,16 +175,12 @@ class ReconnectingSocket(Generic[Event]):
 
     async def _run(self) -> None:
         """Read until closed; renew whatever breaks. A task's top: what is not expected is kept for the reader."""
-        loop = asyncio.get_running_loop()
-        failures = 0
         try:
             while True:
-                up_since = loop.time()
                 reason = await self._read_until_broken()
                 await self._drop()
                 log.warning("stream_broke", stream=self._name, reason=reason)
-                failures = 0 if loop.time() - up_since > self._backoff_cap else failures + 1
-                failures = await self._reconnect(failures, reason)
+                await self._reconnect(reason)
         except (KeyInvalid, NotPermitted) as error:
             log.error("stream_ended", stream=self._name, reason=str(error))  # noqa: TRY400 - the venue's no, no bug
             self._fail(error)
@@ -187,7 +188,8 @@ class ReconnectingSocket(Generic[Event]):
             log.exception("stream_failed", stream=self._name)
             self._fail(error)
 
-    async def _reconnect(self, failures: int, reason: str) -> int:
+    async def _reconnect(self, reason: str) -> None:
+        failures = 0
         while True:
             await asyncio.sleep(self._backoff(failures))
             try:
@@ -198,19 +200,29 @@ class ReconnectingSocket(Generic[Event]):
                 failures += 1
                 log.warning("stream_reconnect_failed", stream=self._name, attempt=failures, reason=str(error))
             else:
-                log.info("stream_reconnected", stream=self._name, attempt=failures)
-                return failures
+                log.info("stream_reconnected", stream=self._name, failures=failures)
+                return
 
     def _backoff(self, failures: int) -> float:
-        """The first retry at once, later ones doubling up to the cap; always jittered, so accounts do not march."""
-        if failures <= 1:
+        """The first retry almost at once, later ones doubling up to the cap; jittered, so accounts do not march.
+
+        A connection that is taken and dropped again and again also waits: venues ban what connects too often.
+        """
+        is_hasty = (
+            len(self._connected_at) == _CONNECTIONS
+            and asyncio.get_running_loop().time() - self._connected_at[0] < _CONNECTION_WINDOW_SECONDS
+        )
+        if is_hasty:
+            return self._random.uniform(0.5, 1.0) * self._backoff_cap
+        if failures == 0:
             return self._random.uniform(0.02, 0.25)
         return self._random.uniform(0.5, 1.0) * min(self._backoff_cap, 0.5 * 2.0 ** min(failures, 16))
 
     async def _connect(self, gap_reason: str | None = None) -> None:
         """Open and subscribe; after a loss the reader is told first, then gets what came while subscribing."""
-        socket = await self._transport.open_socket(self._dialect.url)
         loop = asyncio.get_running_loop()
+        self._connected_at.append(loop.time())
+        socket = await self._transport.open_socket(self._dialect.url)
         try:
             async with asyncio.timeout(2 * self._silence):
                 events = await self._dialect.subscribe(socket)

@@ -1,0 +1,1 @@
+"""The same numbered cases for every venue, over its emulator in this process."""
