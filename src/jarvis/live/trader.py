@@ -354,7 +354,7 @@ class Trader:
             case Cancel():
                 await self._cancel(action)
             case Resolve(client_order_id):
-                self._lost.setdefault(client_order_id, LostOrder(self._clock.now()))
+                self._lost.setdefault(client_order_id, LostOrder(self._clock.now()))  # looked up with this step
             case OrderChanged(order):
                 await self._store.record_order(self._account, order, fence=self._fence)
             case StoryChanged(story):
@@ -463,18 +463,21 @@ class Trader:
     # --- proving what is not known -----------------------------------------------------------------------------
 
     async def _look_up_lost(self) -> None:
-        for client_order_id, lost in list(self._lost.items()):
-            order = self._engine.state.orders.get(client_order_id)
-            if order is None or order.status is not OrderStatus.UNKNOWN:
-                del self._lost[client_order_id]
-                continue
+        """Look up every order that is not known, again at each step until the venue has proved what became of it."""
+        now = self._clock.now()
+        unknown = {
+            order.client_order_id: order
+            for order in self._engine.state.orders.values()
+            if order.status is OrderStatus.UNKNOWN
+        }
+        self._lost = {name: self._lost.get(name) or LostOrder(now) for name in unknown}
+        for client_order_id, order in unknown.items():
             try:
-                proof = await self._prove(order, lost)
+                proof = await self._prove(order, self._lost[client_order_id])
             except VenueError as error:
                 self._log.warning("look_up_failed", client_order_id=client_order_id, reason=str(error))
                 continue
             if proof is not None:
-                del self._lost[client_order_id]
                 self._log.info("lost_order_proved", client_order_id=client_order_id, proof=type(proof).__name__)
                 await self._process(proof)
 
@@ -554,7 +557,7 @@ class Trader:
             known = found.get(client_order_id) or await self._find(client_order_id)
             if known is not None:
                 await self._process(known)
-            elif client_order_id not in self._lost:
+            else:
                 await self._process(OrderLost(client_order_id, self._clock.now()))
         return comparison
 
