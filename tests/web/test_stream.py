@@ -29,15 +29,17 @@ class Listener:
     news: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def until(self, words: str) -> None:
+    async def until(self, words: str, times: int = 1) -> None:
         async with asyncio.timeout(5):
-            while words not in "".join(self.heard):
+            while "".join(self.heard).count(words) < times:
                 self.news.clear()
                 await self.news.wait()
 
 
 @asynccontextmanager
-async def listening(app: FastAPI, person: Browser, account: AccountId) -> AsyncIterator[Listener]:
+async def listening(
+    app: FastAPI, person: Browser, account: AccountId, since: int | None = None, heard: str = ""
+) -> AsyncIterator[Listener]:
     listener = Listener()
     asked = False
 
@@ -57,7 +59,8 @@ async def listening(app: FastAPI, person: Browser, account: AccountId) -> AsyncI
             listener.heard.append(message.get("body", b"").decode())
         listener.news.set()
 
-    scope = person.scope("GET", f"/desk/{account}/events", {"sec-fetch-site": "same-origin"})
+    path = f"/desk/{account}/events" + ("" if since is None else f"?since={since}")
+    scope = person.scope("GET", path, {"sec-fetch-site": "same-origin", "last-event-id": heard})
     task = asyncio.create_task(app(scope, receive, send))
     try:
         async with asyncio.timeout(5):
@@ -79,7 +82,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_change_of_the_account_is_told_by_its_kind(
     app: FastAPI, owner: Browser, account: AccountId, store: Store
 ) -> None:
-    async with listening(app, owner, account) as listener:
+    async with listening(app, owner, account, await store.last_event_id()) as listener:
         await listener.until("still-here")
 
         await store.record_activity(account, "said", "info", "hello", at=samples.NOW, pair=None)
@@ -91,6 +94,27 @@ async def test_a_change_of_the_account_is_told_by_its_kind(
     assert listener.headers["cache-control"] == "no-store"
 
 
+async def test_what_changed_between_drawing_and_listening_is_told(
+    app: FastAPI, owner: Browser, account: AccountId, store: Store
+) -> None:
+    drawn_after = await store.last_event_id()
+    await store.record_activity(account, "said", "info", "hello", at=samples.NOW, pair=None)
+
+    async with listening(app, owner, account, since=drawn_after) as fresh:
+        await fresh.until('data: ["activity"]')
+    async with listening(app, owner, account, since=0, heard=str(drawn_after)) as again:
+        await again.until('data: ["activity"]')
+
+
+async def test_who_missed_too_much_is_told_to_ask_for_everything(
+    app: FastAPI, owner: Browser, account: AccountId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MOST_MISSED", 3)
+
+    async with listening(app, owner, account, since=1) as listener:
+        await listener.until('"position"')
+
+
 async def test_changes_of_other_accounts_are_not_told(
     app: FastAPI, owner: Browser, account: AccountId, store: Store
 ) -> None:
@@ -98,7 +122,7 @@ async def test_changes_of_other_accounts_are_not_told(
     assert person is not None
     other = await day.connect(store, person.user_id, Environment.SANDBOX, number=2)
 
-    async with listening(app, owner, account) as listener:
+    async with listening(app, owner, account, await store.last_event_id()) as listener:
         await listener.until("still-here")
         await store.record_activity(other, "said", "info", "hello", at=samples.NOW, pair=None)
         await store.record_equity(account, samples.margin(samples.NOW + timedelta(seconds=1)))
@@ -108,14 +132,16 @@ async def test_changes_of_other_accounts_are_not_told(
 
 
 async def test_a_stream_that_has_nothing_to_say_says_that_it_is_there(
-    app: FastAPI, owner: Browser, account: AccountId
+    app: FastAPI, owner: Browser, account: AccountId, store: Store
 ) -> None:
-    async with listening(app, owner, account) as listener:
-        await listener.until("still-here\ndata: \n\nevent: still-here")
+    async with listening(app, owner, account, await store.last_event_id()) as listener:
+        await listener.until("still-here", times=3)
 
 
-async def test_the_stream_ends_with_the_session(app: FastAPI, owner: Browser, account: AccountId, time: Time) -> None:
-    async with listening(app, owner, account) as listener:
+async def test_the_stream_ends_with_the_session(
+    app: FastAPI, owner: Browser, account: AccountId, store: Store, time: Time
+) -> None:
+    async with listening(app, owner, account, await store.last_event_id()) as listener:
         time.pass_by(timedelta(hours=13))
 
         await listener.until("signed-out")

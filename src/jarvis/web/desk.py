@@ -146,6 +146,7 @@ async def _command(web: Web, request: Request, account_id: str, kind: CommandKin
 
 
 async def _whole_desk(web: Web, overview: Overview, asked: str) -> dict[str, object]:
+    since = await web.store.last_event_id()  # before anything is read: what changes meanwhile is told by the stream
     account = overview.account
     accounts = [each for each in await web.store.accounts_of(account.owner_id) if each.is_connected]
     pairs = [str(pair) for pair in pairs_of(account)]
@@ -153,6 +154,7 @@ async def _whole_desk(web: Web, overview: Overview, asked: str) -> dict[str, obj
     held = [str(each.story.pair) for each in await web.store.open_positions(account.owner_id, account.account_id)]
     values: dict[str, object] = {
         "here": "desk",
+        "since": since,
         "live": _Live(account),
         "accounts": [card_of(each) for each in accounts],
         "chart_pairs": pairs,

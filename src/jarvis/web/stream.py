@@ -22,6 +22,19 @@ POLL_SECONDS = 0.5
 STILL_HERE_SECONDS = 5.0
 SESSION_CHECK_SECONDS = 15.0
 MOST_STREAMS_PER_PERSON = 12
+MOST_MISSED = 1000
+KINDS = [
+    "account",
+    "activity",
+    "command",
+    "equity",
+    "fill",
+    "ledger",
+    "marks",
+    "order",
+    "position",
+    "status",
+]
 
 
 def router(web: Web) -> APIRouter:
@@ -30,16 +43,19 @@ def router(web: Web) -> APIRouter:
     open_streams: Counter[UserId] = Counter()
 
     @routes.get("/{account_id}/events")
-    async def events(request: Request, account_id: str) -> Response:
+    async def events(request: Request, account_id: str, since: int = 0) -> Response:
         account = await web.account(request, account_id)
         if open_streams[account.owner_id] >= MOST_STREAMS_PER_PERSON:
             raise HTTPException(429)
         token = web.session_token(request) or ""
+        # A browser that was cut off says by itself what it heard last; a fresh page, what it was drawn after.
+        heard = request.headers.get("last-event-id", "")
+        after = int(heard) if heard.isdecimal() else since
 
         async def told() -> AsyncIterator[str]:
             open_streams[account.owner_id] += 1
             try:
-                async for event in _changes(web, account, token):
+                async for event in _changes(web, account, token, after):
                     yield event
             finally:
                 open_streams[account.owner_id] -= 1
@@ -49,29 +65,32 @@ def router(web: Web) -> APIRouter:
     return routes
 
 
-async def _changes(web: Web, account: TradingAccount, token: str) -> AsyncIterator[str]:
+async def _changes(web: Web, account: TradingAccount, token: str, after: int) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
-    last_id = await web.store.last_event_id()
+    newest = await web.store.last_event_id()
+    last_id = after if 0 <= newest - after <= MOST_MISSED else newest
     said_at = checked_at = loop.time()
-    yield _event("still-here", "")
+    yield _event("still-here", "", newest)
+    if last_id != after:
+        yield _event("change", json.dumps(KINDS), newest)  # missed too much to tell: ask for everything
     while True:
         await asyncio.sleep(POLL_SECONDS)
         if loop.time() - checked_at >= SESSION_CHECK_SECONDS:
             checked_at = loop.time()
             # A desk that is open is in use, so that flatten stays one press away, up to the session's absolute end.
             if await web.sessions.find(token, web.now()) is None:
-                yield _event("signed-out", "")
+                yield _event("signed-out", "", last_id)
                 return
         found = await web.store.tail_outbox(account.owner_id, last_id)
         last_id = found[-1].event_id if found else last_id
         kinds = sorted({event.kind for event in found if event.account_id == account.account_id})
         if kinds:
             said_at = loop.time()
-            yield _event("change", json.dumps(kinds))
+            yield _event("change", json.dumps(kinds), last_id)
         elif loop.time() - said_at >= STILL_HERE_SECONDS:
             said_at = loop.time()
-            yield _event("still-here", "")
+            yield _event("still-here", "", last_id)
 
 
-def _event(name: str, text: str) -> str:
-    return f"event: {name}\ndata: {text}\n\n"
+def _event(name: str, text: str, event_id: int) -> str:
+    return f"id: {event_id}\nevent: {name}\ndata: {text}\n\n"

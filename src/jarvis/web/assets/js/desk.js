@@ -34,8 +34,10 @@ function sayHowFresh() {
   linkState.textContent = (lost ? linkState.dataset.lost : linkState.dataset.quiet).replace("{time}", `${time} UTC`);
 }
 
+let since = desk.dataset.since;
+
 function follow() {
-  const stream = new EventSource(`${address}/events`);
+  const stream = new EventSource(`${address}/events?since=${encodeURIComponent(since)}`);
   stream.addEventListener("open", heard);
   stream.addEventListener("still-here", heard);
   stream.addEventListener("signed-out", () => {
@@ -45,6 +47,7 @@ function follow() {
   stream.addEventListener("change", (event) => {
     heard();
     changedAt = Date.now();
+    since = event.lastEventId;
     const kinds = JSON.parse(event.data);
     for (const kind of kinds) {
       document.body.dispatchEvent(new CustomEvent(`live-${kind}`));
