@@ -128,13 +128,18 @@ async def test_disconnecting_deletes_the_key_and_keeps_the_account(store: Store)
     assert await store.trading_accounts() == []
 
 
+def everything_in(folder: Path) -> str:
+    return "".join(path.read_bytes().decode("latin-1") for path in folder.iterdir() if path.is_file())
+
+
 async def test_nothing_of_a_deleted_key_stays_in_the_sqlite_files(sqlite_store: Store, tmp_path: Path) -> None:
     await connect(sqlite_store)
+    assert "sealed-key of account-1" in everything_in(tmp_path)
 
     await sqlite_store.disconnect_account(OWNER, ACCOUNT, at(5))
     await sqlite_store.close()
 
-    assert not any(b"sealed-key of account-1" in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert "sealed-key of account-1" not in everything_in(tmp_path)
 
 
 async def test_a_disconnected_account_goes_on_with_another_key(store: Store) -> None:

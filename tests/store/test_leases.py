@@ -81,9 +81,9 @@ def test_a_second_instance_on_a_sqlite_database_is_refused_by_name(sqlite_url: s
     with hold_instance(sqlite_url):
         other = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
-        with pytest.raises(InstanceRunning, match=r"another Jarvis \(process \d+\) uses .*jarvis.db; stop it first"):
-            with hold_instance(sqlite_url):
-                pass
+        words = r"another Jarvis \(process \d+\) uses .*jarvis.db; stop it first"
+        with pytest.raises(InstanceRunning, match=words), hold_instance(sqlite_url):
+            pass
     assert "InstanceRunning" in other.stderr
     with hold_instance(sqlite_url):
         pass

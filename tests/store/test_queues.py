@@ -105,8 +105,9 @@ async def test_pruning_forgets_the_oldest_and_never_gives_an_id_again(store: Sto
     for number in range(10):
         await store.record_status(ACCOUNT, "{}", at(number))
     last = await store.last_event_id()
+    written = len(await store.tail_outbox(OWNER, 0))
 
-    assert await store.prune_outbox(keep=3) == last - 3
+    assert await store.prune_outbox(keep=3) == written - 3
     assert [event.event_id for event in await store.tail_outbox(OWNER, 0)] == [last - 2, last - 1, last]
     assert await store.prune_outbox(keep=0) == 3
     await store.record_status(ACCOUNT, "{}", at(99))

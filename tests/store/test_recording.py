@@ -208,7 +208,7 @@ async def test_a_foreign_fill_is_kept_without_an_entry(store: Store) -> None:
 
     known = await store.fill(ACCOUNT, fill(5).fill_id)
     assert known is not None
-    assert (known.fill, known.pnl, known.position_id) == (fill(5), 0, None)
+    assert (known.fill, known.pnl, known.position_id) == (fill(5), Decimal(0), None)
     assert await store.entries(OWNER, ACCOUNT) == []
 
 

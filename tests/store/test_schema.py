@@ -38,17 +38,18 @@ async def test_the_steps_lead_from_nothing_to_exactly_the_tables(empty_url: str)
 
 
 async def test_a_database_without_tables_is_refused_with_what_to_do(empty_url: str) -> None:
-    with pytest.raises(SchemaOutdated, match="^the database has no tables yet; run `jarvis migrate`$"):
+    with pytest.raises(SchemaOutdated, match=r"^the database has no tables yet; run `jarvis migrate`$"):
         await Store.open(empty_url)
 
 
-async def test_a_newer_schema_is_neither_opened_nor_migrated(store_url: str) -> None:
-    await set_revision(store_url, "9999")
+async def test_a_newer_schema_is_neither_opened_nor_migrated(empty_url: str) -> None:
+    await migrate(empty_url)
+    await set_revision(empty_url, "9999")
 
     with pytest.raises(SchemaNewer, match="newer version of Jarvis"):
-        await Store.open(store_url)
+        await Store.open(empty_url)
     with pytest.raises(SchemaNewer, match="newer version of Jarvis"):
-        await migrate(store_url)
+        await migrate(empty_url)
 
 
 async def test_somebody_elses_database_is_left_alone(empty_url: str) -> None:
@@ -90,8 +91,12 @@ async def test_a_file_that_is_no_database_gets_one_line(tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
     path.write_text("dear diary\n" * 500)
 
-    with pytest.raises(StoreUnavailable, match="notes.db: file is not a database"):
+    with pytest.raises(StoreUnavailable, match=r"notes\.db: file is not a database"):
         await Store.open(f"sqlite+aiosqlite:///{path}")
+
+
+def modes_in(folder: Path) -> set[int]:
+    return {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
 async def test_a_new_database_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -101,8 +106,7 @@ async def test_a_new_database_is_readable_by_its_owner_alone(tmp_path: Path) -> 
     finally:
         os.umask(before)
 
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
-    assert modes == {0o600}
+    assert modes_in(tmp_path) == {0o600}
     await store.close()
 
 

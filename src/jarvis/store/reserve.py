@@ -19,7 +19,7 @@ class Reserve:
         self._path = path
 
     def ensure(self) -> bool:
-        """Whether the room is kept; takes it again if there is enough."""
+        """Whether the room is kept. Takes it again only when as much is free beside it: exits may need that."""
         try:
             if self._path.stat().st_size >= SIZE:
                 return True
@@ -28,6 +28,9 @@ class Reserve:
         except OSError:
             return False
         try:
+            disk = os.statvfs(self._path.parent)
+            if disk.f_bavail * disk.f_frsize < 2 * SIZE:
+                return False
             handle = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
                 os.posix_fallocate(handle, 0, SIZE)
