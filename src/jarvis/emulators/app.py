@@ -36,6 +36,8 @@ def create_app(sandbox: Sandbox) -> ASGIApp:
     site = _Site(sandbox)
     routes = [
         Route("/kraken/0/{path:path}", site.rest, methods=["GET", "POST"]),
+        # Some clients keep only the host of the address that they are given.
+        Route("/0/{path:path}", site.rest, methods=["GET", "POST"]),
         WebSocketRoute("/kraken/ws/v2", site.socket),
         WebSocketRoute("/kraken/ws-auth/v2", site.socket),
         Route(_KEYS_PAGE, site.keys),

@@ -94,7 +94,9 @@ class Client:
         self.private = private
         self.nonce = 1000
 
-    async def send(self, method: str, *, as_json: bool = False, remote: str = "127.0.0.1", **fields: Any) -> WireResponse:
+    async def send(
+        self, method: str, *, as_json: bool = False, remote: str = "127.0.0.1", **fields: Any
+    ) -> WireResponse:
         """The raw answer to a private call."""
         self.nonce += 1
         values = {"nonce": str(self.nonce)} | fields

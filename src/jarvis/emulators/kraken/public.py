@@ -131,7 +131,7 @@ class PublicData:
         if minutes not in INTERVALS:
             raise invalid_argument("interval")
         candles = self.candles(book, minutes)
-        if candles and candles[-1].is_final:
+        if not candles or candles[-1].is_final:
             # The row of the running interval is always there, also before anything traded in it.
             candles = [*candles[1 - _MAX_CANDLES :], self._begun(book, minutes)]
         last = unix(candles[-2].bar.opened_at) if len(candles) > 1 else 0
