@@ -107,6 +107,8 @@ class Engine:
         self._foreign_orders: dict[VenueOrderId, None] = {}
         self._reduced_at: datetime | None = None
         for story in self._state.stories.values():
+            if story.pair not in self._instruments:
+                raise ValueError(f"{story.pair}: a position is open, but the venue told no rules for this pair")
             self._state.seen_fills.update(dict.fromkeys(story.fill_ids))
         for pair in self._desk.working_pairs():
             for order in self._desk.working(pair):

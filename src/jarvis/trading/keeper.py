@@ -66,11 +66,13 @@ class Keeper:
         exits = [order for order in exits if order.request.side is story.exit_side]
         stops = [order for order in exits if order.request.order_type is OrderType.STOP]
         closes = [order for order in exits if order.request.order_type is OrderType.MARKET]
-        story = self._protect(story, at, stops, closes)
+        is_closing = self._close(story, at, stops, closes, price)
+        story = self._protect(story, at, stops, is_closing=is_closing)
         if story.exit_role is None:
             self._place_targets(story, at, entries, stops)
-        else:
-            self._cancel(entries)
+            return story
+        self._cancel(entries)
+        if not is_closing:  # the stop may just have been given up
             self._close(story, at, stops, closes, price)
         return story
 
@@ -158,7 +160,7 @@ class Keeper:
         return is_dust
 
     def _protect(
-        self, story: PositionStory, at: datetime, stops: Sequence[Order], closes: Sequence[Order]
+        self, story: PositionStory, at: datetime, stops: Sequence[Order], *, is_closing: bool
     ) -> PositionStory:
         pair = story.pair
         if any(stop.status is OrderStatus.UNKNOWN for stop in stops):
@@ -172,11 +174,11 @@ class Keeper:
             )
             return story
         self._of(pair).said.discard("stop_unknown")
-        if any(stop.filled_quantity > 0 for stop in stops):  # it has triggered and is on its way
-            return leaving(story, OrderRole.STOP, at)
+        if any(stop.filled_quantity > 0 for stop in stops):  # it has triggered and is at work
+            return story
         if any(stop.status is OrderStatus.SENT or self._desk.is_in_flight(stop) for stop in stops):
             return story
-        if closes and story.exit_to == 0:  # all of it is being closed: the stop stays as it is
+        if is_closing and story.exit_to == 0:  # all of it is being closed: the stop stays as it is
             return story
         quantity = self._instruments[pair].round_quantity(story.quantity)
         trigger = stop_trigger(story, self._instruments[pair])
@@ -247,14 +249,15 @@ class Keeper:
         stops: Sequence[Order],
         closes: Sequence[Order],
         price: Decimal | None,
-    ) -> None:
+    ) -> bool:
+        """Whether a closing order is under way now. One whose fate is unknown is, and is never doubled."""
         if story.exit_role is None or closes:
-            return  # a closing order that is under way, or whose fate is unknown, is never doubled
+            return bool(closes)
         trouble = self._of(story.pair)
         if trouble.close_after is not None and at < trouble.close_after:
-            return
+            return False
         if story.exit_role is OrderRole.STOP and self._stop_is_at_work(story, at, stops):
-            return
+            return False
         instrument = self._instruments[story.pair]
         quantity = instrument.round_quantity(story.quantity)
         if story.exit_to > 0:
@@ -262,6 +265,7 @@ class Keeper:
                 quantity, max(instrument.min_quantity, round_up(story.quantity - story.exit_to, instrument.lot))
             )
         self._place(story, at, story.exit_role, OrderType.MARKET, quantity, decision_price=price)
+        return True
 
     def _stop_is_at_work(self, story: PositionStory, at: datetime, stops: Sequence[Order]) -> bool:
         """Whether a stop that has triggered, or whose fate is not known, may still close what is open."""
