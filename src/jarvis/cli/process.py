@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from jarvis.config import Settings
     from jarvis.live.supervisor import Service, Supervisor
+    from jarvis.sim.market import PriceSource
 
 SYNTHETIC_START = datetime(2025, 6, 2, tzinfo=UTC)
 
@@ -208,12 +209,14 @@ def sandbox(
 
 
 async def _sandbox(
-    market: object, *, port: int, seed: int, rate: float | None, step: timedelta | None, wait: bool
+    market: "PriceSource", *, port: int, seed: int, rate: float | None, step: timedelta | None, wait: bool
 ) -> None:
     from jarvis.emulators.app import served
     from jarvis.emulators.sandbox import Sandbox
 
-    box = Sandbox(market, seed=seed, rate=rate, step=step, wait_for_followers=wait)  # type: ignore[arg-type]
+    box = Sandbox(market, seed=seed, rate=rate, step=step, wait_for_followers=wait)
+    # A venue has always traded before: the margin of a new key is probed at its last price.
+    box.advance(box.now + market.step)
     try:
         async with served(box, port=port) as address:
             say_ready(address)
