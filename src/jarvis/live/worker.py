@@ -102,9 +102,11 @@ class Worker:
                 self._leases[plan.account_id] = fence, floor
                 return await build_trader(plan, opened(plan, fence), self._store, clock, fence)
 
+            public = opened(None, 0)
+            listed = await public.instruments()
             floor = Floor(
-                venue=opened(None, 0),
-                pairs=VENUES[name].pairs,
+                venue=public,
+                pairs=[pair for pair in VENUES[name].pairs if pair in listed],
                 clock=clock,
                 lockstep=lockstep,
                 store=self._store,
