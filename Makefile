@@ -42,7 +42,7 @@ bench: $(VENV)/dev.stamp  ## figures as ratios, each against its peer in the sam
 	$(BIN)/python -m benchmarks
 
 soak: $(VENV)/dev.stamp  ## the simulation over many seeds: make soak SOAK_SEEDS=100000
-	SIMULATION_SEEDS=$(SOAK_SEEDS) $(PYTEST) -m soak --timeout 0 tests/simulation $(ARGS)
+	SIMULATION_SEEDS=$(SOAK_SEEDS) $(PYTEST) -n 2 --timeout 0 tests/simulation $(ARGS)
 
 lock:  ## write the hashed locks anew (needs uv)
 	uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/run.txt

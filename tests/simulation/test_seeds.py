@@ -1,4 +1,4 @@
-"""Many seeds, each a whole system under its own faults. `SIMULATION_SEEDS` says how many, `SIMULATION_FIRST` from where."""
+"""Many seeds, each a whole system under its own faults: `SIMULATION_SEEDS` says how many, `SIMULATION_FIRST` from."""
 
 import asyncio
 import os

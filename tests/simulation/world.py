@@ -24,6 +24,7 @@ from jarvis.domain.order import OrderStatus
 from jarvis.emulators.sandbox import Sandbox
 from jarvis.emulators.wire import WireRequest, WireSocket
 from jarvis.ledger.journal import Account
+from jarvis.live.floor import keep_running
 from jarvis.live.plan import AccountPlan
 from jarvis.live.trader import Step, Trader
 from jarvis.live.worker import build_trader
@@ -106,7 +107,7 @@ class TransportInProcess:
         self._random = random
 
     async def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float  # noqa: ASYNC109
     ) -> HttpAnswer:
         parts = urlsplit(url)
         await asyncio.sleep(self._latency())
@@ -147,6 +148,7 @@ class World:
     trader: Trader | None = None
     secrets: tuple[str, ...] = ()
     digest: list[str] = field(default_factory=list)
+    broken: list[Exception] = field(default_factory=list)
     _naked_since: dict[Pair, datetime] = field(default_factory=dict)
     _finals: dict[str, OrderStatus] = field(default_factory=dict)
     _handed: deque[Step] = field(default_factory=deque)
@@ -215,22 +217,25 @@ class World:
     async def _keep(self, plan: AccountPlan) -> None:
         """What a floor does for one account: a trader from the store, again after every failure."""
         transport = TransportInProcess(self.sandbox, Random(f"{self.seed} wire"))
-        while True:
+
+        async def run_once() -> None:
             fence = await self.store.acquire_lease(ACCOUNT, "worker", timedelta(seconds=15), self.clock.now())
             assert fence is not None
             venue = open_venue(
                 plan.venue, transport=transport, urls=URLS, signer=self.signer.bound(plan.credential, fence),
                 clock=self.clock, random=Random(f"{self.seed} venue"),
             )  # fmt: skip
-            ready = asyncio.Event()
+            self.trader = await build_trader(plan, venue, self.store, self.clock, fence)
             try:
-                self.trader = await build_trader(plan, venue, self.store, self.clock, fence)
-                await self.trader.run(on_ready=ready.set)
-            except* (VenueError, ConnectionError, TimeoutError):
-                pass
+                await self.trader.run(on_ready=lambda: None)
             finally:
                 self.trader = None
-            await asyncio.sleep(1)
+
+        async def tell(error: Exception) -> None:
+            if not isinstance(error, VenueError | ConnectionError | TimeoutError):
+                self.broken.append(error)
+
+        await keep_running(run_once, tell)
 
     async def _step(self, random: Random, *, wishing: bool) -> None:
         await asyncio.sleep(STEP.total_seconds())
@@ -264,6 +269,8 @@ class World:
     # --- invariants ------------------------------------------------------------------------------------------------
 
     async def _check(self, moment: str) -> None:
+        if self.broken:
+            raise self.broken[0]
         exchange = self.sandbox.exchange
         orders = {order.client_order_id: order for order in await self.store.recent_orders(OWNER, ACCOUNT, limit=5000)}
         at_venue = [*exchange.orders("ada"), *exchange.closed_orders("ada")]

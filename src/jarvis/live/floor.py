@@ -23,7 +23,7 @@ from jarvis.store.db import Store
 from jarvis.store.records import AccountState
 from jarvis.trading.events import InstrumentsChanged, LimitsChanged
 from jarvis.trading.strategy import Signal
-from jarvis.venues.base import KeyInvalid, PublicVenue, VenueError
+from jarvis.venues.base import KeyInvalid, PublicVenue, RateLimited, VenueError
 
 log = structlog.get_logger()
 
@@ -31,6 +31,9 @@ INSTRUMENTS_EVERY = timedelta(minutes=10)
 LOOK_EVERY_SECONDS = 0.3
 GRACE_ON_THE_WALL_CLOCK = timedelta(seconds=2)
 READY_WITHIN_SECONDS = 30.0
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+STEADY_AFTER_SECONDS = 60.0
 
 PlanReader = Callable[[], Awaitable[Sequence[AccountPlan]]]
 TraderBuilder = Callable[[AccountPlan], Awaitable[Trader | None]]
@@ -152,36 +155,39 @@ class Floor:
             log.warning("trader_not_ready", account=account)
 
     async def _keep(self, plan: AccountPlan) -> None:
-        """Run one account's trader, again after every failure, with a pause that grows."""
-        pause = 0.5
-        while True:
+        """One account's trader, again after every failure."""
+
+        async def run_once() -> None:
+            trader = await self._build_trader(plan)
+            if trader is None:
+                return  # another process holds the account
+            self._traders[plan.account_id] = trader
             try:
-                trader = await self._build_trader(plan)
-                if trader is not None:
-                    self._traders[plan.account_id] = trader
-                    try:
-                        await trader.run(on_ready=self._started[plan.account_id].set)
-                    finally:
-                        del self._traders[plan.account_id]
-            except* KeyInvalid as errors:
-                reason = f"the venue does not accept the key: {errors.exceptions[0]}"
+                await trader.run(on_ready=self._started[plan.account_id].set)
+            finally:
+                del self._traders[plan.account_id]
+
+        async def tell(error: Exception) -> None:
+            await self._tell(plan, error)
+
+        await keep_running(run_once, tell)
+
+    async def _tell(self, plan: AccountPlan, error: Exception) -> None:
+        now = self._clock.now()
+        match error:
+            case KeyInvalid():
+                reason = f"the venue does not accept the key: {error}"
                 log.warning("account_blind", account=plan.account_id, reason=reason)
-                await self._store.set_account_state(plan.account_id, AccountState.BLIND, reason, self._clock.now())
-            except* (VenueError, ConnectionError, TimeoutError) as errors:
-                log.warning("trader_stopped", account=plan.account_id, reason=str(errors.exceptions[0]))
-            except* Exception as errors:  # the top of one account's task: the others go on
-                log.exception("trader_broke", account=plan.account_id)
-                await self._store.record_activity(
-                    plan.account_id,
-                    "trader_broke",
-                    "critical",
-                    f"an internal check failed ({type(errors.exceptions[0]).__name__}); the account starts again from "
-                    "the venue's records. Stops at the venue stay in place.",
-                    at=self._clock.now(),
-                    pair=None,
+                await self._store.set_account_state(plan.account_id, AccountState.BLIND, reason, now)
+            case VenueError() | ConnectionError() | TimeoutError():
+                log.warning("trader_stopped", account=plan.account_id, reason=str(error) or type(error).__name__)
+            case _:
+                log.error("trader_broke", account=plan.account_id, exc_info=error)
+                words = (
+                    f"an internal check failed ({type(error).__name__}); the account starts again from the venue's "
+                    "records. Stops at the venue stay in place."
                 )
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 30.0)
+                await self._store.record_activity(plan.account_id, "trader_broke", "critical", words, at=now, pair=None)
 
     async def _read_instruments(self, now: datetime) -> None:
         if self._instruments_at is not None and now - self._instruments_at < INSTRUMENTS_EVERY:
@@ -200,3 +206,30 @@ class Floor:
             for command in await self._store.take_commands(account):
                 trader.command(command.as_event(self._clock.now()))
                 await self._store.finish_command(command.command_id, "done")
+
+
+async def keep_running(run_once: Callable[[], Awaitable[None]], tell: Callable[[Exception], Awaitable[None]]) -> None:
+    """Run, and again after every end, with a pause that grows while it ends quickly; a rate limit is waited out."""
+    loop = asyncio.get_running_loop()
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        started = loop.time()
+        wait = 0.0
+        try:
+            await run_once()
+        except Exception as failed:  # noqa: BLE001 - the top of one account's task: the others go on
+            error = _innermost(failed)
+            if isinstance(error, RateLimited):
+                wait = error.retry_after.total_seconds()
+            await tell(error)
+        if loop.time() - started > STEADY_AFTER_SECONDS:
+            pause = FIRST_PAUSE_SECONDS
+        await asyncio.sleep(max(pause, wait))
+        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+
+def _innermost(error: Exception) -> Exception:
+    """What really happened, out of the groups that task groups wrap around it."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
