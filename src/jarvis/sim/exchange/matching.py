@@ -383,7 +383,21 @@ def _avoid_self_trade(hall: Hall, account: Account, order: SimOrder, price: Deci
 
 
 def _settle(hall: Hall, account: Account, order: SimOrder) -> SimOrder:
+    """The order after it closed lots from balances; what the lots or the balances do not suffice for is cancelled."""
     for lot in tuple(account.open_lots.get(order.pair, ())):
-        if order.is_open and lot.side is not order.side:
-            order = settlement.settle(hall, account, order, lot, min(order.remaining_quantity, lot.remaining_quantity))
+        quantity = min(order.remaining_quantity, lot.remaining_quantity)
+        if quantity == 0 or lot.side is order.side or not _can_settle(account, order, lot, quantity):
+            break
+        order = settlement.settle(hall, account, order, lot, quantity)
+    if order.is_open:
+        return orders.end(hall, account, order, OrderStatus.CANCELLED, "Insufficient funds")
     return order
+
+
+def _can_settle(account: Account, order: SimOrder, lot: SimLot, quantity: Decimal) -> bool:
+    if order.side is Side.BUY:
+        return quantity <= account.balances.get(order.pair.base, ZERO) - account.held(order.pair.base)
+    quote = order.pair.quote
+    return lot.remaining_cost * quantity / lot.remaining_quantity <= account.balances.get(quote, ZERO) - account.held(
+        quote
+    )
