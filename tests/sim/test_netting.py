@@ -8,7 +8,7 @@ from jarvis.domain.money import USD, Asset
 from jarvis.domain.order import OrderType
 from jarvis.sim.exchange import Refusal, SimOrderRequest
 from jarvis.sim.models import BookModel
-from tests.sim.common import BTC, OWNER, D, balance, costing, exchange, flat, placed, refused, request, step
+from tests.sim.common import BTC, OWNER, D, balance, costing, exchange, flat, now, placed, refused, request, step
 
 THIN = BookModel(half_spread_bps=D(0), level_step_bps=D(10), level_quote_size=D(1000))
 
@@ -174,3 +174,20 @@ def test_what_lots_remember_of_their_closing_adds_up() -> None:
     assert lot.closed_at == venue.now
     assert len(lot.closing_fill_ids) == 2
     assert replace(lot, closed_quantity=D(1)).is_open
+
+
+def test_settling_from_a_hole_ends_when_the_position_is_gone_by_the_next_open() -> None:
+    venue = exchange([*flat(1000), None, (1000, 1000, 900, 950)], usd="100000")
+    placed(venue, request(Side.BUY, "1"))
+    placed(venue, request(Side.SELL, "0.5", OrderType.STOP, trigger="1000", reduce_only=True, close=None))
+    placed(venue, request(Side.BUY, "1"))
+    step(venue, 2)
+    closing = placed(venue, request(Side.SELL, "1", reduce_only=True))
+    settling = placed(venue, SimOrderRequest(BTC, Side.SELL, OrderType.MARKET, D(1), 10, settle=True))
+
+    step(venue)
+
+    assert now(venue, closing).status.value == "filled"
+    ended = now(venue, settling)
+    assert (ended.status.value, ended.filled_quantity) == ("cancelled", D("0.5"))
+    assert venue.lots(OWNER) == []
