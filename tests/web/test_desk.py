@@ -168,6 +168,13 @@ async def test_a_positions_page_tells_its_story_and_its_sum_is_the_journals(
         assert said in text, said
 
 
+async def test_what_happened_at_one_instant_is_told_in_its_order(owner: Browser, account: AccountId) -> None:
+    story = words((await owner.get(f"/desk/{account}/positions/BTC-0")).text)
+
+    told = ["Entry order", "Filled by the entry", "Stop order", "Filled by the stop", "Flat: closed by stop"]
+    assert sorted(told, key=story.index) == told
+
+
 async def test_rollover_is_shown_in_the_story_and_as_interest_per_day(owner: Browser, account: AccountId) -> None:
     story = words((await owner.get(f"/desk/{account}/positions/SOL-1")).text)
     positions = words((await owner.get(f"/desk/{account}/part/positions")).text)

@@ -18,6 +18,7 @@ CALL_LEVEL = Decimal("0.8")
 LIQUIDATION_LEVEL = Decimal("0.4")
 _A_DAY = timedelta(days=1)
 _ROLLOVER_PERIOD = timedelta(hours=4)
+_CHARGES = ((Account.ROLLOVER, "Rollover charged."), (Account.OPENING_FEE, "Margin-opening fee charged."))
 _PROTECTING = (OrderRole.STOP, OrderRole.TAKE_PROFIT)
 
 ROLE_WORDS: Mapping[OrderRole, str] = {
@@ -231,38 +232,34 @@ def story_lines(
 ) -> list[StoryLine]:
     """Everything that happened to a position, oldest first: decision, orders, fills, charges, end."""
     base, quote = story.pair.base, story.pair.quote
-    own = {order.client_order_id: order for order in orders}
-    lines = [
-        StoryLine(
-            order.created_at,
-            "order",
-            f"{ROLE_WORDS[order.request.role].capitalize()} order {order.client_order_id}: "
-            f"{order.request.side.value} {_TYPE_WORDS[order.request.order_type]}, now {_STATES[order.status][0]}.",
-            _order_facts(order, base, quote),
-        )
-        for order in orders
-    ]
+    by_id = {order.client_order_id: order for order in orders}
+    # What happened at one instant is told in the order in which it came about: an order, then what filled it.
+    place = {client_order_id: number for number, client_order_id in enumerate(by_id)}
+    lines: list[tuple[tuple[datetime, float], StoryLine]] = []
+
+    def tell(at: datetime, rank: float, kind: str, text: str, *facts: tuple[Decimal, str, str]) -> None:
+        lines.append(((at, rank), StoryLine(at, kind, text, facts)))
+
+    for order in orders:
+        role, request = ROLE_WORDS[order.request.role], order.request
+        text = f"{role.capitalize()} order {order.client_order_id}: {request.side.value} "
+        text += f"{_TYPE_WORDS[request.order_type]}, now {_STATES[order.status][0]}."
+        tell(order.created_at, place[order.client_order_id], "order", text, *_order_facts(order, base, quote))
     for fill in fills:
-        order = own.get(fill.client_order_id) if fill.client_order_id else None
-        why = "liquidation" if fill.is_liquidation else ROLE_WORDS[order.request.role] if order else "order"
-        lines.append(
-            StoryLine(
-                fill.at,
-                "fill",
-                f"Filled by the {why}: {'bought' if fill.side is Side.BUY else 'sold'}.",
-                ((fill.quantity, base, "quantity"), (fill.price, quote, "price"), (fill.fee, fill.fee_asset, "fee")),
-            )
-        )
+        own = by_id.get(fill.client_order_id) if fill.client_order_id else None
+        why = "liquidation" if fill.is_liquidation else ROLE_WORDS[own.request.role] if own else "order"
+        rank = place[own.client_order_id] + 0.5 if own else len(place)
+        text = f"Filled by the {why}: {'bought' if fill.side is Side.BUY else 'sold'}."
+        facts = (fill.quantity, base, "quantity"), (fill.price, quote, "price"), (fill.fee, fill.fee_asset, "fee")
+        tell(fill.at, rank, "fill", text, *facts)
     for entry in entries:
-        charge = _charge(entry, Account.ROLLOVER)
-        if charge:
-            lines.append(StoryLine(entry.at, "charge", "Rollover charged.", ((charge, quote, "interest"),)))
-        opening = _charge(entry, Account.OPENING_FEE)
-        if opening:
-            lines.append(StoryLine(entry.at, "charge", "Margin-opening fee charged.", ((opening, quote, "fee"),)))
+        for account, text in _CHARGES:
+            charge = _charge(entry, account)
+            if charge:
+                tell(entry.at, 0.75, "charge", text, (charge, quote, "charge"))
     if story.closed_at is not None:
-        lines.append(StoryLine(story.closed_at, "end", f"Flat: closed by {closed_by(story)}."))
-    return sorted(lines, key=lambda line: line.at)
+        tell(story.closed_at, len(place) + 1, "end", f"Flat: closed by {closed_by(story)}.")
+    return [line for _, line in sorted(lines, key=lambda ranked: ranked[0])]
 
 
 def closed_by(story: PositionStory) -> str:
