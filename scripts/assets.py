@@ -3,7 +3,7 @@
 Runs `npm ci` (scripts off, hashes checked by npm against the lock) with the npm of this machine, or, where there is
 none or only an old one, with Node from the hashed lock in `requirements/node.txt`, in a folder of its own. Safe to
 repeat: a vendor folder that was made from the present lock is left alone.
-"""
+"""  # noqa: INP001 - a script, not a package
 
 import hashlib
 import os
