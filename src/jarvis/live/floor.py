@@ -67,6 +67,7 @@ class Floor:
         self._traders: dict[AccountId, Trader] = {}
         self._started: dict[AccountId, asyncio.Event] = {}
         self._looked_at = float("-inf")
+        self._unkept: list[Bar] = []
         self._instruments_at: datetime | None = None
 
     async def run(self) -> None:
@@ -78,6 +79,7 @@ class Floor:
                     await self._look_at_the_store(tasks)
                     await self._read_instruments(tick.at)
                     await self._step(feed, tick)
+                await self._keep_bars()
             finally:
                 for keeper in self._keepers.values():
                     keeper.cancel()
@@ -90,8 +92,7 @@ class Floor:
 
     async def _step(self, feed: MarketFeed, tick: Tick) -> None:
         minutes = await feed.finished_bars(tick.at)
-        if minutes:
-            await self._store.record_bars(self._venue.name, minutes)
+        self._unkept.extend(minutes)
         finished: list[Bar] = []
         signals: dict[Subscription, Signal] = {}
         for minute in minutes:
@@ -122,6 +123,12 @@ class Floor:
             self._looked_at = now
             await self._admit(tasks)
             await self._take_commands()
+            await self._keep_bars()
+
+    async def _keep_bars(self) -> None:
+        if self._unkept:
+            bars, self._unkept = self._unkept, []
+            await self._store.record_bars(self._venue.name, bars)
 
     async def _admit(self, tasks: asyncio.TaskGroup) -> None:
         """Start, stop and change traders as the store says."""

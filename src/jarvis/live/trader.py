@@ -78,7 +78,9 @@ SKEW = timedelta(seconds=10)
 SECOND_LOOK_AFTER = timedelta(seconds=2)
 """One empty answer may come from a lagging replica; absence is proved by two, this far apart."""
 EQUITY_EVERY = timedelta(minutes=1)
+EQUITY_AT_MOST_EVERY_SECONDS = 0.2
 MARGIN_EVERY = timedelta(seconds=10)
+IDLE_MARGIN_EVERY = timedelta(minutes=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Trader:
         }
         self._foreign_seen: set[str] = set()
         self._reconciled_at: datetime | None = None
-        self._equity_at: datetime | None = None
+        self._equity_at: tuple[datetime, float] | None = None
         self._margin_at: datetime | None = None
         self._stream: AccountStream | None = None
         self._stopped = False
@@ -206,22 +208,36 @@ class Trader:
         await self._watch(step)
         # A decision is never made on stale account state: all that the venue has told is taken first.
         await self._flush()
-        margin = None
-        if step.signals or self._margin_at is None or now - self._margin_at >= MARGIN_EVERY:
-            margin = await self._read_margin()
+        margin = await self._read_margin() if self._margin_is_due(step) else None
         if margin is not None:
             self._margin_at = now
             await self._process(margin)
         events: list[EngineEvent] = [*step.bars, *step.signals, step.tick]
         for event in events:
-            await self._process(event)
-            await self._flush_until_quiet()
+            if await self._process(event):
+                await self._flush_until_quiet()
         await self._look_up_lost()
         await self._reconcile_if_in_doubt(now, margin)
-        await self._flush_until_quiet()
-        if margin is not None and (self._equity_at is None or now - self._equity_at >= EQUITY_EVERY):
-            self._equity_at = now
+        if margin is not None and self._equity_is_due(now):
             await self._store.record_equity(self._account, margin)
+
+    def _margin_is_due(self, step: Step) -> bool:
+        """Before every decision, every few seconds while something is open, and now and then while nothing is."""
+        if step.signals or self._margin_at is None:
+            return True
+        state = self._engine.state
+        is_idle = not state.stories and all(order.status.is_final for order in state.orders.values())
+        return step.tick.at - self._margin_at >= (IDLE_MARGIN_EVERY if is_idle else MARGIN_EVERY)
+
+    def _equity_is_due(self, now: datetime) -> bool:
+        """Once a minute of the venue's time, and not more than a few times a second of ours while it runs fast."""
+        real = asyncio.get_running_loop().time()
+        due = self._equity_at is None or (
+            now - self._equity_at[0] >= EQUITY_EVERY and real - self._equity_at[1] >= EQUITY_AT_MOST_EVERY_SECONDS
+        )
+        if due:
+            self._equity_at = now, real
+        return due
 
     async def _reconcile_if_in_doubt(self, now: datetime, margin: MarginState | None) -> None:
         since = timedelta.max if self._reconciled_at is None else now - self._reconciled_at
@@ -338,8 +354,11 @@ class Trader:
 
     # --- what goes out -----------------------------------------------------------------------------------------
 
-    async def _process(self, event: EngineEvent) -> None:
-        await self._carry_out_all(self._engine.process(event))
+    async def _process(self, event: EngineEvent) -> bool:
+        """Tell the engine and carry out what it answers; whether there was anything to do."""
+        actions = self._engine.process(event)
+        await self._carry_out_all(actions)
+        return bool(actions)
 
     async def _carry_out_all(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -526,6 +545,7 @@ class Trader:
                     report.pair,
                 )
         await self._process(Tick(now))
+        await self._flush_until_quiet()
         self._log.info(
             "reconciled",
             reason=reason,
