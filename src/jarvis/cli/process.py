@@ -41,23 +41,25 @@ def up(
 
 async def _up(given: "Settings", *, with_sandbox: bool) -> None:
     from jarvis.live.supervisor import Service, Supervisor, jarvis_command
+    from jarvis.store.db import hold_instance
 
     if not given.master_key_file.exists():
         raise CommandError("there is no master key yet: run `jarvis init` first")
     async with opened_store(given):
         pass  # the tables fit, or one line says what to do
-    supervisor = Supervisor(environment_of(given), given.data_dir / "logs")
-    try:
-        await supervisor.start(signer_service(given))
-        if with_sandbox:
-            await supervisor.start(
-                Service("sandbox", jarvis_command("sandbox", "--port", str(given.sandbox_port), "--rate", "1"))
-            )
-        await start_trading(supervisor)
-        say(f"Jarvis runs at {supervisor.ready_lines['web']}")
-        await stop_signal()
-    finally:
-        await supervisor.stop()
+    with hold_instance(given.store_url):
+        supervisor = Supervisor(environment_of(given), given.data_dir / "logs")
+        try:
+            await supervisor.start(signer_service(given))
+            if with_sandbox:
+                await supervisor.start(
+                    Service("sandbox", jarvis_command("sandbox", "--port", str(given.sandbox_port), "--rate", "1"))
+                )
+            await start_trading(supervisor)
+            say(f"Jarvis runs at {supervisor.ready_lines['web']}")
+            await stop_signal()
+        finally:
+            await supervisor.stop()
 
 
 def environment_of(given: "Settings") -> dict[str, str]:
@@ -150,7 +152,8 @@ async def _worker(given: "Settings") -> None:
     from jarvis.signer.client import SignerClient
 
     async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
-        owner = f"{socket.gethostname()[:40]}-{os.getpid()}"
+        # The supervisor's process, not this one: a restarted worker takes over its former life's leases at once.
+        owner = f"{socket.gethostname()[:40]}-{os.getppid()}"
         worker = Worker(
             store=store,
             signer=signer,
