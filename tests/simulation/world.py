@@ -171,6 +171,7 @@ class World:
             for number in range(healing_steps):
                 await self._step(random, wishing=False)
                 await self._check(f"healing step {number}")
+            await asyncio.sleep(STEP.total_seconds())  # the market stands still: what is on its way arrives
             await self._check_rest()
         finally:
             keeper.cancel()

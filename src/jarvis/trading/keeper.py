@@ -100,7 +100,7 @@ class Keeper:
         """A closing order ended without a fill: it is tried again, at growing intervals, for as long as it takes."""
         trouble = self._of(story.pair)
         trouble.close_failures += 1
-        trouble.close_after = at + min(_LONGEST_PAUSE, timedelta(seconds=2**trouble.close_failures))
+        trouble.close_after = at + min(_LONGEST_PAUSE, timedelta(seconds=2 ** min(trouble.close_failures, 16)))
         trouble.stop_failures = min(trouble.stop_failures, STOP_RETRIES)  # one more stop may be tried meanwhile
         self._outbox.alarm(
             "close_failed",
