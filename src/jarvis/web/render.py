@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from jarvis.domain.money import plain
@@ -160,8 +160,3 @@ class Pages:
     def text(self, template: str, values: Mapping[str, object]) -> str:
         """The HTML of `template` alone."""
         return self._environment.get_template(template).render(values)
-
-
-def escaped(text: str) -> str:
-    """`text` safe inside HTML."""
-    return str(escape(text))
