@@ -1,5 +1,6 @@
 """What is taken, refused, held, amended, cancelled; conditional closes; self-trades; spot."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -478,3 +479,92 @@ def test_expiry_waits_for_the_bar_that_ends_at_the_same_instant() -> None:
     venue.advance(START + timedelta(minutes=2))
 
     assert now(venue, order).status is OrderStatus.FILLED
+
+
+def test_the_book_is_shown_from_the_best_price_outwards_to_the_depth_asked_for() -> None:
+    venue = exchange(flat(1000), model=costing(book=replace(SPREAD, levels=3)))
+
+    shown, quote = venue.book(BTC, 2), venue.quote(BTC)
+
+    assert [level.price for level in shown.asks] == [1001, 1002]
+    assert [level.price for level in shown.bids] == [999, 998]
+    assert (quote.bid, quote.ask, quote.last) == (D(999), D(1001), D(1000))
+    assert len(venue.book(BTC, 500).asks) == 3
+
+
+def test_levels_of_a_coarse_book_are_at_least_a_tick_apart() -> None:
+    venue = exchange(flat(0.3), model=costing(book=SPREAD))
+
+    shown = venue.book(BTC, 4)
+
+    assert [level.price for level in shown.asks] == [D("0.4"), D("0.5"), D("0.6"), D("0.7")]
+    assert [level.price for level in shown.bids] == [D("0.2"), D("0.1"), D("0.1"), D("0.1")]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: BookModel(half_spread_bps=D(-1)),
+        lambda: BookModel(levels=0),
+        lambda: replace(FREE, liquidation_level=D(1), healthy_level=D("0.5")),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused(make: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r"negative|at least one level|must end"):
+        make()
+
+
+def test_nothing_is_amended_on_a_halted_pair_but_cancelling_goes_on() -> None:
+    venue = exchange(flat(1000))
+    order = placed(venue, request(Side.BUY, "1", OrderType.LIMIT, limit="900"))
+    venue.set_instrument_status(BTC, InstrumentStatus.CANCEL_ONLY)
+
+    answer = venue.amend(OWNER, order.order_id, limit_price=D(950))
+
+    assert isinstance(answer, SimRefused)
+    assert answer.reason is Refusal.MARKET_CLOSED
+    assert venue.cancel(OWNER, order.order_id)
+
+
+def test_a_market_order_has_no_limit_to_amend_while_it_waits() -> None:
+    venue = exchange([*flat(1000), None, *flat(1000)])
+    step(venue, 2)
+    order = placed(venue, request(Side.BUY, "1"))
+
+    answer = venue.amend(OWNER, order.order_id, limit_price=D(950))
+
+    assert isinstance(answer, SimRefused)
+    assert answer.reason is Refusal.INVALID
+
+
+def test_settling_has_no_price_and_reducing_no_conditional_close() -> None:
+    venue = exchange(flat(1000))
+    close = ConditionalClose(OrderType.STOP, trigger_price=ClosePrice(D(900)))
+
+    settling = refused(venue, replace(request(Side.SELL, "1", OrderType.LIMIT, limit="900"), settle=True))
+    reducing = refused(venue, request(Side.SELL, "1", reduce_only=True, close=close))
+
+    assert settling.reason is reducing.reason is Refusal.INVALID
+
+
+def test_a_spot_stop_buy_holds_its_trigger_and_ends_if_the_gap_is_beyond_its_money() -> None:
+    venue = exchange([*flat(1000), (1200, 1200, 1200, 1200)], usd="1150")
+    stop = placed(venue, request(Side.BUY, "1", OrderType.STOP, leverage=None, trigger="1100"))
+    held = dict(venue.holds(OWNER))
+
+    step(venue, 2)
+
+    assert held == {USD: D(1100)}
+    assert (now(venue, stop).status, now(venue, stop).reason) == (OrderStatus.CANCELLED, "Insufficient funds")
+
+
+def test_a_resting_spot_buy_ends_when_margin_losses_took_its_money() -> None:
+    venue = exchange([*flat(1000), (1000, 1000, 890, 890), (890, 890, 800, 800)], usd="1000")
+    resting = placed(venue, request(Side.BUY, "1", OrderType.LIMIT, leverage=None, limit="850"))
+    placed(venue, request(Side.BUY, "3"))
+    placed(venue, request(Side.SELL, "3", OrderType.STOP, trigger="900", reduce_only=True))
+
+    step(venue, 3)
+
+    assert (now(venue, resting).status, now(venue, resting).reason) == (OrderStatus.CANCELLED, "Insufficient funds")
+    assert balance(venue) == 700

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from heapq import heappop
+from itertools import chain
 
 from jarvis.domain.account import Balance, LedgerKind, LedgerRow
 from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair, Side
@@ -292,12 +293,15 @@ class SimExchange:
             # The market began in the middle of this candle.
             both[0] = (before[-1].then(both[0][0]), both[0][1])
             before = before[:-1]
-        found = [*((candle, self._is_over(candle, interval)) for candle in before), *both][-KEPT:]
-        return [
-            SimCandle(candle.bar(pair, interval), candle.vwap, candle.trades, is_final)
-            for candle, is_final in found
-            if since is None or floor_time(candle.opened_at, interval) >= since
-        ]
+        past = ((candle, self._is_over(candle, interval)) for candle in reversed(before))
+        found: list[SimCandle] = []
+        # Backwards, so that asking for the latest few is cheap.
+        for candle, is_final in chain(reversed(both), past):
+            if len(found) == KEPT or (since is not None and floor_time(candle.opened_at, interval) < since):
+                break
+            found.append(SimCandle(candle.bar(pair, interval), candle.vwap, candle.trades, is_final))
+        found.reverse()
+        return found
 
     def trades(self, pair: Pair) -> list[PublicTrade]:
         """Recent public trades, oldest first, at most 1000."""
