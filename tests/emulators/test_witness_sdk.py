@@ -46,7 +46,7 @@ async def test_the_sdk_places_amends_stops_closes_and_reads_it_all_back(sandbox:
         assert next(iter(rows.values()))["balance"] == user.get_account_balance()["ZUSD"]
         assert user.get_trade_balance()["m"] == "0.0000"
         assert user.get_trade_volume(pair="XBTUSD")["fees"]["XXBTZUSD"]["fee"] == "0.4000"
-        information = user.request(method="POST", uri="/0/private/GetApiKeyInfo")
+        information: Any = user.request(method="POST", uri="/0/private/GetApiKeyInfo")
         assert information["api_key"] == sandbox.key
 
     await asyncio.to_thread(trade_and_read)
@@ -74,7 +74,7 @@ async def test_the_sdk_follows_executions_and_balances(sandbox: Served) -> None:
     frames: list[dict[str, Any]] = []
     traded = asyncio.Event()
 
-    class Client(SpotWSClient):  # type: ignore[misc]
+    class Client(SpotWSClient):
         async def on_message(self, message: Any) -> None:
             if isinstance(message, dict) and message.get("type") in ("snapshot", "update"):
                 frames.append(message)

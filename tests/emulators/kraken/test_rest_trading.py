@@ -116,7 +116,8 @@ async def test_settling_a_short_pays_the_borrowed_asset_back_without_a_trade_fee
 async def test_a_conditional_close_rests_as_a_child_after_the_fill() -> None:
     client = Venue(minutes=1).client()
 
-    answer = await client.call("AddOrder", **MARKET, **{"close[ordertype]": "stop-loss", "close[price]": "#2%"})
+    close: dict[str, Any] = {"close[ordertype]": "stop-loss", "close[price]": "#2%"}
+    answer = await client.call("AddOrder", **MARKET, **close)
 
     assert answer["descr"]["close"] == "close position @ stop loss #2%"
     (child,) = (await client.call("OpenOrders"))["open"].values()
@@ -167,7 +168,7 @@ async def test_an_amended_order_keeps_its_id_and_lists_its_changes() -> None:
         ({"limit_price": "41000", "deadline": "2025-01-01T00:00:00Z"}, "EService:Deadline elapsed"),
     ],
 )
-async def test_an_amendment_is_refused_in_krakens_words(changes: dict[str, str], string: str) -> None:
+async def test_an_amendment_is_refused_in_krakens_words(changes: dict[str, Any], string: str) -> None:
     client = Venue(minutes=1).client()
     order_id = await client.rest()
 
@@ -199,7 +200,8 @@ async def test_an_edited_order_gets_a_new_id_and_loses_its_reference() -> None:
 
 async def test_an_order_with_a_conditional_close_cannot_be_edited() -> None:
     client = Venue(minutes=1).client()
-    order_id = await client.rest(**{"close[ordertype]": "stop-loss", "close[price]": "39000"})
+    close: dict[str, Any] = {"close[ordertype]": "stop-loss", "close[price]": "39000"}
+    order_id = await client.rest(**close)
 
     assert await client.refused("EditOrder", txid=order_id, pair="XBTUSD", price="39500") == "EOrder:Invalid order"
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any, TypeVar
 
 from jarvis.domain.account import LedgerRow
@@ -50,7 +50,8 @@ def trade_balance_row(margin: SimMargin, rate: Decimal = Decimal(1)) -> dict[str
     """TradeBalance's letters as text, in the asset of which one unit is worth `rate` quote; no `ml` when flat."""
     row = {name: fixed(getattr(margin, name) / rate, 4) for name in ("eb", "tb", "m", "n", "c", "v", "e", "mf", "mfo")}
     if margin.ml is not None:
-        row["ml"] = fixed(margin.ml, 2)
+        # Cut, not rounded: the only figure of a recorded answer that its neighbours do not round to.
+        row["ml"] = fixed(margin.ml.quantize(Decimal("0.01"), rounding=ROUND_DOWN), 2)
     return row
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from jarvis.domain.instrument import InstrumentStatus
@@ -362,7 +363,7 @@ class Trading:
 
     def engine_level(self, account: VenueAccount, order: SimOrder) -> int:
         """The engine's counter for the order's pair, as the executions channel tells it."""
-        return int(self._state.engine.level((account.name, order.pair), account.tier.limits.engine_decay))
+        return ceil(self._state.engine.level((account.name, order.pair), account.tier.limits.engine_decay))
 
     # Inside.
 
