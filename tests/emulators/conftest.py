@@ -15,7 +15,7 @@ from tests.emulators.server import Served
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Served]:
     """A sandbox with one account and one key that may do what Jarvis needs."""
-    box = Sandbox(market(["50000 50000 50000 50000"] * 5 + ["50000 50000 48000 48000"]), seed=11)
+    box = Sandbox(market(["50000 50000 50000 50000"] * 5 + ["50000 50000 48000 48000"], minutes=240), seed=11)
     box.kraken.create_account("demo", {USD: Decimal(10_000)})
     key, secret = box.kraken.create_key("demo", TRADER, "witness")
     async with served(box) as url:

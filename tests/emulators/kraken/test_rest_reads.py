@@ -2,6 +2,7 @@
 
 import json
 from decimal import ROUND_DOWN, Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from jarvis.emulators.kraken.account import trade_balance_row
 from jarvis.emulators.wire import WireRequest
 from jarvis.sim.exchange import SimMargin
-from tests.emulators.kraken.actors import START, Client, Venue
+from tests.emulators.kraken.actors import START, Venue
 
 
 async def public(venue: Venue, method: str, query: str = "") -> Any:
@@ -135,7 +136,7 @@ async def test_every_ledger_row_continues_the_balance_of_the_one_before() -> Non
 
     rows = list((await client.call("Ledgers"))["ledger"].values())
 
-    for later, earlier in zip(rows[:-1], rows[1:], strict=True):
+    for later, earlier in pairwise(rows):
         change = Decimal(later["amount"]) - Decimal(later["fee"])
         assert Decimal(later["balance"]) == Decimal(earlier["balance"]) + change
 
