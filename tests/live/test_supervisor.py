@@ -32,7 +32,7 @@ async def test_a_service_that_dies_is_started_again(tmp_path: Path) -> None:
 
     os.kill(first, signal.SIGKILL)
     async with asyncio.timeout(20):
-        while supervisor.process_id("mortal") == first:
+        while supervisor.process_id("mortal") == first:  # noqa: ASYNC110 - another process is watched
             await asyncio.sleep(0.05)
     second = supervisor.process_id("mortal")
     await supervisor.stop()

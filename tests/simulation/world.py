@@ -102,12 +102,19 @@ class SocketInProcess:
 class TransportInProcess:
     """Bytes to the emulator and back, with a latency from the seed, on the loop's own time."""
 
-    def __init__(self, sandbox: Sandbox, random: Random) -> None:
+    def __init__(self, sandbox: Sandbox, random: Random, clock: VirtualClock) -> None:
+        self._sandbox = sandbox
         self._kraken = sandbox.kraken
         self._random = random
+        self._clock = clock
 
     async def request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float  # noqa: ASYNC109
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout: float,  # noqa: ASYNC109
     ) -> HttpAnswer:
         parts = urlsplit(url)
         await asyncio.sleep(self._latency())
@@ -118,6 +125,7 @@ class TransportInProcess:
             {name.lower(): value for name, value in headers.items()},
             body,
         )
+        self._sandbox.advance(self._clock.now())  # the venue's clock runs on between two prices
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._kraken.handle(request)
@@ -217,7 +225,7 @@ class World:
 
     async def _keep(self, plan: AccountPlan) -> None:
         """What a floor does for one account: a trader from the store, again after every failure."""
-        transport = TransportInProcess(self.sandbox, Random(f"{self.seed} wire"))
+        transport = TransportInProcess(self.sandbox, Random(f"{self.seed} wire"), self.clock)
 
         async def run_once() -> None:
             fence = await self.store.acquire_lease(ACCOUNT, "worker", timedelta(seconds=15), self.clock.now())
@@ -240,8 +248,8 @@ class World:
 
     async def _step(self, random: Random, *, wishing: bool) -> None:
         await asyncio.sleep(STEP.total_seconds())
-        self.sandbox.advance(self.sandbox.now + STEP)
         now = self.clock.now()
+        self.sandbox.advance(now)
         trader = self.trader
         if trader is None:
             return

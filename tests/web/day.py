@@ -21,7 +21,7 @@ from jarvis.domain.order import OrderRole
 from jarvis.domain.position import NOTHING_REALISED
 from jarvis.ledger.journal import entry_for_fill, entry_for_row
 from jarvis.store.db import Store
-from jarvis.store.records import AccountState, Assignment
+from jarvis.store.records import AccountState, Assignment, feed_name
 from jarvis.trading.limits import Limits
 from jarvis.trading.state import Marks
 from jarvis.trading.strategies import STRATEGIES
@@ -77,9 +77,11 @@ async def lived(store: Store, user_id: UserId) -> AccountId:
         await store.record_equity(account_id, samples.margin(at, str(25000 + number * 4 + number * 17 % 29)))
     await store.record_equity(account_id, samples.margin())
     for pair in (samples.BTC, samples.SOL):
-        await store.record_bars(KRAKEN, samples.bars(pair))
+        await store.record_bars(feed_name(KRAKEN, Environment.SANDBOX), samples.bars(pair))
     last = samples.bars()[-1].close
-    await store.record_quotes(KRAKEN, [Quote(samples.BTC, last, last + 1, last, samples.NOW)])
+    await store.record_quotes(
+        feed_name(KRAKEN, Environment.SANDBOX), [Quote(samples.BTC, last, last + 1, last, samples.NOW)]
+    )
     for severity, message in (
         ("info", "BTC/USD: opened a long position of 0.25 BTC."),
         ("warning", f"The venue said {HOSTILE}"),

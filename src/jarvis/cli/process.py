@@ -131,7 +131,13 @@ async def _web(given: "Settings") -> None:
         app = create_app(web_settings, store, connector)
         server = uvicorn.Server(
             uvicorn.Config(
-                app, log_config=None, access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=2
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                proxy_headers=False,
+                timeout_graceful_shutdown=2,
             )
         )
         say_ready(f"{scheme}://{given.web_host}:{port}")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from jarvis.domain.account import AccountId
+from jarvis.domain.account import AccountId, VenueName
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Tick
@@ -47,6 +47,7 @@ class Floor:
         self,
         *,
         venue: PublicVenue,
+        feed_name: VenueName,
         pairs: Sequence[Pair],
         clock: Clock,
         lockstep: bool,
@@ -55,6 +56,7 @@ class Floor:
         build_trader: TraderBuilder,
     ) -> None:
         self._venue = venue
+        self._feed_name = feed_name
         self._pairs = tuple(pairs)
         self._clock = clock
         self._lockstep = lockstep
@@ -76,10 +78,10 @@ class Floor:
         async with MarketFeed(self._venue, self._pairs, grace=grace) as feed, asyncio.TaskGroup() as tasks:
             try:
                 async for tick in self._clock.ticks():
-                    await self._look_at_the_store(tasks)
+                    await self._look_at_the_store(tasks, feed)
                     await self._read_instruments(tick.at)
                     await self._step(feed, tick)
-                await self._keep_bars()
+                await self._keep_market(feed)
             finally:
                 for keeper in self._keepers.values():
                     keeper.cancel()
@@ -116,19 +118,22 @@ class Floor:
                 trader.hand_over(step)
         await asyncio.gather(*waiting)
 
-    async def _look_at_the_store(self, tasks: asyncio.TaskGroup) -> None:
+    async def _look_at_the_store(self, tasks: asyncio.TaskGroup, feed: MarketFeed) -> None:
         """Plans and commands, a few times a second of real time however fast the clock runs."""
         now = asyncio.get_running_loop().time()
         if now - self._looked_at >= LOOK_EVERY_SECONDS:
             self._looked_at = now
             await self._admit(tasks)
             await self._take_commands()
-            await self._keep_bars()
+            await self._keep_market(feed)
 
-    async def _keep_bars(self) -> None:
+    async def _keep_market(self, feed: MarketFeed) -> None:
+        """Candles and quotes for the pages, a few times a second of real time at most."""
         if self._unkept:
             bars, self._unkept = self._unkept, []
-            await self._store.record_bars(self._venue.name, bars)
+            await self._store.record_bars(self._feed_name, bars)
+        if feed.quotes:
+            await self._store.record_quotes(self._feed_name, feed.quotes.values())
 
     async def _admit(self, tasks: asyncio.TaskGroup) -> None:
         """Start, stop and change traders as the store says."""

@@ -17,6 +17,7 @@ from jarvis.live.trader import Trader
 from jarvis.market.clock import WallClock, sandbox_clock
 from jarvis.signer.client import SignerClient
 from jarvis.store.db import Store
+from jarvis.store.records import feed_name
 from jarvis.trading.engine import Engine, EngineConfig
 from jarvis.trading.events import EntriesAllowed, EntriesBlocked
 from jarvis.trading.state import EngineState
@@ -106,6 +107,7 @@ class Worker:
             listed = await public.instruments()
             floor = Floor(
                 venue=public,
+                feed_name=feed_name(name, environment),
                 pairs=[pair for pair in VENUES[name].pairs if pair in listed],
                 clock=clock,
                 lockstep=lockstep,

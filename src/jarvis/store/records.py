@@ -76,6 +76,16 @@ class TradingAccount:
         """Whether there is a key."""
         return self.credential is not None
 
+    @property
+    def feed(self) -> VenueName:
+        """Under which name its market's candles and quotes are kept."""
+        return feed_name(self.venue, self.environment)
+
+
+def feed_name(venue: VenueName, environment: Environment) -> VenueName:
+    """The name of one market's data: the sandbox's prices never mix with the venue's."""
+    return venue if environment is Environment.LIVE else VenueName(f"{venue}-{environment.value}")
+
 
 class CommandKind(Enum):
     """What a person may ask of a running account."""

@@ -185,7 +185,7 @@ async def _numbers(web: Web, overview: Overview) -> Mapping[str, object]:
 
 async def _positions(web: Web, overview: Overview) -> Mapping[str, object]:
     account = overview.account
-    quotes = await web.store.quotes(account.venue)
+    quotes = await web.store.quotes(account.feed)
     now = _account_time(web, overview)
     views: list[PositionView] = []
     for record in await web.store.open_positions(account.owner_id, account.account_id):
@@ -263,7 +263,7 @@ def _account_time(web: Web, overview: Overview) -> datetime:
 
 
 async def _last_close(web: Web, account: TradingAccount, pair: Pair) -> Decimal | None:
-    latest = await web.store.bars(account.venue, pair, MINUTE, limit=1)
+    latest = await web.store.bars(account.feed, pair, MINUTE, limit=1)
     return latest[-1].close if latest else None
 
 
@@ -277,7 +277,7 @@ def _thinned(curve: Sequence[EquityPoint]) -> Sequence[EquityPoint]:
 
 
 async def _candles(web: Web, account: TradingAccount, pair: Pair, interval: timedelta) -> dict[str, object]:
-    minutes = await web.store.bars(account.venue, pair, MINUTE, limit=CHART_BARS * int(interval / MINUTE))
+    minutes = await web.store.bars(account.feed, pair, MINUTE, limit=CHART_BARS * int(interval / MINUTE))
     bars = _summed(minutes, interval)
     shown_from = bars[0].opened_at if bars else None
     owner = account.owner_id
