@@ -568,3 +568,15 @@ def test_a_resting_spot_buy_ends_when_margin_losses_took_its_money() -> None:
 
     assert (now(venue, resting).status, now(venue, resting).reason) == (OrderStatus.CANCELLED, "Insufficient funds")
     assert balance(venue) == 700
+
+
+def test_amending_a_spot_order_counts_what_it_holds_already_as_free() -> None:
+    venue = exchange(flat(1000), usd="1000")
+    order = placed(venue, request(Side.BUY, "1", OrderType.LIMIT, leverage=None, limit="900"))
+
+    better = venue.amend(OWNER, order.order_id, limit_price=D(950))
+    too_much = venue.amend(OWNER, order.order_id, quantity=D("1.1"))
+
+    assert isinstance(better, SimPlaced)
+    assert isinstance(too_much, SimRefused)
+    assert dict(venue.holds(OWNER)) == {USD: D(950)}
