@@ -223,12 +223,13 @@ class Bench:
 
     # --- shorthand ------------------------------------------------------------------------------------------------
 
-    def margin(self, equity: Decimal | str, *, used: Decimal | str = "0", level: str | None = None) -> list[Action]:
+    def margin(self, equity: str, *, used: str = "0", level: str | None = None) -> list[Action]:
+        return self.tell(self.margin_state(equity, used=used, level=level))
+
+    def margin_state(self, equity: str, *, used: str = "0", level: str | None = None) -> MarginState:
         total, taken = D(equity), D(used)
-        state = MarginState(
-            USD, self.now, total, total, taken, total - taken, D(0), None if level is None else D(level)
-        )
-        return self.tell(state)
+        at = None if level is None else D(level)
+        return MarginState(USD, self.now, total, total, taken, total - taken, D(0), at)
 
     def signal(
         self, target: Direction = Direction.LONG, price: str = "100", pair: Pair = BTC, **changes: object

@@ -4,7 +4,8 @@ from decimal import Decimal
 import pytest
 
 from jarvis.domain.instrument import InstrumentStatus, Side
-from jarvis.domain.order import OrderRole, OrderStatus, OrderType
+from jarvis.domain.order import ClientOrderId, OrderRole, OrderStatus, OrderType
+from jarvis.trading.entries import plan_entry
 from jarvis.trading.events import (
     EntriesAllowed,
     EntriesBlocked,
@@ -15,7 +16,8 @@ from jarvis.trading.events import (
     Resume,
     StoryChanged,
 )
-from jarvis.trading.limits import LimitReason
+from jarvis.trading.limits import LimitReason, Refused, Standing
+from jarvis.trading.sizing import Costs
 from jarvis.trading.strategy import Direction
 
 from .bench import BTC, ETH, HOUR, Bench, D, alarms, instrument, limits, placed, protection, shown, stories
@@ -32,6 +34,7 @@ def test_a_signal_sends_one_sized_market_order_and_keeps_its_plan_first() -> Non
 
     assert isinstance(actions[0], StoryChanged)
     assert isinstance(actions[1], Place)
+    assert actions[1].request is actions[1].order.request
     (entry,) = placed(actions)
     assert shown(entry) == "buy market 10"  # 1 % of 10 000 over a stop distance of 10
     assert entry.request.leverage == 5
@@ -216,6 +219,50 @@ def test_a_wish_that_waited_longer_than_its_bar_is_dropped_and_said() -> None:
 
     assert refused(LimitReason.SIGNAL_OUTDATED) == alarms(actions)
     assert placed(actions) == []
+
+
+def test_a_wish_whose_bar_ends_while_the_old_side_is_closed_is_dropped_too() -> None:
+    bench = Bench()
+    bench.open()
+    bench.tell(bench.signal(Direction.SHORT, "95"))
+    bench.now += HOUR
+    bench.margin("10000")
+
+    actions = bench.tell(bench.fill_of(bench.closes()[0], price="95"))
+
+    assert alarms(actions) == refused(LimitReason.SIGNAL_OUTDATED)
+
+
+def test_a_wish_waits_while_what_is_held_cannot_be_closed() -> None:
+    bench = Bench()
+    bench.open(protection=protection(take_profits=()))
+    bench.answers = [bench.refuse] * 5
+    bench.tell(bench.signal(Direction.SHORT))
+
+    actions = bench.tell(bench.report(bench.stop(), OrderStatus.CANCELLED))
+
+    assert bench.working() == []
+    assert placed(actions, OrderRole.ENTRY) == []
+    assert shown(placed(bench.tick(timedelta(seconds=2)))[0]) == "sell market 10"
+
+
+def test_a_wish_to_hold_nothing_cannot_be_planned() -> None:
+    bench = Bench()
+    state = Standing(bench.now, limits(), instrument(), 5, bench.margin_state("10000"))
+
+    with pytest.raises(ValueError, match="hold nothing"):
+        plan_entry(bench.signal(Direction.FLAT), state, Costs(), ClientOrderId("jv0000001"), None)
+
+
+def test_the_limits_stand_even_when_an_estimate_is_absurd() -> None:
+    bench = Bench()
+    state = Standing(bench.now, limits(risk_per_trade=D(1)), instrument(), 5, bench.margin_state("10000"))
+    absurd = Costs(D("0.5"), D(0), D("-0.5"))
+
+    planned = plan_entry(bench.signal(), state, absurd, ClientOrderId("jv0000001"), None)
+
+    assert isinstance(planned, Refused)
+    assert planned.reason is LimitReason.SHARE_EXCEEDED
 
 
 def test_a_wish_to_hold_nothing_closes_and_opens_nothing() -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from jarvis.domain.order import OrderRole, OrderStatus
 from jarvis.trading.events import Amend, Cancel, InstrumentsChanged, Pause
+from jarvis.trading.limits import Tiers
 from jarvis.trading.strategy import Direction, TakeProfit
 
 from .bench import BTC, ETH, HOUR, Bench, D, alarms, instrument, limits, placed, protection, shown, stories
@@ -71,6 +72,20 @@ def test_a_refused_target_is_said_and_leaves_the_stop_alone() -> None:
     assert alarms(actions) == ["target_failed"]
     assert len(bench.targets()) == 1
     assert shown(bench.stop()) == "sell stop 10 @90"
+
+
+def test_targets_of_a_position_that_shrank_before_they_were_placed_are_cut_to_what_is_left() -> None:
+    bench = Bench(engine_limits=limits(daily_loss=Tiers(reduce=D("0.05"))))
+    bench.tell(bench.signal())
+    bench.answers = [bench.lose]
+    bench.tell(bench.fill_of(bench.entry()))
+    bench.margin("9400")
+    bench.tell(bench.fill_of(bench.closes()[0]))
+
+    bench.tell(bench.report(bench.stop(), OrderStatus.OPEN))
+
+    assert shown(bench.stop()) == "sell stop 5 @90"
+    assert [shown(order) for order in bench.targets()] == ["sell limit 5 @110"]
 
 
 def test_a_position_without_targets_has_only_its_stop() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from jarvis.domain.instrument import Side
 from jarvis.domain.order import ClientOrderId, Order, OrderRole, OrderStatus, OrderType, VenueOrderId
+from jarvis.trading.desk import Desk, Outbox
 from jarvis.trading.engine import Engine
 from jarvis.trading.events import (
     Amend,
@@ -803,7 +804,39 @@ def test_only_the_last_few_ended_orders_of_ended_stories_are_remembered() -> Non
         bench.tell(bench.signal())
 
     assert len(bench.engine.state.orders) <= 513
-    assert len(bench.engine.state.seen_fills) == 0
+
+
+def test_an_order_that_was_forgotten_is_forgotten_under_both_its_names() -> None:
+    bench = Bench()
+    for _ in range(600):
+        bench.tell(bench.signal())
+        bench.tell(bench.report(bench.entry(), OrderStatus.CANCELLED))
+
+    actions = bench.tell(bench.foreign_fill("1", Side.BUY, venue_order_id=bench.venue_id("jv0000001")))
+
+    assert len(bench.engine.state.orders) <= 513
+    assert alarms(actions) == ["foreign_activity"]
+
+
+def test_the_memory_of_fills_is_long_but_not_endless() -> None:
+    bench = Bench()
+    for _ in range(4100):
+        bench.tell(bench.foreign_fill("1", Side.BUY))
+
+    assert len(bench.engine.state.seen_fills) == 4096
+    assert list(bench.engine.state.seen_fills)[-1] == "T4100"
+
+
+def test_an_order_out_of_turn_or_an_amendment_of_what_does_not_rest_is_a_broken_invariant() -> None:
+    bench = Bench()
+    bench.answers = [bench.silence]
+    bench.tell(bench.signal())
+    desk = Desk("jv", bench.engine.state, Outbox())
+
+    with pytest.raises(ValueError, match="out of turn"):
+        desk.place(bench.entry().request, bench.now)
+    with pytest.raises(ValueError, match="cannot be amended"):
+        desk.amend(bench.entry(), quantity=D(1), trigger_price=None)
 
 
 def test_ended_orders_of_an_open_story_are_kept() -> None:

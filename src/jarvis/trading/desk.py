@@ -197,15 +197,12 @@ class Desk:
         order = order.resized(quantity=event.quantity, trigger_price=event.trigger_price, limit_price=event.limit_price)
         return self._keep(order)
 
-    def reported(self, report: OrderReport) -> Order | None:
-        """The order after the venue's word about it; None if it is not ours.
+    def reported(self, order: Order, report: OrderReport) -> Order:
+        """The order after the venue's word about it.
 
         A report never moves a position: if it tells of more fills than have come, the order stays unknown until they
         have.
         """
-        order = self.get(report.client_order_id, report.venue_order_id)
-        if order is None:
-            return None
         if order.status.is_final:
             if order.status is OrderStatus.REJECTED and report.status in _RESTING:
                 return self._contradicted(order, report.venue_order_id, report.at)

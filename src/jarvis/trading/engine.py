@@ -168,7 +168,7 @@ class Engine:
                 self._on_limits(event)
             case FundsMoved():
                 self._mark(tiers.moved(self._marks, event.amount))
-            case InstrumentsChanged():
+            case _:
                 self._on_instruments(event)
         return self._outbox.take()
 
@@ -375,13 +375,10 @@ class Engine:
             self._see_foreign_order(report)
             return
         was_asked = self._desk.is_in_flight(before)
-        order = self._desk.reported(report)
-        if order is None:
-            return
-        if order.status.is_final and not before.status.is_final and not was_asked:
-            ended_early = order.status is not OrderStatus.FILLED
-            if ended_early:
-                self._failed(order, report.at, report.reason or f"the venue says it is {order.status.value}.")
+        order = self._desk.reported(before, report)
+        has_ended = order.status.is_final and not before.status.is_final
+        if has_ended and order.status is not OrderStatus.FILLED and not was_asked:
+            self._failed(order, report.at, report.reason or f"the venue says it is {order.status.value}.")
         self._on_answer(order, report.at)
 
     def _failed(self, order: Order, at: datetime, why: str) -> None:

@@ -39,8 +39,9 @@ def plan_entry(
         return outdated(signal)
     if signal.protection is None:
         return Refused(LimitReason.STOP_IMPOSSIBLE, f"{pair}: not opened, the strategy found no usable stop.")
-    if side is None or standing.instrument is None or standing.leverage is None:
+    if side is None:
         raise ValueError(f"{pair}: a wish to hold nothing cannot be entered")
+    instrument, _, leverage = standing.complete()
     sized = size_entry(side, signal.price, signal.protection.stop_distance, standing, costs)
     if isinstance(sized, Refused):
         return sized
@@ -50,7 +51,7 @@ def plan_entry(
         side=side,
         order_type=OrderType.MARKET,
         quantity=sized.quantity,
-        leverage=standing.leverage,
+        leverage=leverage,
         role=OrderRole.ENTRY,
         position_id=former.position_id if former else PositionId(entry_id),
         decision_price=signal.price,
@@ -58,14 +59,14 @@ def plan_entry(
     judged = check(request, standing)
     if isinstance(judged, Refused):
         return judged
-    position = former.position if former else Position(pair, standing.instrument.cost_step)
+    position = former.position if former else Position(pair, instrument.cost_step)
     story = PositionStory(
         position_id=former.position_id if former else PositionId(entry_id),
         pair=pair,
         strategy=signal.strategy,
         position=position,
         protection=signal.protection,
-        leverage=standing.leverage,
+        leverage=leverage,
         entry_id=entry_id,
         entry_side=side,
         decision_price=signal.price,

@@ -50,9 +50,10 @@ class Keeper:
         self._trouble: dict[Pair, Trouble] = {}
 
     def keep(self, story: PositionStory, at: datetime, price: Decimal | None) -> PositionStory:
-        """The story after asking for everything that it lacks. `price` is the last one known on the pair."""
-        if story.position.is_flat:  # opening: nothing has been filled yet
-            return story
+        """The story after asking for everything that it lacks; something of it must be open.
+
+        `price` is the last one known on the pair.
+        """
         if story.exit_role is not None and story.exit_to >= story.quantity:
             story = replace(story, exit_role=None, exit_to=ZERO, exit_at=None)
         orders = self._desk.working(story.pair)
@@ -185,7 +186,8 @@ class Keeper:
         if not stops:
             return self._place_stop(story, at, quantity, trigger)
         newest, others = stops[-1], stops[:-1]
-        too_loose = is_tighter(trigger, _trigger_of(newest), story.exit_side)
+        rests_at = newest.request.trigger_price
+        too_loose = rests_at is not None and is_tighter(trigger, rests_at, story.exit_side)
         if newest.remaining_quantity == quantity and not too_loose:
             self._cancel(others)
         elif self._of(pair).amend_failures <= AMEND_RETRIES:
@@ -223,9 +225,9 @@ class Keeper:
             return
         instrument = self._instruments[story.pair]
         # What was asked for is known from the story when answered, and from the orders themselves before that.
-        asked = {order.client_order_id for order in self._desk.targets_of(story)}
-        left = story.quantity
-        for rung in rungs(story, instrument)[len(asked.union(story.ladder)) :]:
+        asked = {order.client_order_id: order.remaining_quantity for order in self._desk.targets_of(story)}
+        left = story.quantity - sum(asked.values(), ZERO)
+        for rung in rungs(story, instrument)[len(set(asked).union(story.ladder)) :]:
             quantity = instrument.round_quantity(min(rung.quantity, left))
             if quantity == 0 or quantity < instrument.min_quantity:
                 return
@@ -321,9 +323,3 @@ class Keeper:
         if kind not in said:
             said.add(kind)
             self._outbox.alarm(kind, severity, message, at, pair)
-
-
-def _trigger_of(order: Order) -> Decimal:
-    if order.request.trigger_price is None:
-        raise ValueError(f"order {order.client_order_id} is a stop without a trigger")
-    return order.request.trigger_price

@@ -193,6 +193,12 @@ class Standing:
     margin_max_age: timedelta = timedelta(minutes=5)
     reserve_rate: Decimal = Decimal("0.10")
 
+    def complete(self) -> tuple[Instrument, MarginState, int]:
+        """Instrument, margin and leverage, none of which is missing once `may_open` let the pair pass."""
+        if self.instrument is None or self.margin is None or self.leverage is None:
+            raise ValueError("nothing can be judged without an instrument, a margin state and a leverage")
+        return self.instrument, self.margin, self.leverage
+
     def available_margin(self) -> Decimal:
         """How much margin an entry may take (quote), never negative: reserve, level floor and commitments kept."""
         if self.margin is None:
@@ -254,10 +260,8 @@ def check(request: OrderRequest, standing: Standing) -> Approved | Refused:
     refused = may_open(pair, standing)
     if refused is not None:
         return refused
-    instrument, margin, most = standing.instrument, standing.margin, standing.leverage
+    instrument, margin, most = standing.complete()
     price = request.limit_price or request.decision_price
-    if instrument is None or margin is None or most is None:
-        raise AssertionError("may_open lets nothing pass without an instrument, a margin state and a leverage")
     if request.leverage > most:
         return Refused(
             LimitReason.LEVERAGE_ABOVE_CAP, f"{pair}: not opened, {request.leverage}x is above the {most}x allowed now."

@@ -37,9 +37,7 @@ def size_entry(side: Side, price: Decimal, stop_distance: Decimal, standing: Sta
     the share of equity per position and what the account has free beyond reserve, floor and commitments. Below the
     venue's minimum nothing is opened.
     """
-    instrument, margin, leverage = standing.instrument, standing.margin, standing.leverage
-    if instrument is None or margin is None or leverage is None:
-        raise ValueError("nothing can be sized without an instrument, a margin state and a leverage")
+    instrument, margin, leverage = standing.complete()
     pair = instrument.pair
     if price <= 0 or stop_distance <= 0 or (side is Side.BUY and stop_distance >= price):
         return Refused(
