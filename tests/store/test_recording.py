@@ -274,7 +274,8 @@ async def test_a_cancelled_write_leaves_the_store_usable(store: Store) -> None:
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
 
-    await store.record_intent(ACCOUNT, order(50), FENCE)
+    async with asyncio.timeout(3):  # a connection that was left behind would hold the writer's lock for longer
+        await store.record_intent(ACCOUNT, order(50), FENCE)
     for one in await store.recent_orders(OWNER, ACCOUNT):
         assert one.status is OrderStatus.INTENT
     events = [event for event in await store.tail_outbox(OWNER, 0) if event.kind == "order"]

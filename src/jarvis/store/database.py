@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from jarvis.store import schema
 from jarvis.store.errors import StoreBusy, StoreError, StoreFull, StoreUnavailable
 from jarvis.store.reserve import Reserve
+from jarvis.store.whole import WholeCalls
 
 AsyncCreator = Callable[[], Awaitable[Any]]
 """Opens one driver connection. For SQLite it must have been opened with `isolation_level=None`."""
@@ -40,7 +41,7 @@ _PG_FULL = ("53100",)
 _PG_BUSY = ("40001", "40P01", "55P03", "53300")
 
 
-class Database:
+class Database(WholeCalls):
     """An open database. Use `Database.open`."""
 
     def __init__(self, url: URL, writer: AsyncEngine, reader: AsyncEngine, reserve: Reserve | None) -> None:
@@ -61,8 +62,7 @@ class Database:
         try:
             if migrate:
                 await database.migrate()
-            async with database._read() as connection:
-                await connection.run_sync(schema.require_current)
+            await database.require_current_schema()
         except BaseException:
             await database.close()
             raise
@@ -77,6 +77,11 @@ class Database:
         """Bring the tables to this program's schema, in one transaction. Raises SchemaNewer."""
         async with self._write() as connection:
             await connection.run_sync(schema.upgrade)
+
+    async def require_current_schema(self) -> None:
+        """Raise SchemaOutdated or SchemaNewer unless the tables are exactly those of this program."""
+        async with self._read() as connection:
+            await connection.run_sync(schema.require_current)
 
     async def schema_is_current(self) -> bool:
         """Whether the tables are exactly those of this program."""
