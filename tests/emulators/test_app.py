@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from html.parser import HTMLParser
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -76,6 +77,14 @@ async def test_the_style_serves_both_schemes_and_narrow_screens(browser: aiohttp
     assert text == STYLE.read_text()
     assert "prefers-color-scheme: dark" in text
     assert "max-width: 36rem" in text
+
+
+async def test_a_browser_may_name_the_page_that_it_comes_from(browser: aiohttp.ClientSession) -> None:
+    # Under no-referrer a browser would send its own forms with `Origin: null`, as it does for other sites.
+    async with browser.get("/kraken/settings/api") as answer:
+        assert answer.headers["referrer-policy"] == "same-origin"
+    async with browser.get("/sandbox/assets/icon.svg") as answer:
+        assert answer.content_type == "image/svg+xml"
 
 
 async def test_the_form_has_the_boxes_of_the_walkthrough_all_unticked(browser: aiohttp.ClientSession) -> None:
@@ -310,6 +319,17 @@ async def test_a_client_that_hangs_up_frees_its_held_request(browser: aiohttp.Cl
 
     async with browser.get("/kraken/0/public/Time") as answer:
         assert (await answer.json())["error"] == []
+
+
+async def test_a_body_without_end_is_refused(browser: aiohttp.ClientSession) -> None:
+    async with browser.post("/kraken/0/private/Balance", data=BytesIO(b"x" * 1_100_000)) as answer:
+        assert answer.status == 413
+
+
+async def test_a_follower_that_speaks_nonsense_is_let_go(browser: aiohttp.ClientSession) -> None:
+    async with browser.ws_connect("/sandbox/clock?follow=1") as follower:
+        await follower.send_str("what?")
+        assert (await follower.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
 
 
 async def test_the_sandbox_listens_on_loopback_only(sandbox: Served) -> None:

@@ -11,8 +11,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -23,10 +25,11 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.money import USD, exact
 from jarvis.emulators.kraken.faults import Fault, FaultKind
 from jarvis.emulators.kraken.keys import VenueAccount
-from jarvis.emulators.pages import BOXES, CONTENT_SECURITY_POLICY, STYLE, KeyForm, Pages, fault_record
+from jarvis.emulators.pages import BOXES, CONTENT_SECURITY_POLICY, ICON, STYLE, KeyForm, Pages, fault_record
 from jarvis.emulators.sandbox import Sandbox
 from jarvis.emulators.wire import WireRequest, WireResponse
 
+_LOG = structlog.get_logger(__name__)
 _KEYS_PAGE = "/kraken/settings/api"
 _MAX_BODY = 1024 * 1024
 
@@ -56,6 +59,7 @@ def create_app(sandbox: Sandbox) -> ASGIApp:
         Route("/sandbox/clock", site.clock),
         WebSocketRoute("/sandbox/clock", site.clock_socket),
         Route("/sandbox/assets/sandbox.css", site.style),
+        Route("/sandbox/assets/icon.svg", site.icon),
         Route("/", site.home),
     ]
     return _Guard(Starlette(routes=routes))
@@ -145,7 +149,7 @@ class _Guard:
                     *message["headers"],
                     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
                     (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
+                    (b"referrer-policy", b"same-origin"),
                     (b"cache-control", b"no-store"),
                 ]
             await send(message)
@@ -420,6 +424,9 @@ class _Site:
     async def style(self, _request: Request) -> Response:
         return FileResponse(STYLE, media_type="text/css")
 
+    async def icon(self, _request: Request) -> Response:
+        return FileResponse(ICON, media_type="image/svg+xml")
+
     async def home(self, _request: Request) -> Response:
         return RedirectResponse(_KEYS_PAGE, 303)
 
@@ -440,10 +447,14 @@ async def _bridge(
     writer = asyncio.create_task(outgoing())
     try:
         while True:
-            receive(await websocket.receive_text())
-    except (WebSocketDisconnect, ValueError, RuntimeError):
-        # Gone, spoke something that is no answer, or was closed by us while we waited.
-        pass
+            try:
+                text = await websocket.receive_text()
+            except (WebSocketDisconnect, RuntimeError):
+                # Gone, or closed by us while we waited.
+                return
+            receive(text)
+    except ValueError as error:
+        _LOG.warning("socket_closed_for_its_frame", path=websocket.url.path, reason=str(error))
     finally:
         close()
         writer.cancel()
@@ -474,7 +485,7 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > _MAX_BODY:
-            raise ValueError("too long")
+            raise HTTPException(413, "The body is too long.")
     return bytes(body)
 
 

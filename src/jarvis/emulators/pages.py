@@ -13,8 +13,9 @@ from jarvis.emulators.kraken.keys import ApiKey, Permission, VenueAccount
 
 HERE = Path(__file__).parent
 STYLE = HERE / "assets" / "sandbox.css"
+ICON = HERE / "assets" / "icon.svg"
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 

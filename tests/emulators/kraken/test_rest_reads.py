@@ -285,6 +285,18 @@ async def test_a_ticker_without_pairs_tells_all_of_them() -> None:
     assert (await public(venue, "Time"))["unixtime"] == int(START.timestamp()) + 300
 
 
+async def test_a_tickers_day_is_the_last_twenty_four_hours() -> None:
+    venue = Venue(minutes=27 * 60)
+    volumes = []
+
+    for _ in range(27):
+        venue.move(60)
+        volumes.append((await public(venue, "Ticker", "pair=XBTUSD"))["XXBTZUSD"]["v"])
+
+    assert [float(day) for _, day in volumes[21:]] == [13200, 13800, 14400, 14400, 14400, 14400]
+    assert [float(today) for today, _ in volumes[22:26]] == [13800, 0, 600, 1200]
+
+
 @pytest.mark.parametrize("path", ["/0/public/None", "/0/private/Balance", "/1/public/Time", "/"])
 async def test_a_get_of_what_is_not_public_is_an_unknown_method(path: str) -> None:
     answer = await Venue(minutes=1).kraken.handle(WireRequest("GET", path))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from jarvis.domain.instrument import Instrument, InstrumentStatus
+from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair
 from jarvis.domain.market import Bar, PublicTrade
 from jarvis.domain.money import USD, ZERO, Asset
 from jarvis.emulators.kraken.errors import UNKNOWN_ASSET, Refused, invalid_argument
@@ -48,6 +48,7 @@ class PublicData:
 
     def __init__(self, state: VenueState) -> None:
         self._state = state
+        self._hours: dict[Pair, list[SimCandle]] = {}
 
     def time(self, _params: Params) -> Any:
         """The server's clock."""
@@ -150,8 +151,14 @@ class PublicData:
         return SimCandle(begun, last, 0, is_final=False)
 
     def day(self, book: PairName, since: datetime) -> DayStatistics:
-        """Statistics of the hours since an instant."""
-        candles = self._state.exchange.candles(book.pair, _HOUR, since)
+        """Statistics of the hours that began within the last day and not before an instant."""
+        now = self._state.now()
+        # Finished hours do not change: only what came after the last of them is asked for again.
+        hours = [candle for candle in self._hours.get(book.pair, []) if candle.bar.opened_at >= now - _DAY]
+        begin = hours[-1].bar.closed_at if hours else now - _DAY
+        recent = self._state.exchange.candles(book.pair, _HOUR, begin)
+        self._hours[book.pair] = [*hours, *(candle for candle in recent if candle.is_final)]
+        candles = [candle for candle in (*hours, *recent) if candle.bar.opened_at >= since]
         return DayStatistics(candles, self._state.exchange.quote(book.pair).last)
 
     def depth(self, params: Params) -> Any:

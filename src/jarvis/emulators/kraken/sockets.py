@@ -111,6 +111,7 @@ class Sockets:
         self._connections: dict[WireSocket, Connection] = {}
         self._count = 0
         self._status = public.status()
+        self._told_at = state.now()
 
     def connect(self, path: str) -> WireSocket:
         """A new connection, greeted with the status banner. Raises ValueError for another path."""
@@ -129,14 +130,14 @@ class Sockets:
 
     def publish(self, events: Sequence[SimEvent]) -> None:
         """Tell everyone what happened to their accounts and to the market."""
-        trades = [event for event in events if isinstance(event, SimPublicTrade)]
         for connection in list(self._connections.values()):
             for feed in list(connection.private.values()):
                 for event in events:
                     self._publish_private(connection, feed, event)
-            for key, public in list(connection.feeds.items()):
-                for frame in public.updates(trades):
-                    self._send_public(connection, key[0], frame)
+        trades = [event for event in events if isinstance(event, SimPublicTrade)]
+        # Accounts' orders do not move this market: without time passing there is nothing new to tell of it.
+        if trades or self._state.now() != self._told_at:
+            self._publish_public(trades)
 
     def announce_status(self) -> None:
         """Tell everyone when the venue's status has changed, and how the pairs' rules have."""
@@ -145,7 +146,7 @@ class Sockets:
             self._status = status
             for connection in list(self._connections.values()):
                 self._send(connection.socket, self._banner(connection.number))
-        self.publish([])
+        self._publish_public([])
 
     def drop_key(self, public: str) -> None:
         """Cut every connection that used a token of this key."""
@@ -429,6 +430,13 @@ class Sockets:
         return self._state.keys.accounts[token.account]
 
     # What goes out.
+
+    def _publish_public(self, trades: Sequence[SimPublicTrade]) -> None:
+        self._told_at = self._state.now()
+        for connection in list(self._connections.values()):
+            for key, feed in list(connection.feeds.items()):
+                for frame in feed.updates(trades):
+                    self._send_public(connection, key[0], frame)
 
     def _publish_private(self, connection: Connection, feed: PrivateFeed, event: SimEvent) -> None:
         match event:
