@@ -16,6 +16,7 @@ from jarvis.ledger.journal import (
     Posting,
     UnbalancedError,
     entry_for_fill,
+    entry_for_foreign_fill,
     entry_for_row,
     totals,
 )
@@ -265,3 +266,18 @@ def test_an_opening_fee_in_quote_is_found_when_the_trading_fee_is_in_another_ass
 
     assert book.balance(Account.OPENING_FEE, USD) == Decimal("0.02")
     assert book.balance(Account.OPENING_FEE, fee_asset) == ZERO
+
+
+def test_the_rows_of_a_foreign_fill_leave_clearing_for_the_owners_equity() -> None:
+    fill = fill_of(1, Side.BUY, "1", "100")
+    row = row_of(fill.fill_id, "0", "0.30")
+
+    early = entry_for_row(row, None)
+    settled = entry_for_foreign_fill(fill, USD, row.change)
+
+    sums = totals([early, settled])
+    assert (sums[Account.CLEARING, USD], sums[Account.FOREIGN, USD], sums[Account.CASH, USD]) == (
+        ZERO,
+        Decimal("0.30"),
+        Decimal("-0.30"),
+    )

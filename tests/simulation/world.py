@@ -6,7 +6,7 @@ checked; then all faults are healed and the system must come to rest: nothing un
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -157,6 +157,9 @@ class World:
     secrets: tuple[str, ...] = ()
     digest: list[str] = field(default_factory=list)
     broken: list[Exception] = field(default_factory=list)
+    by_hand: Mapping[int, Callable[["World"], None]] = field(default_factory=dict)
+    has_faults: bool = True
+    wished: tuple[Pair, ...] = PAIRS
     _naked_since: dict[Pair, datetime] = field(default_factory=dict)
     _finals: dict[str, OrderStatus] = field(default_factory=dict)
     _handed: deque[Step] = field(default_factory=deque)
@@ -167,8 +170,11 @@ class World:
         random = Random(f"{self.seed} wishes")
         keeper = asyncio.create_task(self._keep(plan))
         try:
-            self.sandbox.kraken.faults.draw_mix(Random(f"{self.seed} faults"), kinds=5, probability=0.15)
+            if self.has_faults:
+                self.sandbox.kraken.faults.draw_mix(Random(f"{self.seed} faults"), kinds=5, probability=0.15)
             for number in range(faulty_steps):
+                if number in self.by_hand:
+                    self.by_hand[number](self)
                 await self._step(random, wishing=True)
                 await self._check(f"step {number}")
                 if crashes and random.random() < 0.01:
@@ -253,7 +259,7 @@ class World:
         trader = self.trader
         if trader is None:
             return
-        signals = tuple(self._wish(random, pair, now) for pair in PAIRS if wishing and random.random() < 0.15)
+        signals = tuple(self._wish(random, pair, now) for pair in self.wished if wishing and random.random() < 0.15)
         quotes = {pair: self.sandbox.exchange.quote(pair) for pair in PAIRS}
         trader.hand_over(Step(Tick(now), (), signals, quotes, 0.0))
 

@@ -154,6 +154,15 @@ def entry_for_row(
     return Entry(kind, row.at, row.ref_id, position_id, pair, (postings[0], *_told(postings[1:])))
 
 
+def entry_for_foreign_fill(fill: Fill, asset: Asset, cleared: Decimal) -> Entry:
+    """The entry of a margin fill that is not ours, whose rows (summing to `cleared`) came before it was known.
+
+    Its rows wait in clearing as if they were ours; they go to the owner's equity, where later rows of it go at once.
+    """
+    postings = [Posting(Account.CLEARING, asset, cleared), Posting(Account.FOREIGN, asset, -cleared)]
+    return Entry(EntryKind.FOREIGN, fill.at, fill.fill_id, None, fill.pair, _told(postings))
+
+
 def totals(entries: Iterable[Entry]) -> dict[tuple[Account, Asset], Decimal]:
     """The balance of each account in each asset; all of one asset sum to zero."""
     sums: dict[tuple[Account, Asset], Decimal] = {}

@@ -21,7 +21,7 @@ from jarvis.domain.market import Bar, Quote, Tick
 from jarvis.domain.money import USD, ZERO, Asset
 from jarvis.domain.order import ClientOrderId, Fill, FillId, Order, OrderReport, OrderStatus, VenueOrderId
 from jarvis.domain.position import NOTHING_REALISED, Realised
-from jarvis.ledger.journal import entry_for_fill, entry_for_row
+from jarvis.ledger.journal import Entry, entry_for_fill, entry_for_foreign_fill, entry_for_row
 from jarvis.live.books import Books
 from jarvis.live.crashpoints import crashpoint
 from jarvis.live.guardian import Guardian
@@ -142,6 +142,7 @@ class Trader:
         self._margin_at: datetime | None = None
         self._stream: AccountStream | None = None
         self._stopped = False
+        self._is_mismatched = False
         self._quote_asset = quote_asset
         self._log = log.bind(account=account, venue=venue.name)
 
@@ -244,7 +245,8 @@ class Trader:
         if since >= RECONCILE_EVERY:
             await self._reconcile("periodic")
         elif since >= RECONCILE_AT_MOST_EVERY:
-            doubt = self._books.doubt(now, margin, self._engine.state.stories.values())
+            explained = None if self._is_mismatched else margin  # what we do not hold is known to take margin, too
+            doubt = self._books.doubt(now, explained, self._engine.state.stories.values())
             if doubt:
                 await self._reconcile(doubt)
 
@@ -312,14 +314,15 @@ class Trader:
         before = self._engine.state.stories.get(fill.pair)
         actions = self._engine.process(fill)
         story, order = _records_of(fill, actions)
-        entry = None
-        booked = RecordedFill(fill, ZERO, None)
-        if story is not None:  # otherwise it is not ours: the engine has alarmed, the venue's rows book what it did
+        cleared = self._books.cleared.get((fill.fill_id, fill.fee_asset))
+        if story is not None:
             same = before is not None and before.position_id == story.position_id
             realised = before.position.apply(fill)[1] if before is not None and same else NOTHING_REALISED
             booked = RecordedFill(fill, realised.pnl, story.position_id)
-            cleared = self._books.cleared.get((fill.fill_id, fill.fee_asset))
-            entry = entry_for_fill(fill, realised, story.position_id, cleared)
+            entry: Entry | None = entry_for_fill(fill, realised, story.position_id, cleared)
+        else:  # not ours: the engine has alarmed; what it did to the cash is the owner's own
+            booked = RecordedFill(fill, ZERO, None)
+            entry = entry_for_foreign_fill(fill, fill.fee_asset, cleared) if cleared else None
         crashpoint("before_fill_is_recorded")
         if not await self._store.record_fill(self._account, fill, entry, order, story, fence=self._fence):
             raise RuntimeError(f"fill {fill.fill_id} was recorded by somebody else: two traders serve one account")
@@ -342,6 +345,8 @@ class Trader:
         key = row.ref_id, row.asset
         if booked is None:
             entry = entry_for_row(row, None, cleared_so_far=self._books.cleared.get(key))
+        elif booked.position_id is None:
+            entry = entry_for_row(replace(row, kind=LedgerKind.TRADE), None)
         else:
             realised = Realised(ZERO, booked.pnl)
             entry = entry_for_row(row, booked.fill, realised, self._books.cleared.get(key), booked.position_id)
@@ -531,6 +536,7 @@ class Trader:
             comparison = await self._compare()  # a fill may have come between two reads: only what stays is a mismatch
         now = self._clock.now()
         self._reconciled_at = now
+        self._is_mismatched = bool(comparison.mismatches)
         mismatched = {mismatch.pair: mismatch.message for mismatch in comparison.mismatches}
         for pair in {*comparison.confirmed, *mismatched, *self._engine.state.stories}:
             for verdict in self._guardian.judge("position_mismatch", mismatched.get(pair, ""), now, pair):

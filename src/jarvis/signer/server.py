@@ -78,6 +78,8 @@ class SignerServer:
                     await writer.drain()
         except (frames.MalformedFrameError, ConnectionError):
             pass  # Whoever speaks another language, or went away, is not answered.
+        except asyncio.CancelledError:
+            pass  # The process ends, and this is the connection's top: the stream's callback would log a traceback.
         finally:
             self._open.discard(writer)
             writer.close()
