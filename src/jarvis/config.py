@@ -7,6 +7,7 @@ the data folder; a setting that cannot work refuses to start and says its name.
 import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -49,7 +50,9 @@ class Settings(BaseSettings):
     @classmethod
     def _sandbox_is_local(cls, url: str) -> str:
         # A live key must never be sent to an address that somebody configured: the sandbox lives on loopback only.
-        if url and not url.startswith(tuple(f"http://{host}" for host in _LOOPBACK)):
+        parts = urlsplit(url)
+        is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK and "@" not in parts.netloc
+        if url and not (is_local and not parts.path.strip("/")):
             raise ValueError("the sandbox is reached on this machine only, for example http://127.0.0.1:8770")
         return url.rstrip("/")
 

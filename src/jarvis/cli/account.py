@@ -241,7 +241,7 @@ def flatten(
 
 
 def _command(kind: str, account: str | None, pair: str | None) -> None:
-    from jarvis.domain.instrument import Pair
+    from jarvis.cli.market import pair_of
     from jarvis.store.records import CommandKind
 
     async def ask() -> None:
@@ -249,7 +249,7 @@ def _command(kind: str, account: str | None, pair: str | None) -> None:
             chosen = await chosen_account(store, account)
             await store.enqueue_command(
                 chosen.owner_id, chosen.account_id, CommandKind(kind), at=datetime.now(UTC),
-                pair=Pair.parse(pair) if pair else None,
+                pair=pair_of(pair) if pair else None,
             )  # fmt: skip
 
     run(ask())

@@ -1,6 +1,7 @@
 """`jarvis demo`: everything on the sandbox, from an empty folder to a running account, in one command."""
 
 import asyncio
+import itertools
 import json
 import os
 import secrets
@@ -15,7 +16,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from jarvis.cli.account import _add_person, _migrate
-from jarvis.cli.market import DEPOSIT_USD, starting_limits, values_of
+from jarvis.cli.market import DEPOSIT_USD, starting_limits, strategy_of
 from jarvis.cli.process import environment_of, signer_service, start_trading, stop_signal
 from jarvis.cli.wiring import CommandError, opened_store, say, settings
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from jarvis.config import Settings
     from jarvis.domain.instrument import Pair
     from jarvis.store.records import Assignment
+    from jarvis.trading.strategy import ParameterValue, Strategy
 
 PERSON = "demo@jarvis.example"
 VENUE_ACCOUNT = "demo"
@@ -53,8 +55,9 @@ class DemoWishes:
 
 async def run_demo(wishes: DemoWishes) -> None:
     """Run until the person stops it, or the replay ends and `stop_at_end` was asked for."""
-    from jarvis.live.supervisor import Supervisor
+    from jarvis.store.db import hold_instance
 
+    _chosen(wishes)  # a misspelt name is told before anything is started
     folder = _fresh_folder()
     given = _demo_settings(folder, wishes)
     from jarvis.signer.vault import create_master_key
@@ -65,6 +68,13 @@ async def run_demo(wishes: DemoWishes) -> None:
     await _migrate(given)
     password = secrets.token_urlsafe(12)
     user_id = await _add_person(given, PERSON, password, operator=False)
+    with hold_instance(given.store_url):
+        await _run(given, wishes, folder, user_id, password)
+
+
+async def _run(given: "Settings", wishes: DemoWishes, folder: Path, user_id: str, password: str) -> None:
+    from jarvis.live.supervisor import Supervisor
+
     supervisor = Supervisor(environment_of(given), folder / "logs")
     try:
         await supervisor.start(signer_service(given))
@@ -100,10 +110,23 @@ def _fresh_folder() -> Path:
     if folder.exists():
         if not marker.exists():
             raise CommandError(f"{folder} exists and is not a demo of ours; move it away or set JARVIS_DEMO_DIR")
+        _refuse_running_demo(folder)
         shutil.rmtree(folder)
     folder.mkdir(mode=0o700, parents=True)
     marker.touch()
     return folder
+
+
+def _refuse_running_demo(folder: Path) -> None:
+    from jarvis.store.db import hold_instance
+    from jarvis.store.errors import InstanceRunning
+
+    if (folder / "data").exists():
+        try:
+            with hold_instance(f"sqlite+aiosqlite:///{folder / 'data' / 'jarvis.db'}"):
+                pass
+        except InstanceRunning as error:
+            raise CommandError(f"a demo runs in {folder} already; stop it first, or set JARVIS_DEMO_DIR") from error
 
 
 def _demo_settings(folder: Path, wishes: DemoWishes) -> "Settings":
@@ -184,22 +207,23 @@ async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoW
 
 
 def _assignments(pairs: "list[Pair]", wishes: DemoWishes) -> "list[Assignment]":
-    """The strategies in turn over the pairs; a demo of the synthetic market trades minutes, a replay quarter hours."""
-    from jarvis.market.history import parse_interval
+    """The strategies in turn over the pairs."""
     from jarvis.store.records import Assignment
-    from jarvis.trading.strategies import STRATEGIES
-    from jarvis.trading.strategy import resolve
+
+    chosen, interval = _chosen(wishes)
+    return [
+        Assignment(strategy.name, pair, interval, values)
+        for pair, (strategy, values) in zip(pairs, itertools.cycle(chosen), strict=False)
+    ]
+
+
+def _chosen(wishes: DemoWishes) -> "tuple[list[tuple[Strategy, dict[str, ParameterValue]]], timedelta]":
+    """Strategies and bar size: a demo of the synthetic market trades minutes, a replay quarter hours."""
+    from jarvis.market.history import parse_interval
 
     names = wishes.strategies or (BOTH[:1] if wishes.candles else BOTH)
-    for name in names:
-        if name not in STRATEGIES:
-            raise CommandError(f"there is no strategy {name!r}; there are {', '.join(STRATEGIES)}")
     interval = parse_interval(wishes.interval or ("15m" if wishes.candles else "1m"))
-    assignments = []
-    for number, pair in enumerate(pairs):
-        strategy = STRATEGIES[names[number % len(names)]]
-        assignments.append(Assignment(strategy.name, pair, interval, resolve(strategy, values_of(wishes.parameters))))
-    return assignments
+    return [strategy_of(name, wishes.parameters) for name in names], interval
 
 
 async def _market_end(given: "Settings") -> None:

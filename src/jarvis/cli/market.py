@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from jarvis.domain.market import Bar
     from jarvis.sim.market import PriceSource
     from jarvis.trading.limits import Limits
+    from jarvis.trading.strategy import ParameterValue, Strategy
 
 DEPOSIT_USD = Decimal(10_000)
 
 
 def candles_of(given: Sequence[str], *, start: datetime | None, days: int | None) -> "dict[Pair, list[Bar]]":
     """The candles that `PAIR=FILE` texts name; a file alone is taken for BTC/USD. Prices are rounded to ticks."""
-    from jarvis.domain.instrument import Pair
     from jarvis.market.history import check, load_bars
     from jarvis.sim.instruments import kraken_instruments
 
@@ -28,7 +28,7 @@ def candles_of(given: Sequence[str], *, start: datetime | None, days: int | None
     bars: dict[Pair, list[Bar]] = {}
     for text in given:
         name, equals, file = text.rpartition("=")
-        pair = Pair.parse(name) if equals else Pair.parse("BTC/USD")
+        pair = pair_of(name if equals else "BTC/USD")
         if pair not in instruments:
             raise CommandError(f"{pair} is not one of the pairs: {', '.join(map(str, instruments))}")
         path = Path(file).expanduser()
@@ -41,6 +41,29 @@ def candles_of(given: Sequence[str], *, start: datetime | None, days: int | None
         if not bars[pair]:
             raise CommandError(f"{path} has no candles in that time; it reaches from {report.first_at:%Y-%m-%d} on")
     return bars
+
+
+def pair_of(text: str) -> "Pair":
+    """The pair that a person wrote."""
+    from jarvis.domain.instrument import Pair
+
+    try:
+        return Pair.parse(text)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+
+
+def strategy_of(name: str, given: Sequence[str]) -> "tuple[Strategy, dict[str, ParameterValue]]":
+    """The strategy that a person named, and its parameters: those given as `NAME=VALUE`, the others as they are."""
+    from jarvis.trading.strategies import STRATEGIES
+    from jarvis.trading.strategy import resolve
+
+    if name not in STRATEGIES:
+        raise CommandError(f"there is no strategy {name!r}; there are {', '.join(STRATEGIES)}")
+    try:
+        return STRATEGIES[name], resolve(STRATEGIES[name], values_of(given))
+    except ValueError as error:
+        raise CommandError(str(error)) from error
 
 
 def market_of(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jarvis.cli.market import DEPOSIT_USD, candles_of, starting_limits, values_of
-from jarvis.cli.wiring import CommandError, say, settings
+from jarvis.cli.market import DEPOSIT_USD, candles_of, pair_of, starting_limits, strategy_of
+from jarvis.cli.wiring import say, settings
 
 if TYPE_CHECKING:
     from jarvis.backtest.result import BacktestResult
@@ -63,16 +63,14 @@ def run_backtest(
     from jarvis.domain.money import USD
     from jarvis.market.history import parse_interval
     from jarvis.sim.instruments import kraken_instruments
-    from jarvis.trading.strategies import STRATEGIES
     from jarvis.venues.catalog import KRAKEN, VENUES
 
-    if strategy not in STRATEGIES:
-        raise CommandError(f"there is no strategy {strategy!r}; there are {', '.join(STRATEGIES)}")
+    _, values = strategy_of(strategy, parameters)
     bars = candles_of(candles, start=start, days=days)
     listed = kraken_instruments()
     wanted = Backtest(
         bars=bars,
-        followed=[Followed(strategy, pair, parse_interval(interval), values_of(parameters)) for pair in bars],
+        followed=[Followed(strategy, pair, parse_interval(interval), values) for pair in bars],
         limits=starting_limits(list(bars)),
         instruments={pair: listed[pair] for pair in bars},
         leverage_caps=VENUES[KRAKEN].leverage_caps,
@@ -94,12 +92,11 @@ def import_(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Add candles to this installation's history. Malformed input is refused with its row; nothing stays half done."""
-    from jarvis.domain.instrument import Pair
     from jarvis.market.history import import_candles, parse_interval
 
     size = None if interval is None else parse_interval(interval)
     report = import_candles(
-        file, settings().data_dir, source=source, pair=Pair.parse(pair), interval=size, replace=replace
+        file, settings().data_dir, source=source, pair=pair_of(pair), interval=size, replace=replace
     )
     _tell(report, as_json=as_json)
 
