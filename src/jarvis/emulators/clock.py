@@ -142,13 +142,15 @@ class SandboxClock:
     async def step(self) -> None:
         """Move the market by one step, tell everyone and wait for the followers that answer."""
         until = self._now() + self._step
-        if self._end is not None and until >= self._end:
-            until, self.ended = self._end, True
+        is_last = self._end is not None and until >= self._end
+        if self._end is not None and is_last:
+            until = self._end
         self._advance(until)
         for follower in self._followers:
             follower.tell(now=_iso(until))
         await self._all_caught_up(until)
-        if self.ended:
+        if is_last:
+            self.ended = True  # not before: who asks whether it has ended wants everyone to be done
             for follower in self._followers:
                 follower.tell(end=_iso(until))
 
