@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 async def start(*arguments: str, before: tuple[str, ...] = ()) -> Process:
     program = [*before, sys.executable, "-m", "tests.store.writer", *arguments]
-    return await asyncio.create_subprocess_exec(*program, cwd=ROOT, stdout=PIPE, stderr=PIPE)
+    return await asyncio.create_subprocess_exec(*program, cwd=ROOT, stdin=PIPE, stdout=PIPE, stderr=PIPE)
 
 
 async def outcome(process: Process) -> tuple[int, list[str], str]:
@@ -75,12 +75,18 @@ async def test_two_processes_write_at_once_and_neither_fails(store: Store, store
     await connect(store)
     await connect(store, OTHER, STRANGER)
 
-    processes = [await start("intents", store_url, account, "80") for account in (ACCOUNT, OTHER)]
+    processes = [await start("intents", store_url, account, "150") for account in (ACCOUNT, OTHER)]
+    for process in processes:
+        assert process.stdout is not None
+        await process.stdout.readline()
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write(b"go\n")
     outcomes = await asyncio.gather(*(outcome(process) for process in processes))
 
     assert [code for code, _, _ in outcomes] == [0, 0], outcomes
-    assert len(await store.open_orders(OWNER, ACCOUNT)) == 80
-    assert len(await store.open_orders(STRANGER, OTHER)) == 80
+    assert len(await store.open_orders(OWNER, ACCOUNT)) == 150
+    assert len(await store.open_orders(STRANGER, OTHER)) == 150
 
 
 async def test_a_full_disk_gets_one_clear_line_and_loses_nothing(sqlite_store: Store, sqlite_url: str) -> None:

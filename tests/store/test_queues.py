@@ -100,6 +100,25 @@ async def test_a_reader_never_passes_over_an_event_that_becomes_visible_late(
     assert seen == sorted(seen)
 
 
+async def test_an_event_becomes_visible_before_any_that_has_a_higher_id(
+    store: Store, open_store: Callable[[], Awaitable[Store]]
+) -> None:
+    await connect(store)
+    start = await store.last_event_id()
+    slow = await open_store()
+    async with slow._write() as connection:
+        await slow._tell(connection, ACCOUNT, ("status", {"who": "slow"}))
+        quick = asyncio.create_task(store.record_status(ACCOUNT, "{}", at(0)))
+        await asyncio.sleep(0.1)
+        before = await store.tail_outbox(OWNER, start)
+    await quick
+
+    after = await store.tail_outbox(OWNER, start)
+
+    assert before == []
+    assert [event.payload for event in after] == [{"who": "slow"}, {}]
+
+
 async def test_pruning_forgets_the_oldest_and_never_gives_an_id_again(store: Store) -> None:
     await connect(store)
     for number in range(10):

@@ -56,7 +56,9 @@ async def fills_then_dies(store: Store) -> None:
 
 
 async def intents(store: Store, account: str, count: str) -> None:
-    """Write that many intents as fast as it goes."""
+    """Wait for a word, then write that many intents as fast as it goes."""
+    say("ready")
+    sys.stdin.readline()
     for number in range(1, int(count) + 1):
         await store.record_intent(AccountId(account), order(number), FENCE)
         say(str(number))
