@@ -732,6 +732,7 @@ def test_an_intent_that_was_kept_counts_as_sent_after_a_restart_and_is_looked_up
     intent = placed(actions)[0]
 
     again = Bench(state=EngineState.adopt([intent], stories(actions)))
+    assert again.entry().status is OrderStatus.SENT
     lost = again.tell(OrderLost(intent.client_order_id, again.now))
 
     assert again.engine.state.next_id == 2

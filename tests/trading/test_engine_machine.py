@@ -336,11 +336,13 @@ class EngineMachine(RuleBasedStateMachine):
         wanted=st.sampled_from([Direction.LONG, Direction.SHORT]),
         ways=st.lists(st.sampled_from(WAYS), max_size=3),
         is_told=st.booleans(),
+        dies_after=st.none() | st.integers(0, 20),
     )
     def a_person_resumes_and_strategy_opens(
-        self, pair: Pair, wanted: Direction, ways: list[str], is_told: bool
+        self, pair: Pair, wanted: Direction, ways: list[str], is_told: bool, dies_after: int | None
     ) -> None:
         self.tell(Resume(self.now))
+        self.dies_after = dies_after
         self.ways = ways
         self.want(pair, wanted)
         if is_told:
@@ -499,6 +501,18 @@ class EngineMachine(RuleBasedStateMachine):
             assert covered >= story.quantity or is_closing or is_unknown or is_tried_again or is_stopping, pair
 
     @invariant()
+    def no_closing_order_is_sent_beside_another(self) -> None:
+        for pair in PAIRS:
+            closes = [
+                order
+                for order in self.working()
+                if order.request.pair == pair
+                and order.request.reduce_only
+                and order.request.order_type is OrderType.MARKET
+            ]
+            assert len(closes) <= 1
+
+    @invariant()
     def exposure_stays_within_the_limits(self) -> None:
         engaged = set()
         for pair in PAIRS:
@@ -572,7 +586,7 @@ class EngineMachine(RuleBasedStateMachine):
 
 TestEngineMachine = EngineMachine.TestCase
 TestEngineMachine.settings = settings(
-    max_examples=120,
+    max_examples=200,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -282,11 +282,7 @@ class Engine:
         pair, side = signal.pair, signal.target.side
         instrument = self._instruments.get(pair) if pair in self._listed else None
         cap = min(self._limits.leverage_cap, self._config.leverage_caps.get(pair, 0))
-        entering = {
-            each
-            for each in self._desk.working_pairs()
-            if any(order.request.role is OrderRole.ENTRY for order in self._desk.working(each))
-        }
+        # A story begins with its entry's intent: what may be at the venue is counted before anything was filled.
         held = {each for each, story in self._state.stories.items() if not self._is_dust(story)}
         return Standing(
             at=self._now or signal.at,
@@ -295,7 +291,7 @@ class Engine:
             leverage=instrument.leverage_within(side, cap) if instrument and side else None,
             margin=self._margin,
             committed_margin=sum(self._committed.values(), ZERO),
-            open_pairs=frozenset(entering | held),
+            open_pairs=frozenset(held),
             has_unknown_order=self._has_unknown_order(pair),
             paused=self._marks.paused,
             blocks=self._state.blocks,
@@ -345,8 +341,9 @@ class Engine:
             self._on_answer(order, event.at)
 
     def _on_lost(self, event: OrderLost) -> None:
+        before = self._desk.get(event.client_order_id)
         order = self._desk.lost(event)
-        if order is not None:
+        if order is not None and order != before:  # said once, however often it is looked for in vain
             pair = order.request.pair
             self._outbox.alarm(
                 "order_lost",
