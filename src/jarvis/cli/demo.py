@@ -17,12 +17,13 @@ from urllib.request import Request, urlopen
 
 from jarvis.cli.account import _add_person, _migrate
 from jarvis.cli.market import DEPOSIT_USD, starting_limits, strategy_of
-from jarvis.cli.process import environment_of, signer_service, start_trading, stop_signal
+from jarvis.cli.process import child_service, environment_of, signer_service, start_trading, stop_signal
 from jarvis.cli.wiring import CommandError, opened_store, say, settings
 
 if TYPE_CHECKING:
     from jarvis.config import Settings
     from jarvis.domain.instrument import Pair
+    from jarvis.live.supervisor import Service
     from jarvis.store.records import Assignment
     from jarvis.trading.strategy import ParameterValue, Strategy
 
@@ -152,9 +153,7 @@ def _usual_or_free_port(usual: int) -> int:
     raise CommandError("this machine has no free port")
 
 
-def _sandbox_service(given: "Settings", wishes: DemoWishes) -> Any:
-    from jarvis.live.supervisor import Service, jarvis_command
-
+def _sandbox_service(given: "Settings", wishes: DemoWishes) -> "Service":
     command = ["sandbox", "--port", str(given.sandbox_port), "--seed", str(wishes.seed), "--wait"]
     for candle in wishes.candles:
         command += ["--candles", candle]
@@ -167,7 +166,7 @@ def _sandbox_service(given: "Settings", wishes: DemoWishes) -> Any:
         command += ["--rate", str(rate)]
     if not wishes.candles:
         command += ["--step", str(SYNTHETIC_STEP_SECONDS)]
-    return Service("sandbox", jarvis_command(*command))
+    return child_service("sandbox", *command)
 
 
 async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoWishes) -> "list[Pair]":

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jarvis.live.supervisor import Service, Supervisor
     from jarvis.sim.market import PriceSource
 
+ParentPid = Annotated[int | None, typer.Option(hidden=True, help="End when this process has ended.")]
+
 SYNTHETIC_START = datetime(2025, 6, 2, tzinfo=UTC)
 
 
@@ -40,7 +42,7 @@ def up(
 
 
 async def _up(given: "Settings", *, with_sandbox: bool) -> None:
-    from jarvis.live.supervisor import Service, Supervisor, jarvis_command
+    from jarvis.live.supervisor import Supervisor
     from jarvis.store.db import hold_instance
 
     if not given.master_key_file.exists():
@@ -53,7 +55,7 @@ async def _up(given: "Settings", *, with_sandbox: bool) -> None:
             await supervisor.start(signer_service(given))
             if with_sandbox:
                 await supervisor.start(
-                    Service("sandbox", jarvis_command("sandbox", "--port", str(given.sandbox_port), "--rate", "1"))
+                    child_service("sandbox", "sandbox", "--port", str(given.sandbox_port), "--rate", "1")
                 )
             await start_trading(supervisor)
             say(f"Jarvis runs at {supervisor.ready_lines['web']}")
@@ -82,30 +84,50 @@ def signer_service(given: "Settings") -> "Service":
     )  # fmt: skip
 
 
-async def start_trading(supervisor: "Supervisor") -> None:
-    """Start the web and the worker."""
+def child_service(name: str, *arguments: str) -> "Service":
+    """One of our own commands as a service of the supervisor; it ends when the supervisor is gone."""
     from jarvis.live.supervisor import Service, jarvis_command
 
-    await supervisor.start(Service("web", jarvis_command("web-process")))
-    await supervisor.start(Service("worker", jarvis_command("worker-process")))
+    return Service(name, jarvis_command(*arguments, "--parent-pid", str(os.getpid())))
 
 
-async def stop_signal() -> None:
-    """Return when the person or the system asks this process to stop."""
+async def start_trading(supervisor: "Supervisor") -> None:
+    """Start the web and the worker."""
+    await supervisor.start(child_service("web", "web-process"))
+    await supervisor.start(child_service("worker", "worker-process"))
+
+
+async def stop_signal(parent_pid: int | None = None) -> None:
+    """Return when the person or the system asks this process to stop, or its parent has ended."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    waiting = {asyncio.create_task(stopped.wait()), asyncio.create_task(_parent_ended(parent_pid))}
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for each in waiting:
+        each.cancel()
 
 
-def web_process() -> None:
+async def _parent_ended(parent_pid: int | None) -> None:
+    """Return when the supervisor has ended without stopping us: nobody would restart or stop this process."""
+    if parent_pid is None:
+        await asyncio.Event().wait()
+        return
+    from jarvis.signer.process import Parent
+
+    parent = Parent(parent_pid)
+    while parent.is_alive():  # noqa: ASYNC110 - the kernel offers no event for a parent's end
+        await asyncio.sleep(1)
+
+
+def web_process(*, parent_pid: ParentPid = None) -> None:
     """Serve the pages (run by `up`)."""
     given = settings()
-    run(_web(given), log_level=given.log_level)
+    run(_web(given, parent_pid), log_level=given.log_level)
 
 
-async def _web(given: "Settings") -> None:
+async def _web(given: "Settings", parent_pid: int | None) -> None:
     from random import SystemRandom
 
     import uvicorn
@@ -141,16 +163,21 @@ async def _web(given: "Settings") -> None:
             )
         )
         say_ready(f"{scheme}://{given.web_host}:{port}")
-        await server.serve(sockets=[listener])
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        orphaned = asyncio.create_task(_parent_ended(parent_pid))
+        await asyncio.wait({serving, orphaned}, return_when=asyncio.FIRST_COMPLETED)
+        orphaned.cancel()
+        server.should_exit = True
+        await serving
 
 
-def worker_process() -> None:
+def worker_process(*, parent_pid: ParentPid = None) -> None:
     """Trade (run by `up`)."""
     given = settings()
-    run(_worker(given), log_level=given.log_level)
+    run(_worker(given, parent_pid), log_level=given.log_level)
 
 
-async def _worker(given: "Settings") -> None:
+async def _worker(given: "Settings", parent_pid: int | None) -> None:
     import socket
     from random import SystemRandom
 
@@ -159,7 +186,7 @@ async def _worker(given: "Settings") -> None:
 
     async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
         # The supervisor's process, not this one: a restarted worker takes over its former life's leases at once.
-        owner = f"{socket.gethostname()[:40]}-{os.getppid()}"
+        owner = f"{socket.gethostname()[:40]}-{parent_pid or os.getpid()}"
         worker = Worker(
             store=store,
             signer=signer,
@@ -169,7 +196,7 @@ async def _worker(given: "Settings") -> None:
         )
         say_ready(owner)
         working = asyncio.create_task(worker.run())
-        stopping = asyncio.create_task(stop_signal())
+        stopping = asyncio.create_task(stop_signal(parent_pid))
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         working.cancel()
@@ -208,17 +235,25 @@ def sandbox(
     start: Annotated[datetime | None, typer.Option(help="Where a replay begins (UTC).")] = None,
     days: Annotated[int | None, typer.Option(help="How long a replay lasts.")] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stand still until somebody follows the clock.")] = False,
+    parent_pid: ParentPid = None,
 ) -> None:
     """Run the sandbox: Kraken's protocol over a simulated exchange, with pages to make keys and switch faults."""
     from jarvis.cli.market import market_of
 
     market = market_of(seed=seed, candles=candles or [], start=start, days=days, synthetic_start=SYNTHETIC_START)
     pace = timedelta(seconds=step) if step else None
-    run(_sandbox(market, port=port, seed=seed, rate=rate, step=pace, wait=wait))
+    run(_sandbox(market, port=port, seed=seed, rate=rate, step=pace, wait=wait, parent_pid=parent_pid))
 
 
 async def _sandbox(
-    market: "PriceSource", *, port: int, seed: int, rate: float | None, step: timedelta | None, wait: bool
+    market: "PriceSource",
+    *,
+    port: int,
+    seed: int,
+    rate: float | None,
+    step: timedelta | None,
+    wait: bool,
+    parent_pid: int | None,
 ) -> None:
     from jarvis.emulators.app import served
     from jarvis.emulators.sandbox import Sandbox
@@ -231,7 +266,7 @@ async def _sandbox(
             say_ready(address)
             clock = asyncio.create_task(box.clock.run())
             try:
-                await stop_signal()
+                await stop_signal(parent_pid)
             finally:
                 clock.cancel()
     except OSError as error:

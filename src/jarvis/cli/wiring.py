@@ -66,4 +66,4 @@ async def opened_store(given: "Settings", *, migrate: bool = False) -> AsyncIter
 
 def say(text: str) -> None:
     """Print one line for the person."""
-    print(text)
+    print(text, flush=True)  # the address must be seen at once also where output is a file or a pipe
