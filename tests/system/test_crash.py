@@ -1,0 +1,195 @@
+"""The real worker, killed as by a power cut at every durable step and at any moment, while the market goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from jarvis.live import supervisor as supervision
+from tests.system.books import assert_that_nothing_is_lost_or_doubled, assert_that_the_books_agree
+from tests.system.candles import QUICK_BREAKOUT, wavy_candles
+from tests.system.installation import Installation, installed, until
+
+POINTS = (
+    "before_intent", "after_intent", "after_send", "after_answer", "before_fill_is_recorded",
+    "after_fill_is_recorded", "before_row_is_recorded", "after_amend", "after_cancel",
+)  # fmt: skip
+PROTECTED_WITHIN_SECONDS = 10.0
+MARKET_RATE = 480.0
+"""Eight candles a real second: the market moves on while the worker is away."""
+
+
+class Deaths(Mapping[str, str]):
+    """The environment of each next worker: it will die at the next point of the list, then live."""
+
+    def __init__(self, points: list[str]) -> None:
+        self.left = list(points)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["JARVIS_CRASH_AT"] if self.left else [])
+
+    def __getitem__(self, name: str) -> str:
+        return self.left.pop(0)
+
+    def __len__(self) -> int:
+        return min(1, len(self.left))
+
+
+class Watch:
+    """Sees which workers lived, and for how long a living one ever left a position without its stop.
+
+    Time in which the worker was ready and other programs had the processors is not counted: a busy machine is no fault
+    of the worker.
+    """
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self.workers: list[int] = []
+        self.longest_naked = 0.0
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        naked_since: dict[str, float] = {}
+        while True:
+            worker = self._installation.supervisor.process_id("worker")
+            if worker not in self.workers:
+                self.workers.append(worker)
+                naked_since.clear()
+            naked = naked_pairs(await self._installation.venue())
+            now = loop.time() - waited(worker)
+            naked_since = {pair: naked_since.get(pair, now) for pair in naked} if is_alive(worker) else {}
+            self.longest_naked = max(self.longest_naked, *(now - since for since in naked_since.values()), 0.0)
+            await asyncio.sleep(0.05)
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether the process runs; one that has died and was not waited for yet does not."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def waited(process_id: int) -> float:
+    """Seconds in which the process was ready and did not get a processor."""
+    try:
+        return int(Path(f"/proc/{process_id}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+
+
+def naked_pairs(venue: Mapping[str, Any]) -> list[str]:
+    """Pairs whose open lots are larger than the stops that rest against them."""
+    held: dict[str, Decimal] = {}
+    for lot in venue["lots"]:
+        held[lot["pair"]] = held.get(lot["pair"], Decimal(0)) + Decimal(lot["remaining_quantity"])
+    for order in venue["open_orders"]:
+        if order["order_type"] == "stop" and order["pair"] in held:
+            held[order["pair"]] -= Decimal(order["quantity"]) - Decimal(order["filled_quantity"])
+    return [pair for pair, quantity in held.items() if quantity > 0]
+
+
+@asynccontextmanager
+async def trading(
+    folder: Path, deaths: list[str], *, minutes: int = 4000, seed: int = 1
+) -> AsyncIterator[tuple[Installation, Watch]]:
+    """An installation that trades every few candles, watched."""
+    candles = wavy_candles(folder / "btc.parquet", minutes=minutes, seed=seed)
+    async with installed(
+        folder / "here",
+        candles=[candles],
+        strategies=["donchian_breakout"],
+        parameters=QUICK_BREAKOUT,
+        rate=MARKET_RATE,
+    ) as installation:
+        installation.worker_environment = Deaths(deaths)
+        await installation.start()
+        watch = Watch(installation)
+        watching = asyncio.create_task(watch.run())
+        try:
+            yield installation, watch
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+async def ended_flat(installation: Installation) -> Mapping[str, Any]:
+    """Flatten as a person would, let the worker finish, and give what the venue then says."""
+
+    async def is_flat_and_quiet() -> bool:
+        venue = await installation.venue()
+        return not venue["lots"] and not venue["open_orders"]
+
+    async def is_booked() -> bool:
+        status = await installation.status()
+        venue = await installation.venue()
+        return status["fills"] == len(venue["fills"]) and not status["orders"] and not status["positions"]
+
+    said = await installation.command("trade", "flatten")
+    assert said.code == 0, said.err
+    await until(is_flat_and_quiet, seconds=30, what="flat, and no order at the venue")
+    await until(is_booked, seconds=30, what="every fill and every order's end is on our paper", every=0.5)
+    venue: Mapping[str, Any] = await installation.venue()
+    return venue
+
+
+@pytest.fixture(autouse=True)
+def _restart_without_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause before a restart grows with each death, and here they die on purpose."""
+    monkeypatch.setattr(supervision, "LONGEST_PAUSE_SECONDS", 0.3)
+
+
+@pytest.mark.timeout(330)
+async def test_killed_at_every_durable_step_nothing_is_lost_doubled_or_left_naked(tmp_path: Path) -> None:
+    async with trading(tmp_path, list(POINTS)) as (installation, watch):
+        await until(lambda: len(watch.workers) > len(POINTS), seconds=220, what="a death at every point")
+        last = watch.workers[-1]
+        await until_it_traded(installation)
+        venue = await ended_flat(installation)
+
+        assert_that_the_books_agree(await installation.status(), venue)
+        await assert_that_nothing_is_lost_or_doubled(installation, venue)
+        assert watch.workers[-1] == last, "the worker died again when no death was asked for"
+        assert watch.longest_naked <= PROTECTED_WITHIN_SECONDS
+
+
+async def until_it_traded(installation: Installation) -> None:
+    """Some more fills come: the last worker trades as the first did."""
+    before = len((await installation.venue())["fills"])
+
+    async def more() -> bool:
+        return len((await installation.venue())["fills"]) >= before + 3
+
+    await until(more, seconds=60, what="three more fills")
+
+
+async def kill_at_random(tmp_path: Path, *, times: int, seed: int) -> None:
+    random = Random(seed)
+    async with trading(tmp_path, [], minutes=4000 + 60 * times, seed=seed) as (installation, watch):
+        for _ in range(times):
+            await asyncio.sleep(random.uniform(1.5, 5))
+            killed = installation.kill("worker")
+            await until(lambda gone=killed: watch.workers[-1] != gone, seconds=20, what="a new worker")
+        await until_it_traded(installation)
+        venue = await ended_flat(installation)
+
+        assert_that_the_books_agree(await installation.status(), venue)
+        await assert_that_nothing_is_lost_or_doubled(installation, venue)
+        assert watch.longest_naked <= PROTECTED_WITHIN_SECONDS
+
+
+@pytest.mark.timeout(240)
+async def test_killed_at_random_moments_nothing_is_lost_doubled_or_left_naked(tmp_path: Path) -> None:
+    await kill_at_random(tmp_path, times=4, seed=5)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(5))
+async def test_killed_a_hundred_times_nothing_is_lost_doubled_or_left_naked(seed: int, tmp_path: Path) -> None:
+    await kill_at_random(tmp_path, times=100, seed=seed)

@@ -1,0 +1,70 @@
+"""A replay through the real processes, held against the venue's own ledger and against the backtest: to the digit."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jarvis.cli.demo import _market_end
+from tests.system.books import assert_that_the_books_agree, in_usd
+from tests.system.candles import QUICK, wavy_candles
+from tests.system.installation import installed
+
+PATIENT = (
+    "entry_bars=12", "exit_bars=12", "atr_bars=4", "stop_atr=10", "stop_kind=trailing", "target_atr=5",
+    "target_share=0.3", "second_target_atr=0",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Replay:
+    strategy: str
+    parameters: tuple[str, ...]
+    interval: str
+    minutes: int
+    wave: int
+    noise: float
+    fills_at_least: int
+
+
+QUICK_TURNS = Replay("moving_average_crossover", QUICK, "1m", 240, 44, 0.0006, 30)
+LONG_WITH_ROLLOVER = Replay("donchian_breakout", PATIENT, "5m", 600, 700, 0.0002, 4)
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("replay", [QUICK_TURNS, LONG_WITH_ROLLOVER], ids=lambda replay: replay.strategy)
+async def test_a_replay_the_venue_and_the_backtest_agree_to_the_last_digit(replay: Replay, tmp_path: Path) -> None:
+    candles = wavy_candles(tmp_path / "btc.parquet", minutes=replay.minutes, wave=replay.wave, noise=replay.noise)
+
+    async with installed(
+        tmp_path / "here",
+        candles=[candles],
+        strategies=[replay.strategy],
+        interval=replay.interval,
+        parameters=replay.parameters,
+    ) as installation:
+        await installation.start()
+        await _market_end(installation.given)
+        status, venue = await installation.status(), await installation.venue()
+        parameters = [word for parameter in replay.parameters for word in ("--parameter", parameter)]
+        chosen = ("--strategy", replay.strategy, "--interval", replay.interval, *parameters)
+        backtest = (await installation.command("backtest", f"BTC/USD={candles}", *chosen, "--json")).json
+
+    assert_that_the_books_agree(status, venue)
+    assert fills_of(backtest["fills"]) == fills_of(venue["fills"])
+    assert len(venue["fills"]) >= replay.fills_at_least, "the market was too quiet to prove anything"
+    assert (in_usd(status, "rollover") < 0) == (replay is LONG_WITH_ROLLOVER)
+    assert backtest["agrees"]
+    for part in ("trading_fee", "opening_fee", "rollover"):
+        assert Decimal(backtest["waterfall"][part]) == in_usd(status, part)
+
+
+def fills_of(records: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:
+    """What of a fill must be the same in a backtest; the ids are each exchange's own."""
+    return [
+        (each["at"], each["pair"], each["side"], *(Decimal(each[name]) for name in ("quantity", "price", "fee")))
+        for each in records
+    ]
