@@ -15,6 +15,7 @@ from jarvis.domain.account import AccountId, VenueName
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Tick
+from jarvis.live.keeping import kept_if_possible
 from jarvis.live.plan import AccountPlan
 from jarvis.live.trader import Step, Trader
 from jarvis.market.feed import MarketFeed
@@ -131,9 +132,9 @@ class Floor:
         """Candles and quotes for the pages, a few times a second of real time at most."""
         if self._unkept:
             bars, self._unkept = self._unkept, []
-            await self._store.record_bars(self._feed_name, bars)
+            await kept_if_possible(self._store.record_bars(self._feed_name, bars))
         if feed.quotes:
-            await self._store.record_quotes(self._feed_name, feed.quotes.values())
+            await kept_if_possible(self._store.record_quotes(self._feed_name, feed.quotes.values()))
 
     async def _admit(self, tasks: asyncio.TaskGroup) -> None:
         """Start, stop and change traders as the store says."""

@@ -19,14 +19,16 @@ from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Quote, Tick
 from jarvis.domain.money import USD, ZERO, Asset
-from jarvis.domain.order import ClientOrderId, Fill, FillId, Order, OrderReport, OrderStatus, VenueOrderId
+from jarvis.domain.order import ClientOrderId, Fill, FillId, Order, OrderReport, OrderRole, OrderStatus, VenueOrderId
 from jarvis.domain.position import NOTHING_REALISED, Realised
 from jarvis.ledger.journal import Entry, entry_for_fill, entry_for_foreign_fill, entry_for_row
 from jarvis.live.books import Books
 from jarvis.live.crashpoints import crashpoint
 from jarvis.live.guardian import Guardian
+from jarvis.live.keeping import kept, kept_if_possible
 from jarvis.live.reconcile import Comparison, compare
 from jarvis.store.db import Store
+from jarvis.store.errors import StoreFull
 from jarvis.store.records import RecordedFill
 from jarvis.trading.engine import Engine
 from jarvis.trading.events import (
@@ -220,7 +222,7 @@ class Trader:
         await self._look_up_lost()
         await self._reconcile_if_in_doubt(now, margin)
         if margin is not None and self._equity_is_due(now):
-            await self._store.record_equity(self._account, margin)
+            await kept_if_possible(self._store.record_equity(self._account, margin))
 
     def _margin_is_due(self, step: Step) -> bool:
         """Before every decision, every few seconds while something is open, and now and then while nothing is."""
@@ -304,6 +306,8 @@ class Trader:
                 await self._take_row(event)
             case OrderReport():
                 await self._process(event)
+            case StreamGap() if any(isinstance(later, StreamGap) for later in self._account_events):
+                pass  # the comparison after the last gap covers all of them
             case StreamGap():
                 await self._reconcile(event.reason)
 
@@ -324,13 +328,13 @@ class Trader:
             booked = RecordedFill(fill, ZERO, None)
             entry = entry_for_foreign_fill(fill, fill.fee_asset, cleared) if cleared else None
         crashpoint("before_fill_is_recorded")
-        if not await self._store.record_fill(self._account, fill, entry, order, story, fence=self._fence):
+        if not await kept(lambda: self._store.record_fill(self._account, fill, entry, order, story, fence=self._fence)):
             raise RuntimeError(f"fill {fill.fill_id} was recorded by somebody else: two traders serve one account")
         crashpoint("after_fill_is_recorded")
         self._books.add_fill(booked)
         self._log.info("fill_recorded", pair=str(fill.pair), side=fill.side.value, fill=fill.fill_id)
-        kept = (None if story is None else StoryChanged(story), None if order is None else OrderChanged(order))
-        await self._carry_out_all(action for action in actions if action not in kept)
+        written = (None if story is None else StoryChanged(story), None if order is None else OrderChanged(order))
+        await self._carry_out_all(action for action in actions if action not in written)
 
     def _attributed(self, fill: Fill) -> Fill:
         """`fill` with our client order id: the venue's trade history names only its own order id."""
@@ -351,7 +355,7 @@ class Trader:
             realised = Realised(ZERO, booked.pnl)
             entry = entry_for_row(row, booked.fill, realised, self._books.cleared.get(key), booked.position_id)
         crashpoint("before_row_is_recorded")
-        if not await self._store.record_ledger_row(self._account, row, entry, fence=self._fence):
+        if not await kept(lambda: self._store.record_ledger_row(self._account, row, entry, fence=self._fence)):
             return
         self._books.add_row(row)
         if row.kind in _FUNDS and row.asset == self._quote_asset:
@@ -380,18 +384,19 @@ class Trader:
             case Resolve(client_order_id):
                 self._lost.setdefault(client_order_id, LostOrder(self._clock.now()))  # looked up with this step
             case OrderChanged(order):
-                await self._store.record_order(self._account, order, fence=self._fence)
+                await kept(lambda: self._store.record_order(self._account, order, fence=self._fence))
             case StoryChanged(story):
-                await self._store.record_story(self._account, story, fence=self._fence)
+                await kept(lambda: self._store.record_story(self._account, story, fence=self._fence))
             case MarksChanged(marks):
-                await self._store.record_marks(self._account, marks, fence=self._fence)
+                await kept(lambda: self._store.record_marks(self._account, marks, fence=self._fence))
             case Alarm():
                 await self._alarm(action.kind, action.severity, action.message, action.pair)
 
     async def _place(self, order: Order) -> None:
         request = order.request
         crashpoint("before_intent")
-        await self._store.record_intent(self._account, order, self._fence)  # on paper before it is on the wire
+        if not await self._write_intent(order):
+            return
         crashpoint("after_intent")
         answer: EngineEvent
         try:
@@ -421,6 +426,20 @@ class Trader:
         )
         await self._process(answer)
         crashpoint("after_answer")
+
+    async def _write_intent(self, order: Order) -> bool:
+        """On paper before it is on the wire. With a full disk an entry is refused; an exit uses the store's reserve."""
+        try:
+            await self._store.record_intent(self._account, order, self._fence)
+        except StoreFull as error:
+            if order.request.role is not OrderRole.ENTRY:
+                await self._store.record_intent(self._account, order, self._fence)
+                return True
+            self._log.warning("entry_not_written", client_order_id=order.client_order_id, reason=str(error))
+            now = self._clock.now()
+            await self._process(OrderRefused(order.client_order_id, "disk_full", str(error), now))
+            return False
+        return True
 
     async def _amend(self, action: Amend) -> None:
         change = Amendment(action.quantity, action.trigger_price, action.limit_price)
@@ -482,7 +501,10 @@ class Trader:
             kind=kind,
             message=message,
         )
-        await self._store.record_activity(self._account, kind, severity.value, message, at=self._clock.now(), pair=pair)
+        now = self._clock.now()
+        await kept_if_possible(
+            self._store.record_activity(self._account, kind, severity.value, message, at=now, pair=pair)
+        )
 
     # --- proving what is not known -----------------------------------------------------------------------------
 
