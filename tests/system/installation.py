@@ -17,7 +17,7 @@ from socket import socket
 from typing import Any
 from urllib.request import urlopen
 
-from jarvis.cli.account import _add_person, _migrate
+from jarvis.cli.account import add_person, migrate_database
 from jarvis.cli.demo import VENUE_ACCOUNT, DemoWishes, _connect_sample_account, _sandbox_service
 from jarvis.cli.process import child_service, environment_of, signer_service
 from jarvis.cli.wiring import opened_store
@@ -210,8 +210,8 @@ async def installed(
     given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     given.master_key_file.parent.mkdir(mode=0o700, parents=True)
     create_master_key(given.master_key_file)
-    await _migrate(given)
-    user_id = await _add_person(given, PERSON, PASSWORD, operator=False)
+    await migrate_database(given)
+    user_id = await add_person(given, PERSON, PASSWORD, operator=False)
     supervisor = Supervisor(environment_of(given), folder / "logs")
     installation = Installation(folder, given, wishes, supervisor, user_id)
     try:

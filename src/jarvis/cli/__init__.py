@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from jarvis.cli import account, process, research
+from jarvis.cli import account, demo, process, research
 
 app = typer.Typer(
     name="jarvis",
@@ -15,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 process.register(app)
+demo.register(app)
 account.register(app)
 research.register(app)
 

@@ -49,16 +49,17 @@ def make_installation(given: "Settings") -> None:
     if not given.master_key_file.exists():
         given.master_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         create_master_key(given.master_key_file)
-    run(_migrate(given))
+    run(migrate_database(given))
 
 
 def migrate() -> None:
     """Bring the database up to date. Make a backup first; stop Jarvis while it runs."""
-    run(_migrate(settings()))
+    run(migrate_database(settings()))
     say("the database is up to date")
 
 
-async def _migrate(given: "Settings") -> None:
+async def migrate_database(given: "Settings") -> None:
+    """Bring the tables up to date."""
     async with opened_store(given, migrate=True):
         pass
 
@@ -121,11 +122,12 @@ def add(
         if sys.stdin.isatty()
         else sys.stdin.readline().rstrip("\n")
     )
-    run(_add_person(settings(), email, password, operator=operator))
+    run(add_person(settings(), email, password, operator=operator))
     say(f"{email} can sign in now")
 
 
-async def _add_person(given: "Settings", email: str, password: str, *, operator: bool) -> str:
+async def add_person(given: "Settings", email: str, password: str, *, operator: bool) -> str:
+    """The new person's id. Raises CommandError with what is wrong with the address or the password."""
     import secrets
 
     from jarvis.accounts.passwords import PasswordProblem, Passwords

@@ -11,14 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.error import URLError
-from urllib.request import Request, urlopen
+from typing import TYPE_CHECKING, Annotated, Any
 
-from jarvis.cli.account import _add_person, _migrate
+import typer
+
+from jarvis.cli.account import add_person, migrate_database
 from jarvis.cli.market import DEPOSIT_USD, starting_limits, strategy_of
 from jarvis.cli.process import child_service, environment_of, signer_service, start_trading, stop_signal
-from jarvis.cli.wiring import CommandError, opened_store, say, settings
+from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
 
 if TYPE_CHECKING:
     from jarvis.config import Settings
@@ -54,6 +54,49 @@ class DemoWishes:
     port: int | None
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command()(demo)
+
+
+def demo(
+    *,
+    candles: Annotated[
+        list[str] | None, typer.Option(help="Replay recorded candles: PAIR=FILE; a file alone is BTC/USD.")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option(help="Which strategies; may be repeated. One per pair, in turn.")
+    ] = None,
+    interval: Annotated[str | None, typer.Option(help="Bar size of the strategies, for example 5m.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the strategies; may be repeated.")] = None,
+    start: Annotated[datetime | None, typer.Option(help="Where the replay begins (UTC).")] = None,
+    days: Annotated[int | None, typer.Option(help="How long the replay lasts.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help="Market seconds per real second. Default 60; with candles as fast as possible.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 7,
+    stop_at_end: Annotated[bool, typer.Option("--stop-at-end", help="End when the replay has ended.")] = False,
+    port: Annotated[int | None, typer.Option(help="Port of the pages; left out: 8765, or a free one.")] = None,
+) -> None:
+    """See Jarvis trade: sandbox, sample account and key, two strategies, and the page. Nothing leaves this machine."""
+    run(
+        run_demo(
+            DemoWishes(
+                candles=tuple(candles or ()),
+                strategies=tuple(strategy or ()),
+                interval=interval,
+                parameters=tuple(parameter or ()),
+                start=start,
+                days=days,
+                rate=rate,
+                seed=seed,
+                stop_at_end=stop_at_end,
+                port=port,
+            )
+        )
+    )
+
+
 async def run_demo(wishes: DemoWishes) -> None:
     """Run until the person stops it, or the replay ends and `stop_at_end` was asked for."""
     from jarvis.store.db import hold_instance
@@ -66,9 +109,9 @@ async def run_demo(wishes: DemoWishes) -> None:
     given.data_dir.mkdir(mode=0o700, parents=True)
     given.master_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_master_key(given.master_key_file)
-    await _migrate(given)
+    await migrate_database(given)
     password = secrets.token_urlsafe(12)
-    user_id = await _add_person(given, PERSON, password, operator=False)
+    user_id = await add_person(given, PERSON, password, operator=False)
     with hold_instance(given.store_url):
         await _run(given, wishes, folder, user_id, password)
 
@@ -231,7 +274,7 @@ async def _market_end(given: "Settings") -> None:
         await asyncio.sleep(1)
         try:
             answer = await asyncio.to_thread(_get, f"{given.sandbox_address}/sandbox/clock")
-        except (OSError, URLError):
+        except OSError:
             continue
         if answer["ended"]:
             await asyncio.sleep(1)  # the worker writes down the last step
@@ -248,6 +291,8 @@ async def _tell_the_end(given: "Settings") -> None:
 
 async def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     def send() -> dict[str, Any]:
+        from urllib.request import Request, urlopen
+
         request = Request(url, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310 - loopback
         with urlopen(request, timeout=timedelta(seconds=10).total_seconds()) as answer:  # noqa: S310
             return dict(json.load(answer))
@@ -256,5 +301,7 @@ async def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _get(url: str) -> dict[str, Any]:
+    from urllib.request import urlopen
+
     with urlopen(url, timeout=10) as answer:  # noqa: S310 - loopback
         return dict(json.load(answer))

@@ -26,7 +26,6 @@ SYNTHETIC_START = datetime(2025, 6, 2, tzinfo=UTC)
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(up)
-    app.command()(demo)
     app.command()(sandbox)
     app.command(name="web-process", hidden=True)(web_process)
     app.command(name="worker-process", hidden=True)(worker_process)
@@ -271,43 +270,3 @@ async def _sandbox(
                 clock.cancel()
     except OSError as error:
         raise CommandError(f"port {port} cannot be opened ({error.strerror}); choose another with --port") from error
-
-
-def demo(
-    *,
-    candles: Annotated[
-        list[str] | None, typer.Option(help="Replay recorded candles: PAIR=FILE; a file alone is BTC/USD.")
-    ] = None,
-    strategy: Annotated[
-        list[str] | None, typer.Option(help="Which strategies; may be repeated. One per pair, in turn.")
-    ] = None,
-    interval: Annotated[str | None, typer.Option(help="Bar size of the strategies, for example 5m.")] = None,
-    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE for the strategies; may be repeated.")] = None,
-    start: Annotated[datetime | None, typer.Option(help="Where the replay begins (UTC).")] = None,
-    days: Annotated[int | None, typer.Option(help="How long the replay lasts.")] = None,
-    rate: Annotated[
-        float | None, typer.Option(help="Market seconds per real second. Default 60; with candles as fast as possible.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 7,
-    stop_at_end: Annotated[bool, typer.Option("--stop-at-end", help="End when the replay has ended.")] = False,
-    port: Annotated[int | None, typer.Option(help="Port of the pages; left out: 8765, or a free one.")] = None,
-) -> None:
-    """See Jarvis trade: sandbox, sample account and key, two strategies, and the page. Nothing leaves this machine."""
-    from jarvis.cli.demo import DemoWishes, run_demo
-
-    run(
-        run_demo(
-            DemoWishes(
-                candles=tuple(candles or ()),
-                strategies=tuple(strategy or ()),
-                interval=interval,
-                parameters=tuple(parameter or ()),
-                start=start,
-                days=days,
-                rate=rate,
-                seed=seed,
-                stop_at_end=stop_at_end,
-                port=port,
-            )
-        )
-    )
