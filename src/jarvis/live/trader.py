@@ -161,7 +161,7 @@ class Trader:
                 reader.cancel()
                 self._stopped = True
                 for _, done in self._steps:
-                    done.set_result(None)
+                    _answer(done)
 
     async def step(self, step: Step) -> None:
         """Hand over one step; returns when it and all that it caused is dealt with, or the trader has stopped."""
@@ -179,7 +179,7 @@ class Trader:
         if len(self._steps) > 1:  # the first may be in work
             waiting, done = self._steps.pop()
             step = replace(step, bars=(*waiting.bars, *step.bars), signals=(*waiting.signals, *step.signals))
-            done.set_result(None)
+            _answer(done)
         self._steps.append((step, asyncio.get_running_loop().create_future()))
         self._wake.set()
 
@@ -202,7 +202,7 @@ class Trader:
                 await self._process(self._commands.popleft())
             while self._steps:
                 await self._take_step(self._steps[0][0])
-                self._steps.popleft()[1].set_result(None)
+                _answer(self._steps.popleft()[1])
 
     # --- what comes in -----------------------------------------------------------------------------------------
 
@@ -631,6 +631,12 @@ class Trader:
 
 
 _FUNDS = frozenset({LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER})
+
+
+def _answer(done: asyncio.Future[None]) -> None:
+    """Say that a step is dealt with; whoever waited for it may have been cancelled meanwhile."""
+    if not done.done():
+        done.set_result(None)
 
 
 def _records_of(fill: Fill, actions: Iterable[Action]) -> tuple[PositionStory | None, Order | None]:
