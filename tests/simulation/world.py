@@ -299,6 +299,9 @@ class World:
         self._hold("I4 every asset sums to zero", not any(sums.values()), moment)
         recorded = {fill.fill_id for fill in await self.store.fills(OWNER, ACCOUNT)}
         self._hold("I3 no fill is invented", recorded <= {fill.fill_id for fill in _fills(exchange)}, moment)
+        # Two positions, each with at most a tenth of equity as margin; a little more when equity fell since.
+        used = exchange.margin("ada").m
+        self._hold("I7 exposure stays within the limits", used <= Decimal(2_200), f"{moment}: {used}")
         await self._check_protection(moment)
         for name, order in orders.items():
             former = self._finals.get(name)

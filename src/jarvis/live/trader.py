@@ -450,13 +450,13 @@ class Trader:
             self._log.warning("amendment_lost", client_order_id=action.client_order_id, reason=str(error))
             answer = OrderLost(action.client_order_id, self._clock.now())
         except VenueError as error:
-            answer = self._amend_answer(action, str(error))
+            answer = self._amend_answer(action, str(error) or type(error).__name__)
         else:
             match result:
                 case Refused(RefusalReason.UNKNOWN_ORDER, _):
                     answer = OrderLost(action.client_order_id, self._clock.now())  # gone: find out how it ended
                 case Refused(_, message):
-                    answer = self._amend_answer(action, message)
+                    answer = self._amend_answer(action, message or "refused without a word")
                 case Accepted():
                     answer = self._amend_answer(action, "")
         crashpoint("after_amend")
