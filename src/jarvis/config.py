@@ -4,7 +4,9 @@ Every setting has a default that works on a laptop. `JARVIS_X` in the environmen
 the data folder; a setting that cannot work refuses to start and says its name.
 """
 
+import hashlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+_LONGEST_SOCKET_PATH = 100
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -82,8 +85,15 @@ class Settings(BaseSettings):
 
     @property
     def signer_socket(self) -> Path:
-        """Where the signer listens: in a 0700 folder of its own."""
-        return self.data_dir / "signer" / "signer.sock"
+        """Where the signer listens, in a 0700 folder of its own: below the data folder, if that path is short enough.
+
+        The address of a Unix socket has room for about a hundred bytes. The signer refuses a folder of somebody else.
+        """
+        path = self.data_dir / "signer" / "signer.sock"
+        if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+            return path
+        name = hashlib.sha256(os.fsencode(self.data_dir.resolve())).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"jarvis-{os.getuid()}-{name}" / "signer.sock"
 
     @property
     def sandbox_address(self) -> str:

@@ -185,7 +185,8 @@ def test_flatten_is_two_presses_away_with_the_keyboard_alone(
     watched.page.get_by_role("link", name="Flatten…").focus()
     watched.page.keyboard.press("Enter")
     watched.page.wait_for_url(re.compile("/flatten"))
-    watched.page.keyboard.press("Enter")  # the button has the focus
+    expect(watched.page.locator("button:focus")).to_be_visible()  # the button has the focus
+    watched.page.keyboard.press("Enter")
     watched.page.wait_for_url(re.compile("asked=flatten"))
 
     commands = served.run(lambda store: store.take_commands(lived))
