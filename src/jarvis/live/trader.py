@@ -257,6 +257,9 @@ class Trader:
         silent = asyncio.get_running_loop().time() - self._open_stream.last_heard_at
         for verdict in self._guardian.staleness(market_silent=step.market_silent, account_silent=silent, now=now):
             await self._process(verdict)
+        full = "" if self._store.has_room() else "the disk is nearly full: nothing is opened until there is room again"
+        for verdict in self._guardian.judge("disk_full", full, now):
+            await self._process(verdict)
         if self._guardian.key_check_due(now):
             await self._check_key(now)
         state = self._engine.state

@@ -88,6 +88,10 @@ class Database(WholeCalls):
         async with self._read() as connection:
             return await connection.run_sync(schema.is_current)
 
+    def has_room(self) -> bool:
+        """Whether the disk keeps the room that exits may need; without it `record_intent` takes no entry."""
+        return self._reserve is None or self._reserve.ensure()
+
     @property
     def is_postgresql(self) -> bool:
         """Whether a server keeps the data."""

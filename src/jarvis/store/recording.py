@@ -32,7 +32,7 @@ class RecordingStore(QueueStore, LeaseStore):
 
         An order that opens raises StoreFull already while the disk has no reserve left: what is left is for exits.
         """
-        if not order.request.reduce_only and self._reserve is not None and not self._reserve.ensure():
+        if not order.request.reduce_only and not self.has_room():
             raise StoreFull("the disk is nearly full: nothing is opened, so that exits can still be written")
         async with self._write() as connection:
             await self._require_fence(connection, account_id, fence)
