@@ -8,7 +8,7 @@ from typing import Any
 from jarvis.cli.wiring import opened_store
 from jarvis.domain.order import OrderStatus
 from jarvis.live.worker import order_prefix
-from tests.system.installation import Installation
+from tests.system.installation import Installation, until
 
 
 def total(values: Iterable[str]) -> Decimal:
@@ -68,3 +68,33 @@ async def assert_that_nothing_is_lost_or_doubled(installation: Installation, ven
     assert {order.status for order in never_there.values()} <= {OrderStatus.REJECTED}, never_there
     assert not any(order.filled_quantity for order in never_there.values())
     assert Counter(fill.fill_id for fill in kept_fills) == Counter(fill["fill_id"] for fill in venue["fills"])
+
+
+async def ended_flat(installation: Installation) -> Mapping[str, Any]:
+    """Flatten as a person would, let the worker finish, and give what the venue then says."""
+
+    async def is_flat_and_quiet() -> bool:
+        venue = await installation.venue()
+        return not venue["lots"] and not venue["open_orders"]
+
+    async def is_booked() -> bool:
+        status = await installation.status()
+        venue = await installation.venue()
+        return status["fills"] == len(venue["fills"]) and not status["orders"] and not status["positions"]
+
+    said = await installation.command("trade", "flatten")
+    assert said.code == 0, said.err
+    await until(is_flat_and_quiet, seconds=30, what="flat, and no order at the venue")
+    await until(is_booked, seconds=30, what="every fill and every order's end is on our paper", every=0.5)
+    venue: Mapping[str, Any] = await installation.venue()
+    return venue
+
+
+async def until_it_traded(installation: Installation) -> None:
+    """Some more fills come: the last worker trades as the first did."""
+    before = len((await installation.venue())["fills"])
+
+    async def more() -> bool:
+        return len((await installation.venue())["fills"]) >= before + 3
+
+    await until(more, seconds=60, what="three more fills")

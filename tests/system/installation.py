@@ -144,7 +144,7 @@ class Installation:
             return (await store.trading_accounts())[0]
 
     def log(self, name: str) -> str:
-        path = self.folder / "logs" / f"{name}.log"
+        path = self.given.data_dir / "logs" / f"{name}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
@@ -212,14 +212,15 @@ async def installed(
     create_master_key(given.master_key_file)
     await migrate_database(given)
     user_id = await add_person(given, PERSON, PASSWORD, operator=False)
-    supervisor = Supervisor(environment_of(given), folder / "logs")
+    log_folder = given.data_dir / "logs"  # where `jarvis up` has them
+    supervisor = Supervisor(environment_of(given), log_folder)
     installation = Installation(folder, given, wishes, supervisor, user_id)
     try:
         yield installation
     finally:
         await supervisor.stop()
         if sys.exc_info()[0] is not None:
-            for log in sorted((folder / "logs").glob("*.log")):
+            for log in sorted(log_folder.glob("*.log")):
                 print(f"--- the end of {log.name}\n{_end_of(log)}")  # noqa: T201 - pytest shows it with the failure
 
 

@@ -170,7 +170,7 @@ async def test_no_secret_is_anywhere_but_in_the_signer(tmp_path: Path) -> None:
         assert any("jarvis.db-wal" in path.name for path in sealed), "the write-ahead log was looked at"
         places: list[Path | bytes | str] = [
             installation.given.data_dir,
-            installation.folder / "logs",
+            installation.given.data_dir / "logs",
             *pages.seen,
             *said,
         ]

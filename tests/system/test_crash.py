@@ -11,7 +11,12 @@ from typing import Any
 import pytest
 
 from jarvis.live import supervisor as supervision
-from tests.system.books import assert_that_nothing_is_lost_or_doubled, assert_that_the_books_agree
+from tests.system.books import (
+    assert_that_nothing_is_lost_or_doubled,
+    assert_that_the_books_agree,
+    ended_flat,
+    until_it_traded,
+)
 from tests.system.candles import QUICK_BREAKOUT, wavy_candles
 from tests.system.installation import Installation, installed, until
 
@@ -118,26 +123,6 @@ async def trading(
             await asyncio.gather(watching, return_exceptions=True)
 
 
-async def ended_flat(installation: Installation) -> Mapping[str, Any]:
-    """Flatten as a person would, let the worker finish, and give what the venue then says."""
-
-    async def is_flat_and_quiet() -> bool:
-        venue = await installation.venue()
-        return not venue["lots"] and not venue["open_orders"]
-
-    async def is_booked() -> bool:
-        status = await installation.status()
-        venue = await installation.venue()
-        return status["fills"] == len(venue["fills"]) and not status["orders"] and not status["positions"]
-
-    said = await installation.command("trade", "flatten")
-    assert said.code == 0, said.err
-    await until(is_flat_and_quiet, seconds=30, what="flat, and no order at the venue")
-    await until(is_booked, seconds=30, what="every fill and every order's end is on our paper", every=0.5)
-    venue: Mapping[str, Any] = await installation.venue()
-    return venue
-
-
 @pytest.fixture(autouse=True)
 def _restart_without_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pause before a restart grows with each death, and here they die on purpose."""
@@ -156,16 +141,6 @@ async def test_killed_at_every_durable_step_nothing_is_lost_doubled_or_left_nake
         await assert_that_nothing_is_lost_or_doubled(installation, venue)
         assert watch.workers[-1] == last, "the worker died again when no death was asked for"
         assert watch.longest_naked <= PROTECTED_WITHIN_SECONDS
-
-
-async def until_it_traded(installation: Installation) -> None:
-    """Some more fills come: the last worker trades as the first did."""
-    before = len((await installation.venue())["fills"])
-
-    async def more() -> bool:
-        return len((await installation.venue())["fills"]) >= before + 3
-
-    await until(more, seconds=60, what="three more fills")
 
 
 async def kill_at_random(tmp_path: Path, *, times: int, seed: int) -> None:
