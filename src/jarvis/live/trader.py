@@ -27,6 +27,7 @@ from jarvis.live.crashpoints import crashpoint
 from jarvis.live.guardian import Guardian
 from jarvis.live.keeping import kept, kept_if_possible
 from jarvis.live.reconcile import Comparison, compare
+from jarvis.live.sending import send, send_amendment, send_cancellation
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreFull
 from jarvis.store.records import RecordedFill
@@ -35,7 +36,6 @@ from jarvis.trading.events import (
     Action,
     Alarm,
     Amend,
-    AmendAnswered,
     Cancel,
     EngineEvent,
     Flatten,
@@ -54,18 +54,11 @@ from jarvis.trading.events import (
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Signal
 from jarvis.venues.base import (
-    Accepted,
     AccountStream,
-    Amendment,
     KeyInvalid,
     NotPermitted,
-    OutcomeUnknown,
-    RateLimited,
-    RefusalReason,
-    Refused,
     StreamGap,
     Unreachable,
-    UnreadableAnswer,
     Venue,
     VenueError,
 )
@@ -401,23 +394,9 @@ class Trader:
         if not await self._write_intent(order):
             return
         crashpoint("after_intent")
-        answer: EngineEvent
-        try:
-            result = await self._venue.place(request)
-        except (Unreachable, RateLimited, NotPermitted, KeyInvalid) as error:
-            answer = OrderRefused(request.client_order_id, type(error).__name__, str(error), self._clock.now())
-        except (OutcomeUnknown, UnreadableAnswer) as error:
-            self._log.warning("order_lost", client_order_id=request.client_order_id, reason=str(error))
-            answer = OrderLost(request.client_order_id, self._clock.now())
-        else:
-            match result:
-                case Accepted(venue_order_id) if venue_order_id is not None:
-                    self._ours[venue_order_id] = request.client_order_id
-                    answer = OrderAccepted(request.client_order_id, venue_order_id, self._clock.now())
-                case Refused(reason, message):
-                    answer = OrderRefused(request.client_order_id, reason.value, message, self._clock.now())
-                case _:
-                    answer = OrderLost(request.client_order_id, self._clock.now())
+        answer = await send(self._venue, request, self._clock)
+        if isinstance(answer, OrderAccepted):
+            self._ours[answer.venue_order_id] = request.client_order_id
         crashpoint("after_send")
         self._log.info(
             "order_placed",
@@ -445,57 +424,16 @@ class Trader:
         return True
 
     async def _amend(self, action: Amend) -> None:
-        change = Amendment(action.quantity, action.trigger_price, action.limit_price)
-        answer: EngineEvent
-        try:
-            result = await self._venue.amend(action.client_order_id, action.venue_order_id, action.pair, change)
-        except (OutcomeUnknown, UnreadableAnswer) as error:
-            self._log.warning("amendment_lost", client_order_id=action.client_order_id, reason=str(error))
-            answer = OrderLost(action.client_order_id, self._clock.now())
-        except VenueError as error:
-            answer = self._amend_answer(action, str(error) or type(error).__name__)
-        else:
-            match result:
-                case Refused(RefusalReason.UNKNOWN_ORDER, _):
-                    answer = OrderLost(action.client_order_id, self._clock.now())  # gone: find out how it ended
-                case Refused(_, message):
-                    answer = self._amend_answer(action, message or "refused without a word")
-                case Accepted():
-                    answer = self._amend_answer(action, "")
+        answer = await send_amendment(self._venue, action, self._clock)
         crashpoint("after_amend")
         await self._process(answer)
 
-    def _amend_answer(self, action: Amend, refused: str) -> AmendAnswered:
-        return AmendAnswered(
-            action.client_order_id,
-            action.quantity,
-            action.trigger_price,
-            action.limit_price,
-            refused,
-            self._clock.now(),
-        )
-
     async def _cancel(self, action: Cancel) -> None:
-        try:
-            was_open = await self._venue.cancel(action.client_order_id, action.venue_order_id, action.pair)
-        except VenueError as error:
-            self._log.warning("cancel_lost", client_order_id=action.client_order_id, reason=str(error))
-            await self._process(OrderLost(action.client_order_id, self._clock.now()))
-            return
+        answer = await send_cancellation(self._venue, action, self._clock)
         crashpoint("after_cancel")
-        if was_open and action.venue_order_id is not None:
-            await self._process(
-                OrderReport(
-                    action.venue_order_id,
-                    OrderStatus.CANCELLED,
-                    self._clock.now(),
-                    client_order_id=action.client_order_id,
-                    pair=action.pair,
-                )
-            )
-        else:  # it ended another way while we asked: filled, most likely
-            await self._process(OrderLost(action.client_order_id, self._clock.now()))
-            await self._look_up_lost()
+        await self._process(answer)
+        if isinstance(answer, OrderLost):
+            await self._look_up_lost()  # it ended another way while we asked: filled, most likely
 
     async def _alarm(self, kind: str, severity: Severity, message: str, pair: Pair | None) -> None:
         self._log.log(
