@@ -1,4 +1,4 @@
-"""Recorded candles of three pairs that turn one after the other, so that a strategy of few bars always finds a trade."""
+"""Candles of three pairs that turn one after the other, so that a strategy of few bars always finds a trade."""
 
 import math
 from datetime import UTC, datetime, timedelta

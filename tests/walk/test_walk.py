@@ -79,8 +79,8 @@ async def connect_a_key(person: Visitor, page: Page) -> None:
     await paste(page, await make_key(person, venue, "careless", (*NEEDED, "Withdraw Funds")))
     verdict = page.get_by_role("region", name="What this key may do")
     await expect(verdict.get_by_text("Refused", exact=True)).to_be_visible()
-    await expect(row_of(verdict, "Withdraw Funds").locator(".advice")).to_contain_text("Withdraw Funds")
-    await expect(row_of(verdict, "Withdraw Funds").locator(".advice")).to_contain_text(re.compile("untick", re.I))
+    advice = row_of(verdict, "Withdraw Funds").locator(".advice")
+    await expect(advice).to_have_text("Untick “Funds Permissions: Withdraw Funds”.")
     await person.looks(page, "key-refused")
 
     await paste(page, await make_key(person, venue, "Jarvis", NEEDED))
@@ -90,7 +90,7 @@ async def connect_a_key(person: Visitor, page: Page) -> None:
     await expect(row_of(verdict, "Withdraw Funds").locator("td").first).to_contain_text("off")
     for pair, _, _ in PAIRS:
         probed = verdict.get_by_role("listitem").filter(has_text=pair)
-        await expect(probed).to_have_text(f"{pair} 10×")
+        await expect(probed).to_contain_text(f"{pair} 10")
     await person.looks(page, "key-with-risk")
     await page.get_by_label("I understand, and want to use this key as it is.").check()
     await page.get_by_role("button", name="Connect this key").click()

@@ -4,7 +4,6 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, async_playwright
 
@@ -66,7 +65,6 @@ class Visitor:
             wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
             assert wide <= 0, f"{name}: {wide} px stick out at {size['width']}"
             if folder:
-                Path(folder).mkdir(parents=True, exist_ok=True)
                 path = f"{folder}/{self.pictures:02}-{name}-{size['width']}.png"
                 await page.wait_for_timeout(400)  # charts draw themselves anew for their new size
                 await page.screenshot(path=path, full_page=True)

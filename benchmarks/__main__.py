@@ -1,0 +1,33 @@
+"""Run all benchmarks: one line each. `--quick` takes fewer and smaller rounds: for seeing that they run."""
+
+import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import structlog
+
+from benchmarks.decisions import backtests, engine_events
+from benchmarks.frames import reading
+from benchmarks.measure import Duel, measured
+from benchmarks.orders import sending, signing
+from benchmarks.storage import intents
+
+BENCHMARKS: tuple[Callable[[int], AbstractContextManager[list[Duel]]], ...] = (
+    signing, sending, reading, intents, backtests, engine_events,
+)  # fmt: skip
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller and fewer rounds")
+    quick = parser.parse_args().quick
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    for benchmark in BENCHMARKS:
+        with benchmark(3 if quick else 25) as duels:
+            for duel in duels:
+                print(measured(duel, rounds=3 if quick else 11).line(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The benchmarks run to their end and print every figure; what the figures are is nobody's test."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LINES = (
+    ("sign an order", "ccxt kraken.sign"),
+    ("build, sign and send an order", "ccxt create_order"),
+    ("read a fill's frame", "json.loads alone"),
+    ("read a fill's frame", "ccxt.pro json.loads + handle_message"),
+    ("read a candle's frame", "json.loads alone"),
+    ("read a candle's frame", "ccxt.pro json.loads + handle_message"),
+    ("record an intent", "fdatasync of the same"),
+    ("backtest a bar, exactly", "its strategy alone"),
+    ("an event through the engine", "limit: 1,000 accounts on one core"),
+)
+FIGURE = r"\d[\d.e+-]*"
+
+
+@pytest.mark.timeout(120)
+def test_the_benchmarks_print_a_ratio_and_its_spread_for_every_figure() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    printed = ended.stdout.splitlines()
+    assert len(printed) == len(LINES)
+    for line, (name, peer) in zip(printed, LINES, strict=True):
+        told = rf"{re.escape(name)} +ratio +{FIGURE} +\[{FIGURE}\.\.{FIGURE}\]  {re.escape(peer)}"
+        assert re.match(told, line), line
