@@ -25,7 +25,12 @@ FIGURE = r"\d[\d.e+-]*"
 @pytest.mark.timeout(120)
 def test_the_benchmarks_print_a_ratio_and_its_spread_for_every_figure() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-m", "benchmarks", "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
 
     assert ended.returncode == 0, ended.stderr
