@@ -55,6 +55,7 @@ class Watch:
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self.workers: list[int] = []
+        self.seen_naked = False
         self.longest_naked = 0.0
 
     async def run(self) -> None:
@@ -67,6 +68,7 @@ class Watch:
                 naked_since.clear()
             naked = naked_pairs(await self._installation.venue())
             now = loop.time() - waited(worker)
+            self.seen_naked = self.seen_naked or bool(naked)
             naked_since = {pair: naked_since.get(pair, now) for pair in naked} if is_alive(worker) else {}
             self.longest_naked = max(self.longest_naked, *(now - since for since in naked_since.values()), 0.0)
             await asyncio.sleep(0.05)
@@ -101,7 +103,7 @@ def naked_pairs(venue: Mapping[str, Any]) -> list[str]:
 
 @asynccontextmanager
 async def trading(
-    folder: Path, deaths: list[str], *, minutes: int = 4000, seed: int = 1
+    folder: Path, deaths: Deaths, *, minutes: int = 4000, seed: int = 1
 ) -> AsyncIterator[tuple[Installation, Watch]]:
     """An installation that trades every few candles, watched."""
     candles = wavy_candles(folder / "btc.parquet", minutes=minutes, seed=seed)
@@ -112,7 +114,7 @@ async def trading(
         parameters=QUICK_BREAKOUT,
         rate=MARKET_RATE,
     ) as installation:
-        installation.worker_environment = Deaths(deaths)
+        installation.worker_environment = deaths
         await installation.start()
         watch = Watch(installation)
         watching = asyncio.create_task(watch.run())
@@ -131,8 +133,10 @@ def _restart_without_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.timeout(330)
 async def test_killed_at_every_durable_step_nothing_is_lost_doubled_or_left_naked(tmp_path: Path) -> None:
-    async with trading(tmp_path, list(POINTS)) as (installation, watch):
+    deaths = Deaths(list(POINTS))
+    async with trading(tmp_path, deaths) as (installation, watch):
         await until(lambda: len(watch.workers) > len(POINTS), seconds=220, what="a death at every point")
+        assert deaths.left == []
         last = watch.workers[-1]
         await until_it_traded(installation)
         venue = await ended_flat(installation)
@@ -140,12 +144,13 @@ async def test_killed_at_every_durable_step_nothing_is_lost_doubled_or_left_nake
         assert_that_the_books_agree(await installation.status(), venue)
         await assert_that_nothing_is_lost_or_doubled(installation, venue)
         assert watch.workers[-1] == last, "the worker died again when no death was asked for"
+        assert watch.seen_naked, "no death came between a fill and its stop"
         assert watch.longest_naked <= PROTECTED_WITHIN_SECONDS
 
 
 async def kill_at_random(tmp_path: Path, *, times: int, seed: int) -> None:
     random = Random(seed)
-    async with trading(tmp_path, [], minutes=4000 + 60 * times, seed=seed) as (installation, watch):
+    async with trading(tmp_path, Deaths([]), minutes=4000 + 60 * times, seed=seed) as (installation, watch):
         for _ in range(times):
             await asyncio.sleep(random.uniform(1.5, 5))
             killed = installation.kill("worker")
