@@ -79,9 +79,10 @@ class SignalHub:
         """Start summing one bar size, beginning with the minutes of the candle that is forming now."""
         if (pair, interval) in self._aggregators:
             return
-        aggregator = BarAggregator(interval)
-        if interval > BASE_INTERVAL and history:
-            for minute in await self._venue.bars(pair, BASE_INTERVAL, history[-1].closed_at):
-                if minute.opened_at >= history[-1].closed_at:
-                    aggregator.push(minute)
+        known_until = history[-1].closed_at if history else None
+        # The stream begins by repeating the last hours: no minute may count twice, or in a candle that is not its own.
+        aggregator = BarAggregator(interval, start=known_until)
+        if interval > BASE_INTERVAL:
+            for minute in await self._venue.bars(pair, BASE_INTERVAL, known_until):
+                aggregator.push(minute)
         self._aggregators[pair, interval] = aggregator

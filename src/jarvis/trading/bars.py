@@ -17,19 +17,24 @@ class BarAggregator:
     """Sums finished candles of one pair into candles of one larger size.
 
     A candle is finished when the last small one of it has come, when a small one of a later candle comes, or when
-    `close_until` says that its end has passed: a missing minute (nobody traded) must not delay it for ever.
+    `close_until` says that its end has passed: a missing minute (nobody traded) must not delay it for ever. A candle
+    that opens before `start`, or before the end of the last one taken, is left out: streams repeat what they said.
     """
 
-    def __init__(self, interval: timedelta) -> None:
+    def __init__(self, interval: timedelta, start: datetime | None = None) -> None:
         self._interval = interval
+        self._taken_until = start
         self._forming: Bar | None = None
 
     def push(self, bar: Bar) -> list[Bar]:
         """The candles that `bar` finished, oldest first: none, one, or two when it also ends its own."""
-        if bar.interval == self._interval:
-            return [bar]
         if bar.interval > self._interval or self._interval % bar.interval:
             raise ValueError(f"candles of {bar.interval} do not add up to candles of {self._interval}")
+        if self._taken_until is not None and bar.opened_at < self._taken_until:
+            return []
+        self._taken_until = bar.closed_at
+        if bar.interval == self._interval:
+            return [bar]
         opened_at = opening_of(bar.opened_at, self._interval)
         finished = self.close_until(opened_at)
         if self._forming is None:
