@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jarvis.store.db import hold_instance
 from tests.system.candles import START, wavy_candles, write_rows
 from tests.system.commands import Commands
 from tests.system.installation import Said, environment_in
@@ -153,6 +154,18 @@ def test_a_database_that_is_none_is_told(jarvis: Commands, initialised: Path) ->
     assert_one_clear_line(said, "jarvis.db")
 
 
+def test_a_demo_does_not_wipe_what_another_one_uses_or_what_is_no_demo(jarvis: Commands, tmp_path: Path) -> None:
+    environment = environment_in(tmp_path, demo_dir=str(tmp_path / "demo"))
+    precious = touched(mkdir(tmp_path / "demo" / "data") / "jarvis.db", b"precious")
+
+    assert_one_clear_line(jarvis.run("demo", environment=environment), "is not a demo of ours")
+    touched(tmp_path / "demo" / "this-is-a-jarvis-demo")
+    with hold_instance(f"sqlite+aiosqlite:///{precious}"):
+        assert_one_clear_line(jarvis.run("demo", environment=environment), "a demo runs in", "JARVIS_DEMO_DIR")
+
+    assert precious.read_bytes() == b"precious"
+
+
 # --- candles -------------------------------------------------------------------------------------------------------
 
 WRONG_CANDLES: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
@@ -188,6 +201,11 @@ WRONG_CANDLES: dict[str, tuple[Callable[[Path], Path], list[str]]] = {
 
 def touched(path: Path, content: bytes = b"") -> Path:
     path.write_bytes(content)
+    return path
+
+
+def mkdir(path: Path) -> Path:
+    path.mkdir(parents=True)
     return path
 
 
