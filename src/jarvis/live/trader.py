@@ -208,12 +208,14 @@ class Trader:
         if margin is not None:
             self._margin_at = now
             await self._process(margin)
+        fills_at_reading = len(self._books.fills)
         events: list[EngineEvent] = [*step.bars, *step.signals, step.tick]
         for event in events:
             if await self._process(event):
                 await self._flush_until_quiet()
         await self._look_up_lost()
-        await self._reconcile_if_in_doubt(now, margin)
+        is_overtaken = len(self._books.fills) != fills_at_reading  # the reading does not know what was filled since
+        await self._reconcile_if_in_doubt(now, None if is_overtaken else margin)
         if margin is not None and self._equity_is_due(now):
             await kept_if_possible(self._store.record_equity(self._account, margin))
 
