@@ -17,7 +17,8 @@ from jarvis.domain.order import (
     TimeInForce,
     VenueOrderId,
 )
-from jarvis.signer.operations import KRAKEN_PAIRS, check
+from jarvis.signer.venues import check
+from jarvis.signer.venues.kraken import PAIRS as KRAKEN_PAIRS
 from jarvis.venues.base import Amendment
 from jarvis.venues.kraken import requests
 

@@ -5,9 +5,9 @@ from urllib.parse import parse_qsl
 import krakenex
 import pytest
 
-from jarvis.signer import kraken
 from jarvis.signer.errors import InvalidSecret
 from jarvis.signer.vault import OpenedKey
+from jarvis.signer.venues import kraken
 from tests.signer.canary import scan
 from tests.signer.inprocess import made_up_key
 
@@ -45,7 +45,8 @@ def test_a_public_client_signs_the_same_call_the_same_way() -> None:
     witness = krakenex.API(key=KEY, secret=SECRET)
 
     with opened(KEY, SECRET) as key:
-        path, headers, _ = kraken.build(key, "AddOrder", order, 1616492376594)
+        call = kraken.build(key, "AddOrder", order, 1616492376594)
+    path, headers = call.path, call.headers
 
     assert headers["API-Sign"] == witness._sign({"nonce": 1616492376594, **order}, path)
 
@@ -54,7 +55,8 @@ def test_a_built_call_is_the_published_example_byte_for_byte() -> None:
     with opened(KEY, PUBLISHED_SECRET.decode()) as key:
         order = {"ordertype": "limit", "pair": "XBTUSD", "price": "37500", "type": "buy", "volume": "1.25"}
 
-        path, headers, body = kraken.build(key, "AddOrder", order, 1616492376594)
+        call = kraken.build(key, "AddOrder", order, 1616492376594)
+    path, headers, body = call.path, call.headers, call.body
 
     assert path == "/0/private/AddOrder"
     assert body == b"nonce=1616492376594&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25"
@@ -69,7 +71,7 @@ def test_names_and_values_with_signs_survive_the_form() -> None:
     order = {"close[ordertype]": "stop-loss", "price": "+5", "pair": "XBTUSD:BTNL", "txid": "A,B"}
 
     with opened(KEY, SECRET) as key:
-        _, _, body = kraken.build(key, "AddOrder", order, 1)
+        body = kraken.build(key, "AddOrder", order, 1).body
 
     assert dict(parse_qsl(body.decode(), strict_parsing=True)) == {"nonce": "1", **order}
 

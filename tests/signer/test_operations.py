@@ -6,7 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvis.signer.errors import SignerRefused
-from jarvis.signer.operations import KRAKEN, KRAKEN_PAIRS, OPERATIONS, check, may_open_a_position
+from jarvis.signer.venues import VENUES, check
+from jarvis.signer.venues.kraken import OPERATIONS as KRAKEN
+from jarvis.signer.venues.kraken import PAIRS as KRAKEN_PAIRS
+from jarvis.signer.venues.kraken import may_open
 from tests.signer.canary import scan
 from tests.signer.inprocess import made_up_key
 
@@ -91,7 +94,7 @@ def test_no_other_operation_is_signed(operation: str) -> None:
 
 @pytest.mark.parametrize("venue", ["binance", "okx", "bybit", "", "Kraken"])
 def test_nothing_is_signed_for_a_venue_without_a_list(venue: str) -> None:
-    assert venue not in OPERATIONS
+    assert venue not in VENUES
     assert refusal_of("Balance", {}, venue) == "venue"
 
 
@@ -288,13 +291,13 @@ def test_a_refusal_names_the_field_and_never_the_value() -> None:
 
 
 def test_only_an_order_that_could_open_a_position_is_an_entry() -> None:
-    assert may_open_a_position("AddOrder", ENTRY)
-    assert may_open_a_position("AddOrder", {**ENTRY, "reduce_only": "false"})
-    assert not may_open_a_position("AddOrder", STOP)
-    assert not may_open_a_position("AddOrder", {**ENTRY, "validate": "true"})
-    assert not may_open_a_position("CancelOrder", {})
-    assert not may_open_a_position("AmendOrder", AMEND)
-    assert not may_open_a_position("BalanceEx", {})
+    assert may_open("AddOrder", ENTRY)
+    assert may_open("AddOrder", {**ENTRY, "reduce_only": "false"})
+    assert not may_open("AddOrder", STOP)
+    assert not may_open("AddOrder", {**ENTRY, "validate": "true"})
+    assert not may_open("CancelOrder", {})
+    assert not may_open("AmendOrder", AMEND)
+    assert not may_open("BalanceEx", {})
 
 
 def test_the_nine_pairs_in_all_their_spellings_and_no_other() -> None:

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NewType
 
 from jarvis.domain.instrument import Pair, Side
-from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.money import ZERO, Asset, round_nearest
 
 ClientOrderId = NewType("ClientOrderId", str)
 """Ours: made by the engine before the order exists anywhere else. At most 18 ASCII characters (Kraken's limit)."""
@@ -227,8 +227,12 @@ class OrderRequest:
 class Fill:
     """One execution of our order, as the venue reports it; `fill_id` is the venue's and unique per venue.
 
-    `cost` is price times quantity as the venue booked it (quote). `fee` is the trading fee alone, in `fee_asset`;
-    margin-opening fees and rollover come as ledger rows. `is_liquidation` marks the venue's own forced closing.
+    `cost` is price times quantity as the venue booked it (quote). `fee` is the trading fee alone, in `fee_asset`
+    (quote, base or a third asset); positive is paid, negative a rebate. Margin-opening fees, rollover and interest
+    come as ledger rows. `is_liquidation` marks the venue's own forced closing.
+
+    A fee in base changes what the fill does to the position: a buy of 1 with a fee of 0.001 leaves 0.999.
+    `held_quantity` and `held_cost` are what the position gains or loses; the fee's share of the cost is `fee_in_quote`.
     """
 
     fill_id: FillId
@@ -253,8 +257,29 @@ class Fill:
 
     @property
     def signed_quantity(self) -> Decimal:
-        """What it does to the position: positive for a buy."""
+        """What was traded: positive for a buy."""
         return self.quantity * self.side.sign
+
+    @property
+    def fee_in_base(self) -> Decimal:
+        """The fee if it was taken in base, else zero."""
+        return self.fee if self.fee_asset == self.pair.base else ZERO
+
+    @property
+    def held_quantity(self) -> Decimal:
+        """By how much the position moves in the fill's direction (base): what was traded, less a fee taken in base."""
+        return self.quantity - self.fee_in_base * self.side.sign
+
+    def fee_in_quote(self, cost_step: Decimal) -> Decimal:
+        """The fee valued in quote at the fill's price, to `cost_step`; zero if it was taken in a third asset."""
+        if self.fee_asset == self.pair.quote:
+            return self.fee
+        return round_nearest(self.cost * self.fee_in_base / self.quantity, cost_step)
+
+    def held_cost(self, cost_step: Decimal) -> Decimal:
+        """The part of the cost that belongs to `held_quantity` (quote)."""
+        in_base = self.fee_in_quote(cost_step) if self.fee_in_base else ZERO
+        return self.cost - in_base * self.side.sign
 
 
 @dataclass(frozen=True, slots=True)

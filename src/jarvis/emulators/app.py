@@ -23,7 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import USD, exact
-from jarvis.emulators.kraken.faults import Fault, FaultKind
+from jarvis.emulators.faults import Fault, FaultKind
 from jarvis.emulators.kraken.keys import VenueAccount
 from jarvis.emulators.pages import BOXES, CONTENT_SECURITY_POLICY, ICON, STYLE, KeyForm, Pages, fault_record
 from jarvis.emulators.sandbox import Sandbox

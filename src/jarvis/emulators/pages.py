@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from jarvis.emulators.kraken.faults import Fault, FaultGroup, FaultKind
+from jarvis.emulators.faults import Fault, FaultGroup, FaultKind
 from jarvis.emulators.kraken.keys import ApiKey, Permission, VenueAccount
 
 HERE = Path(__file__).parent

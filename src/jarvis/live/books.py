@@ -67,6 +67,8 @@ class Books:
         if row.kind is LedgerKind.MARGIN:
             key = row.ref_id, row.asset
             self.cleared[key] = self.cleared.get(key, ZERO) + row.change
+        if row.balance is None:
+            return
         before = self._balances.get(row.asset)
         if before is not None and before + row.change != row.balance:
             self._broken_chain = True

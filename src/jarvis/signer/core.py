@@ -5,22 +5,24 @@ Order of a signature: allow-list, fence, seal, nonce, signature, audit, answer. 
 still be closed.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
-from jarvis.signer import kraken
 from jarvis.signer.audit import Audit, shown
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.marks import Marks
-from jarvis.signer.operations import check, may_open_a_position
 from jarvis.signer.records import Counters, KeyIdentity, SignedCall
 from jarvis.signer.vault import OpenedKey, Vault, fingerprint, wipe
+from jarvis.signer.venues import check, signing_of
 
 NONCE_BLOCK = 60_000_000
 """Nonces reserved by one durable write: a minute of microseconds."""
 
 _MAX_ID_LENGTH = 200
+_SHOWABLE_OPERATION = re.compile(r"[A-Za-z0-9 /._-]{1,60}", re.ASCII)
+_CLOCKS_APART_NS = 60 * 1_000_000_000
 
 
 class SigningCore:
@@ -63,12 +65,10 @@ class SigningCore:
         credential = Credential(
             AccountId(account_id), VenueName(venue), CredentialId(credential_id), environment, b"", revision
         )
-        with OpenedKey(_pasted(api_key), _pasted(secret), _pasted(passphrase or b"")) as opened:
+        with OpenedKey(_pasted(api_key), _pasted(secret), _pasted(passphrase or b"", b"\r\n")) as opened:
             try:
                 _check_ids(credential)
-                if venue != "kraken":
-                    raise SignerRefused("venue", "keys of this venue cannot be sealed")
-                kraken.take_pasted(opened)
+                signing_of(venue).take_pasted(opened)
             except (SignerRefused, InvalidSecret) as refusal:
                 self._note_refusal("seal", credential, refusal)
                 raise
@@ -96,21 +96,31 @@ class SigningCore:
         """
         try:
             check(credential.venue, operation, parameters)
+            self._check_timestamp(credential, parameters)
             self._check_fence(credential, fence)
             opened = self._vault.open(credential)
         except SignerRefused as refusal:
-            named = operation if len(operation) <= 40 and operation.isalnum() else "?"
+            named = operation if _SHOWABLE_OPERATION.fullmatch(operation) else "?"
             self._note_refusal("sign", credential, refusal, operation=named, fence=fence)
             raise
-        must = may_open_a_position(operation, parameters)
+        signing = signing_of(credential.venue)
+        must = signing.may_open(operation, parameters)
         with opened:
             self._raise("fence", credential.account_id, fence, must=must)
-            nonce = self._next_nonce(fingerprint(self._vault, credential.venue, opened.api_key), must=must)
-            path, headers, body = kraken.build(opened, operation, parameters, nonce)
+            stamp = self._next_nonce(fingerprint(self._vault, credential.venue, opened.api_key), must=must)
+            call = signing.build(opened, operation, parameters, stamp)
         event = {"do": "sign", **_whose(credential), "operation": operation, "fence": fence, **shown(parameters)}
         self._note({**event, "outcome": "signed"}, must=must)
         self._signed += 1
-        return SignedCall("POST", path, headers, body)
+        return call
+
+    def _check_timestamp(self, credential: Credential, parameters: Mapping[str, str]) -> None:
+        """A live call is signed for about now: one for tomorrow would outlive the fence. A sandbox has its own time."""
+        stated = parameters.get("timestamp")
+        if stated is None or credential.environment is not Environment.LIVE:
+            return
+        if abs(int(stated) * 1_000_000 - self._now_ns()) > _CLOCKS_APART_NS:
+            raise SignerRefused("timestamp", "the call's timestamp is not about now; check this machine's clock")
 
     def _check_fence(self, credential: Credential, fence: int) -> None:
         if fence < self._marks.get("fence", credential.account_id):
@@ -165,10 +175,10 @@ def _check_ids(credential: Credential) -> None:
         raise SignerRefused("malformed", "a credential needs ids of 1 to 200 characters and a positive revision")
 
 
-def _pasted(value: str | bytes | bytearray) -> bytearray:
-    """What was pasted, without blanks and line ends, which no key has."""
+def _pasted(value: str | bytes | bytearray, without: bytes = b" \t\r\n") -> bytearray:
+    """What was pasted, without blanks and line ends, which no key has; a passphrase may have blanks."""
     pasted = bytearray(value.encode(errors="replace") if isinstance(value, str) else value)
     try:
-        return pasted.translate(None, b" \t\r\n")
+        return pasted.translate(None, without)
     finally:
         wipe(pasted)

@@ -33,7 +33,9 @@ from jarvis.domain.account import (
 )
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Quote
+from jarvis.domain.money import Asset
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, VenueOrderId
+from jarvis.domain.traits import VenueTraits
 
 
 class RefusalReason(Enum):
@@ -234,6 +236,7 @@ class Venue(PublicVenue, Protocol):
     """
 
     send_deadline: timedelta
+    traits: VenueTraits
 
     async def key_permissions(self) -> KeyPermissions:
         """What the key may do, from the venue itself."""
@@ -277,6 +280,18 @@ class Venue(PublicVenue, Protocol):
         """Cancel a resting order: True if it was there, False if the venue says that it is not open any more."""
         ...
 
+    async def repay(self, asset: Asset, pair: Pair | None = None) -> Decimal:
+        """Repay of a debt in `asset` what is held of it and free; the amount repaid, zero when nothing is owed or held.
+
+        `pair` names the margin account where pairs are apart. Repaying twice does no harm: raises Unreachable, not
+        OutcomeUnknown, and RateLimited while the venue takes no repayments (`retry_after` says until when).
+        """
+        ...
+
+    async def interest_rates(self, assets: Sequence[Asset]) -> Mapping[Asset, Decimal]:
+        """What borrowing costs now, as a fraction per hour; assets that cannot be borrowed are left out."""
+        ...
+
     def account_stream(self) -> AbstractAsyncContextManager[AccountStream]:
         """Orders, fills and ledger rows of the account as they happen."""
         ...
@@ -288,7 +303,10 @@ class Venue(PublicVenue, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request that the signer built and signed: sent as it is, byte for byte."""
+    """A request that the signer built and signed: sent as it is, byte for byte.
+
+    `path` includes the query. For a stream's login `method` is `WS` and `body` the frame to send.
+    """
 
     method: str
     path: str

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from jarvis.domain.instrument import Pair
-from jarvis.emulators.kraken.faults import FaultGroup, FaultKind, Faults
+from jarvis.emulators.faults import FaultGroup, FaultKind, Faults
 
 
 def test_a_counted_fault_fires_as_often_as_said_and_switches_itself_off() -> None:

@@ -17,8 +17,8 @@ from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.market import Bar, Tick
 from jarvis.domain.money import USD
 from jarvis.domain.order import ClientOrderId, OrderRequest, OrderRole, OrderType
+from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.kraken import KrakenEmulator
-from jarvis.emulators.kraken.faults import FaultKind
 from jarvis.emulators.wire import WireRequest, WireSocket
 from jarvis.sim.exchange import SimExchange
 from jarvis.sim.instruments import kraken_instruments

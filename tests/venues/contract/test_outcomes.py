@@ -9,7 +9,7 @@ import pytest
 
 from jarvis.domain.instrument import Side
 from jarvis.domain.order import ClientOrderId, Fill, OrderRequest, OrderType
-from jarvis.emulators.kraken.faults import FaultKind
+from jarvis.emulators.faults import FaultKind
 from jarvis.venues.base import (
     Accepted,
     AccountStream,

@@ -3,8 +3,8 @@
 Written from the venue's published behaviour, without reading the adapter that is tested against it.
 """
 
+from jarvis.emulators.faults import Fault, FaultKind, Faults
 from jarvis.emulators.kraken.emulator import KrakenEmulator
-from jarvis.emulators.kraken.faults import Fault, FaultKind, Faults
 from jarvis.emulators.kraken.keys import Permission, Profile
 from jarvis.emulators.kraken.rates import Tier
 

@@ -10,8 +10,8 @@ from jarvis.domain.account import LedgerRow
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import USD, ZERO, Asset
 from jarvis.domain.order import FillId, VenueOrderId
+from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.kraken.errors import INVALID_ORDER, UNKNOWN_ASSET, UNKNOWN_ORDER, Refused, invalid_argument
-from jarvis.emulators.kraken.faults import FaultKind
 from jarvis.emulators.kraken.names import asset_name, find_asset
 from jarvis.emulators.kraken.params import Params
 from jarvis.emulators.kraken.state import Call, VenueState

@@ -14,6 +14,7 @@ from typing import Any
 
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import Asset
+from jarvis.emulators.faults import Fault, FaultKind, Faults
 from jarvis.emulators.kraken import record
 from jarvis.emulators.kraken.account import AccountReads
 from jarvis.emulators.kraken.errors import (
@@ -27,7 +28,6 @@ from jarvis.emulators.kraken.errors import (
     Refused,
     throttled,
 )
-from jarvis.emulators.kraken.faults import Fault, FaultKind, Faults
 from jarvis.emulators.kraken.funding import Funding
 from jarvis.emulators.kraken.keys import KeyRing, Permission, Profile, VenueAccount
 from jarvis.emulators.kraken.names import PairNames

@@ -139,7 +139,7 @@ def ledger_event(row: LedgerRow) -> dict[str, Any]:
         "wallet_id": _WALLET["id"],
         "amount": number(row.amount, decimals),
         "fee": number(row.fee, decimals),
-        "balance": number(row.balance, decimals),
+        "balance": number(row.balance or ZERO, decimals),
     }
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair
 from jarvis.domain.market import Bar, PublicTrade
 from jarvis.domain.money import USD, ZERO, Asset
+from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.kraken.errors import UNKNOWN_ASSET, Refused, invalid_argument
-from jarvis.emulators.kraken.faults import FaultKind
 from jarvis.emulators.kraken.names import INTERNATIONAL_VENUE, US_VENUE, AssetName, PairName, asset_name, find_asset
 from jarvis.emulators.kraken.params import Params
 from jarvis.emulators.kraken.state import VenueState

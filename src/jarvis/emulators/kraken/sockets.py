@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.kraken.errors import (
     INVALID_ARGUMENTS,
     INVALID_SESSION,
@@ -16,7 +17,6 @@ from jarvis.emulators.kraken.errors import (
     throttled,
 )
 from jarvis.emulators.kraken.executions import balance_rows, ledger_event, order_events, order_status, trade_event
-from jarvis.emulators.kraken.faults import FaultKind
 from jarvis.emulators.kraken.feeds import (
     DEPTHS,
     BookFeed,

@@ -11,8 +11,8 @@ from random import Random
 
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.order import VenueOrderId
+from jarvis.emulators.faults import FaultKind, Faults
 from jarvis.emulators.kraken.errors import UNKNOWN_PAIR, Refused
-from jarvis.emulators.kraken.faults import FaultKind, Faults
 from jarvis.emulators.kraken.keys import ApiKey, KeyRing, Permission, VenueAccount
 from jarvis.emulators.kraken.names import PairName, PairNames
 from jarvis.emulators.kraken.orders import KrakenOrder

@@ -12,6 +12,7 @@ from typing import Any
 
 from jarvis.domain.instrument import InstrumentStatus
 from jarvis.domain.order import ClientOrderId, OrderStatus, OrderType, TimeInForce, VenueOrderId
+from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.kraken.errors import (
     CANNOT_OPEN_POSITION,
     COST_MINIMUM,
@@ -34,7 +35,6 @@ from jarvis.emulators.kraken.errors import (
     invalid_argument,
     market_mode,
 )
-from jarvis.emulators.kraken.faults import FaultKind
 from jarvis.emulators.kraken.keys import VenueAccount
 from jarvis.emulators.kraken.names import PairName
 from jarvis.emulators.kraken.orders import (

@@ -283,7 +283,7 @@ def ledger_row(row: LedgerRow) -> dict[str, Any]:
         "asset": name.rest,
         "amount": fixed(row.amount, name.decimals),
         "fee": fixed(row.fee, name.decimals),
-        "balance": fixed(row.balance, name.decimals),
+        "balance": fixed(row.balance or ZERO, name.decimals),
     }
 
 

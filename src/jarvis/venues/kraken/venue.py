@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import Any, TypeVar
 
@@ -28,7 +29,9 @@ from jarvis.domain.account import (
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar
+from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, OrderRole, VenueOrderId
+from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.venues.base import (
     Accepted,
     AccountStream,
@@ -114,6 +117,7 @@ class KrakenVenue(Venue):
             raise ValueError(f"{execution_venue!r} is no execution venue of Kraken; there are {', '.join(_BOOKS)}")
         self.execution_venue = execution_venue
         self.send_deadline = SEND_DEADLINE
+        self.traits = VenueTraits(Settlement.MARGIN, reduce_only=True, amends=True)
         self._transport = transport
         self._urls = urls
         self._clock = clock
@@ -330,6 +334,14 @@ class KrakenVenue(Venue):
                 raise RateLimited(str(refusal), budget.missing(1, urgent=True)) from refusal
             raise
         return _sure("CancelOrder", lambda: parse.parse_cancelled(result)) > 0
+
+    async def repay(self, asset: Asset, pair: Pair | None = None) -> Decimal:  # noqa: ARG002 - the protocol's
+        """Nothing: Kraken lends to a position, and closing it settles the loan."""
+        return ZERO
+
+    async def interest_rates(self, assets: Sequence[Asset]) -> Mapping[Asset, Decimal]:  # noqa: ARG002
+        """Nothing: Kraken charges rollover on a position's cost, and tells its rate with the position."""
+        return {}
 
     @asynccontextmanager
     async def account_stream(self) -> AsyncGenerator[AccountStream]:

@@ -4,7 +4,7 @@ A fault either fires on single answers or events (`count` times, each time with 
 lasts until it is switched off. Switches are set by REST, on a page, by method, or drawn from a seed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -53,6 +53,14 @@ class FaultKind(Enum):
     LEVERAGE_CUT = "leverage_cut"
     EMPTY_FEES = "empty_fees"
     CAMEL_CASE_KEY_INFO = "camel_case_key_info"
+    CLOCK_REFUSED = "clock_refused"
+    IP_BANNED = "ip_banned"
+    LISTEN_TOKEN_EXPIRED = "listen_token_expired"  # noqa: S105 -- a fault's name
+    WRONG_REGION = "wrong_region"
+    POST_ONLY_CANCELLED = "post_only_cancelled"
+    ORDER_NOT_FOUND = "order_not_found"
+    REPAYMENT_REFUSED = "repayment_refused"
+    PARTIAL_REPAYMENT = "partial_repayment"
 
     @property
     def group(self) -> FaultGroup:
@@ -76,6 +84,7 @@ _EVENTS = frozenset(
         _K.REPEATED_EVENT,
         _K.REORDERED_EVENT,
         _K.SEQUENCE_GAP,
+        _K.LISTEN_TOKEN_EXPIRED,
     }
 )
 _STATES = frozenset(
@@ -88,10 +97,11 @@ _STATES = frozenset(
         _K.LEVERAGE_CUT,
         _K.EMPTY_FEES,
         _K.CAMEL_CASE_KEY_INFO,
+        _K.WRONG_REGION,
     }
 )
 # What a seeded mix may draw: nothing that a client can only sit out, and no state that never ends by itself.
-_MIXABLE = (
+KRAKEN_MIX = (
     _K.TIMEOUT_BEFORE_ACCEPT,
     _K.TIMEOUT_AFTER_ACCEPT,
     _K.HTML_ERROR_BEFORE_ACCEPT,
@@ -119,16 +129,16 @@ _DESCRIPTIONS = {
     _K.HTML_ERROR_BEFORE_ACCEPT: "An edge answers 502 with HTML; nothing happened.",
     _K.HTML_ERROR_AFTER_ACCEPT: "An edge answers 502 with HTML, although the request took effect.",
     _K.HTML_520: "Cloudflare's 520 page, although the request took effect.",
-    _K.UNAVAILABLE_BEFORE_ACCEPT: "EService:Unavailable; nothing happened.",
-    _K.UNAVAILABLE_AFTER_ACCEPT: "EService:Unavailable, although the request took effect.",
+    _K.UNAVAILABLE_BEFORE_ACCEPT: "The venue says that it is unavailable; nothing happened.",
+    _K.UNAVAILABLE_AFTER_ACCEPT: "The venue says that it is unavailable, although the request took effect.",
     _K.TRUNCATED_ANSWER: "The request takes effect and its answer is cut in half.",
     _K.DELAYED_BEFORE_ACCEPT: "The request waits before it takes effect; deadlines can elapse.",
     _K.DELAYED_ANSWER: "The request takes effect at once, its answer comes late.",
     _K.INVALID_NONCE: "EAPI:Invalid nonce.",
-    _K.RATE_LIMITED: "EAPI:Rate limit exceeded.",
+    _K.RATE_LIMITED: "The venue's rate limit is said to be exceeded.",
     _K.THROTTLED: "EService:Throttled with the second at which to come back.",
     _K.LOCKOUT: "EGeneral:Temporary lockout.",
-    _K.INSUFFICIENT_MARGIN_POOL: "EOrder:Insufficient margin: the venue has nothing left to lend.",
+    _K.INSUFFICIENT_MARGIN_POOL: "The venue has nothing left to lend.",
     _K.DROPPED_SOCKET: "The connection is cut instead of sending an event.",
     _K.LOST_EVENT: "A private event is lost; its sequence number is missing.",
     _K.SILENTLY_LOST_EVENT: "A private event is lost and the numbering does not show it.",
@@ -143,6 +153,14 @@ _DESCRIPTIONS = {
     _K.LEVERAGE_CUT: "The leverage offered is cut.",
     _K.EMPTY_FEES: "AssetPairs lists no fees.",
     _K.CAMEL_CASE_KEY_INFO: "GetApiKeyInfo answers in camelCase.",
+    _K.CLOCK_REFUSED: "The request's timestamp is refused, as if a clock were off.",
+    _K.IP_BANNED: "The address is banned for some seconds: HTTP 418 with Retry-After.",
+    _K.LISTEN_TOKEN_EXPIRED: "The private stream's token dies: the stream ends and must be subscribed anew.",
+    _K.WRONG_REGION: "Every key is unknown here, as on the host of another region.",
+    _K.POST_ONLY_CANCELLED: "A post-only order is acknowledged, then cancelled: it would have traded at once.",
+    _K.ORDER_NOT_FOUND: "An order that rests is said not to exist, as when it is asked for in the wrong list.",
+    _K.REPAYMENT_REFUSED: "Repayments are refused for now.",
+    _K.PARTIAL_REPAYMENT: "A repayment leaves a part of the debt.",
 }
 
 
@@ -168,10 +186,14 @@ class Fault:
 
 
 class Faults:
-    """The switchboard. The same seed and the same traffic give the same faults."""
+    """The switchboard. The same seed and the same traffic give the same faults.
 
-    def __init__(self, random: Random) -> None:
+    `mixable` is what `draw_mix` may switch on at this venue.
+    """
+
+    def __init__(self, random: Random, mixable: Sequence[FaultKind] = KRAKEN_MIX) -> None:
         self._random = random
+        self._mixable = tuple(mixable)
         self._faults: dict[int, Fault] = {}
         self._next_id = 1
         self.fired: dict[FaultKind, int] = {}
@@ -244,7 +266,7 @@ class Faults:
 
     def draw_mix(self, random: Random, *, kinds: int = 4, probability: float = 0.05) -> list[Fault]:
         """Switch on a random mix for a simulation: up to `kinds` different faults, each firing rarely."""
-        chosen = random.sample(_MIXABLE, k=random.randint(1, kinds))
+        chosen = random.sample(self._mixable, k=random.randint(1, kinds))
         return [
             self.add(kind, probability=probability * random.uniform(0.2, 1.0), seconds=random.uniform(1.0, 20.0))
             for kind in chosen
