@@ -12,11 +12,12 @@ import pytest
 
 from jarvis.emulators.app import serve
 from jarvis.emulators.kraken import FaultKind
-from jarvis.emulators.pages import BOX_GROUPS, STYLE
+from jarvis.emulators.kraken.page import PAGE
+from jarvis.emulators.pages import STYLE
 from tests.emulators.kraken.actors import Client
 from tests.emulators.server import Served
 
-PAGES = ["/kraken/settings/api", "/kraken/settings/api/new?account=demo", "/sandbox/faults"]
+PAGES = ["/kraken/settings/api", "/kraken/settings/api/new?account=demo", "/sandbox/kraken/faults"]
 HTML = {"accept": "text/html"}
 
 
@@ -47,7 +48,7 @@ async def test_pages_say_what_they_are_and_load_nothing_from_elsewhere(
 
     assert answer.status == 200
     assert "Sandbox stand-in." in page
-    assert "This is not kraken.com" in page
+    assert "This is not Kraken." in page
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; style-src 'self'")
     assert "unsafe" not in policy
@@ -92,7 +93,7 @@ async def test_the_form_has_the_boxes_of_the_walkthrough_all_unticked(browser: a
         page = await answer.text()
 
     ticks = [attributes for tag, attributes in Tags(page).found if attributes.get("type") == "checkbox"]
-    assert [tick["value"] for tick in ticks] == [box.permission for group in BOX_GROUPS for box in group.boxes]
+    assert [tick["value"] for tick in ticks] == [box.permission for group in PAGE.groups for box in group.boxes]
     assert not any("checked" in tick for tick in ticks)
     for words in (
         "Query Funds",
@@ -105,7 +106,7 @@ async def test_the_form_has_the_boxes_of_the_walkthrough_all_unticked(browser: a
 
 
 def values_of(page: str) -> tuple[str, str]:
-    public, private = (re.search(f'id="{name}"[^>]*>([^<]+)<', page) for name in ("api-key", "private-key"))
+    public, private = (re.search(f'id="{name}"[^>]*>([^<]+)<', page) for name in ("api-key", "secret"))
     assert public is not None
     assert private is not None
     return public.group(1), private.group(1)
@@ -210,19 +211,19 @@ async def test_names_are_escaped(browser: aiohttp.ClientSession) -> None:
 
 async def test_faults_are_switched_over_rest(browser: aiohttp.ClientSession, sandbox: Served) -> None:
     wanted = {"kind": "timeout_after_accept", "count": 2, "probability": 0.5, "operation": "AddOrder", "seconds": 3}
-    async with browser.post("/sandbox/faults", json=wanted) as answer:
+    async with browser.post("/sandbox/kraken/faults", json=wanted) as answer:
         assert answer.status == 201
         made = await answer.json()
     assert wanted.items() <= made.items()
 
-    async with browser.get("/sandbox/faults") as answer:
+    async with browser.get("/sandbox/kraken/faults") as answer:
         assert await answer.json() == [made]
-    async with browser.delete(f"/sandbox/faults/{made['id']}") as answer:
+    async with browser.delete(f"/sandbox/kraken/faults/{made['id']}") as answer:
         assert answer.status == 204
-    async with browser.delete(f"/sandbox/faults/{made['id']}") as answer:
+    async with browser.delete(f"/sandbox/kraken/faults/{made['id']}") as answer:
         assert answer.status == 404
     sandbox.box.kraken.add_fault(FaultKind.LOCKOUT)
-    async with browser.delete("/sandbox/faults") as answer:
+    async with browser.delete("/sandbox/kraken/faults") as answer:
         assert answer.status == 204
     assert sandbox.box.kraken.faults.active == []
 
@@ -231,25 +232,25 @@ async def test_faults_are_switched_over_rest(browser: aiohttp.ClientSession, san
     "body", [{"kind": "none"}, {"kind": "lockout", "count": 0}, {"kind": "lockout", "pair": "BTC"}, {"count": "x"}]
 )
 async def test_a_fault_that_means_nothing_is_refused(browser: aiohttp.ClientSession, body: dict[str, Any]) -> None:
-    async with browser.post("/sandbox/faults", json=body) as answer:
+    async with browser.post("/sandbox/kraken/faults", json=body) as answer:
         assert answer.status == 422
         assert (await answer.json())["error"]
 
 
 async def test_faults_are_switched_on_their_page(browser: aiohttp.ClientSession, sandbox: Served) -> None:
     form = {"kind": "leverage_cut", "pair": "BTC/USD", "leverage": "3", "count": "", "probability": "1"}
-    async with browser.post("/sandbox/faults", data=form, headers=HTML) as answer:
+    async with browser.post("/sandbox/kraken/faults", data=form, headers=HTML) as answer:
         page = await answer.text()
     assert "Switch off" in page
     (fault,) = sandbox.box.kraken.faults.active
 
-    async with browser.post(f"/sandbox/faults/{fault.fault_id}/remove", headers=HTML) as answer:
+    async with browser.post(f"/sandbox/kraken/faults/{fault.fault_id}/remove", headers=HTML) as answer:
         assert "None. The sandbox behaves." in await answer.text()
-    async with browser.post("/sandbox/faults", data={"kind": "x"}, headers=HTML) as answer:
+    async with browser.post("/sandbox/kraken/faults", data={"kind": "x"}, headers=HTML) as answer:
         assert answer.status == 422
         assert 'role="alert"' in await answer.text()
     sandbox.box.kraken.add_fault(FaultKind.LOCKOUT)
-    async with browser.post("/sandbox/faults/clear", headers=HTML) as answer:
+    async with browser.post("/sandbox/kraken/faults/clear", headers=HTML) as answer:
         assert "None. The sandbox behaves." in await answer.text()
 
 
@@ -279,7 +280,7 @@ async def test_accounts_and_keys_are_made_over_rest(browser: aiohttp.ClientSessi
     async with browser.post("/sandbox/kraken/accounts/two/keys", json={"permissions": ["query-funds"]}) as answer:
         key = await answer.json()
 
-    client = Client(sandbox.box.kraken, key["api_key"], key["private_key"])
+    client = Client(sandbox.box.kraken, key["api_key"], key["secret"])
 
     assert (await client.call("Balance"))["ZUSD"] == "77.0000"
     async with browser.get("/sandbox/kraken/accounts") as answer:

@@ -79,7 +79,7 @@ async def key_at_the_venue(installation: Installation, label: str, *more: str) -
         f"{installation.given.sandbox_address}/sandbox/kraken/accounts/{VENUE_ACCOUNT}/keys",
         {"label": label, "permissions": [*PERMISSIONS, *more], "ip_allowlist": ["127.0.0.1"]},
     )
-    return made["api_key"], made["private_key"]
+    return made["api_key"], made["secret"]
 
 
 def memory_of(process_id: int) -> Iterator[bytes]:

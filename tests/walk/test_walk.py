@@ -107,7 +107,7 @@ async def make_key(person: Visitor, venue: Page, label: str, boxes: tuple[str, .
         await venue.get_by_label(box, exact=True).check()
     await person.looks(venue, f"venue-new-key-{label}")
     await venue.get_by_role("button", name="Generate key").click()
-    values = await venue.locator("#api-key").inner_text(), await venue.locator("#private-key").inner_text()
+    values = await venue.locator("#api-key").inner_text(), await venue.locator("#secret").inner_text()
     await person.looks(venue, f"venue-key-made-{label}")
     await venue.get_by_role("link", name="I have copied both").click()
     await expect(venue.get_by_role("cell", name=label, exact=True)).to_be_visible()

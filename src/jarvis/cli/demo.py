@@ -129,7 +129,7 @@ async def _run(given: "Settings", wishes: DemoWishes, folder: Path, user_id: str
         say(f"  Jarvis trades on the sandbox: {supervisor.ready_lines['web']}/desk")
         say(f"  Sign in as {PERSON} with the password {password}")
         say(f"  The venue's own page, where keys are made: {given.sandbox_address}/kraken/settings/api")
-        say(f"  Faults to switch on: {given.sandbox_address}/sandbox/faults")
+        say(f"  Faults to switch on: {given.sandbox_address}/sandbox/kraken/faults")
         say(f"  {', '.join(map(str, pairs))}; data in {folder}; Ctrl-C stops everything")
         say(f"  Ask it: JARVIS_DATA_DIR={given.data_dir} jarvis trade status")
         say("")
@@ -236,7 +236,7 @@ async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoW
             venue=KRAKEN,
             environment=Environment.SANDBOX,
             api_key=key["api_key"],
-            secret=key["private_key"],
+            secret=key["secret"],
         )
         account_id = outcome.account_id or await connector.confirm(user_id=owner, pending_id=outcome.pending_id)
         if account_id is None:

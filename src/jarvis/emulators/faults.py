@@ -100,6 +100,19 @@ _STATES = frozenset(
         _K.WRONG_REGION,
     }
 )
+ELSEWHERE = frozenset(
+    {
+        _K.CLOCK_REFUSED,
+        _K.IP_BANNED,
+        _K.LISTEN_TOKEN_EXPIRED,
+        _K.WRONG_REGION,
+        _K.POST_ONLY_CANCELLED,
+        _K.ORDER_NOT_FOUND,
+        _K.REPAYMENT_REFUSED,
+        _K.PARTIAL_REPAYMENT,
+    }
+)
+"""What cannot happen at Kraken."""
 # What a seeded mix may draw: nothing that a client can only sit out, and no state that never ends by itself.
 KRAKEN_MIX = (
     _K.TIMEOUT_BEFORE_ACCEPT,

@@ -1,19 +1,40 @@
-"""One sandbox: a simulated exchange, the venue that speaks for it, and the clock that moves both."""
+"""One sandbox: each venue's simulated exchange over one market, the emulators that speak for them, and their clock."""
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
+from jarvis.domain.instrument import Instrument, Pair
 from jarvis.emulators.clock import SandboxClock
 from jarvis.emulators.kraken import KrakenEmulator
+from jarvis.emulators.venue import VenueEmulator
 from jarvis.sim.exchange import SimExchange
 from jarvis.sim.instruments import kraken_instruments
 from jarvis.sim.market import PriceSource
 from jarvis.sim.models import KRAKEN, VenueModel
 
 
-class Sandbox:
-    """Owns the exchange, the emulator and the clock. `step` defaults to the market's own.
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """How one venue is emulated: its rules, its model and its voice."""
 
-    `rate` is simulated seconds per real second, None as fast as the clock's followers allow.
+    instruments: Callable[[], Mapping[Pair, Instrument]]
+    model: VenueModel
+    emulator: Callable[..., VenueEmulator]
+
+
+EMULATED: Mapping[str, Emulated] = {
+    "kraken": Emulated(kraken_instruments, KRAKEN, KrakenEmulator),
+}
+"""One line per venue."""
+
+
+class Sandbox:
+    """Owns the exchanges, the emulators and the clock. `step` defaults to the market's own.
+
+    `venues` are the names of those that it opens, all by default. `rate` is simulated seconds per real second, None
+    as fast as the clock's followers allow.
     """
 
     def __init__(
@@ -24,14 +45,16 @@ class Sandbox:
         step: timedelta | None = None,
         rate: float | None = None,
         wait_for_followers: bool = True,
-        model: VenueModel = KRAKEN,
+        venues: Sequence[str] = tuple(EMULATED),
     ) -> None:
-        listed = kraken_instruments()
-        instruments = {pair: listed[pair] for pair in market.pairs}
-        self.exchange = SimExchange(instruments=instruments, model=model, market=market, seed=seed)
-        self.kraken = KrakenEmulator(self.exchange, now=lambda: self.exchange.now, seed=seed)
+        self._now = market.start
+        self._market = market
+        self.exchanges: dict[str, SimExchange] = {}
+        self.venues: dict[str, VenueEmulator] = {}
+        for name in venues:
+            self._open(name, seed)
         self.clock = SandboxClock(
-            now=lambda: self.exchange.now,
+            now=lambda: self._now,
             advance=self.advance,
             step=step or market.step,
             end=market.end,
@@ -39,11 +62,39 @@ class Sandbox:
             wait_for_followers=wait_for_followers,
         )
 
+    def _open(self, name: str, seed: int) -> None:
+        try:
+            venue = EMULATED[name]
+        except KeyError:
+            raise ValueError(f"the sandbox has no venue {name!r}; it has {', '.join(EMULATED)}") from None
+        market = self._market
+        listed = venue.instruments()
+        exchange = SimExchange(
+            instruments={pair: listed[pair] for pair in market.pairs if pair in listed},
+            model=venue.model,
+            market=market,
+            seed=seed,
+        )
+        self.exchanges[name] = exchange
+        self.venues[name] = venue.emulator(exchange, now=lambda: exchange.now, seed=seed)
+
     @property
     def now(self) -> datetime:
         """The market's time."""
-        return self.exchange.now
+        return self._now
+
+    @property
+    def kraken(self) -> KrakenEmulator:
+        """Kraken, by its own type. Raises KeyError where it is not open."""
+        return cast("KrakenEmulator", self.venues["kraken"])
+
+    @property
+    def exchange(self) -> SimExchange:
+        """The exchange behind Kraken. Raises KeyError where it is not open."""
+        return self.exchanges["kraken"]
 
     def advance(self, until: datetime) -> None:
-        """Move the market and tell whoever listens on the venue's sockets."""
-        self.kraken.publish(self.exchange.advance(until))
+        """Move every market and tell whoever listens on the venues' sockets."""
+        self._now = until
+        for name, exchange in self.exchanges.items():
+            self.venues[name].publish(exchange.advance(until))

@@ -13,8 +13,8 @@ from random import Random
 from typing import Any
 
 from jarvis.domain.instrument import Pair
-from jarvis.domain.money import Asset
-from jarvis.emulators.faults import Fault, FaultKind, Faults
+from jarvis.domain.money import USD, Asset
+from jarvis.emulators.faults import ELSEWHERE, Fault, FaultKind, Faults
 from jarvis.emulators.kraken import record
 from jarvis.emulators.kraken.account import AccountReads
 from jarvis.emulators.kraken.errors import (
@@ -31,6 +31,7 @@ from jarvis.emulators.kraken.errors import (
 from jarvis.emulators.kraken.funding import Funding
 from jarvis.emulators.kraken.keys import KeyRing, Permission, Profile, VenueAccount
 from jarvis.emulators.kraken.names import PairNames
+from jarvis.emulators.kraken.page import PAGE, key_of_form, row_of
 from jarvis.emulators.kraken.params import Params, parse_body, parse_form
 from jarvis.emulators.kraken.public import PublicData
 from jarvis.emulators.kraken.rates import Counters, Tier, WireClock, loop_time
@@ -38,6 +39,7 @@ from jarvis.emulators.kraken.sockets import Sockets
 from jarvis.emulators.kraken.state import Call, VenueState
 from jarvis.emulators.kraken.text import encode, unix
 from jarvis.emulators.kraken.trading import Trading
+from jarvis.emulators.venue import KeyForm, KeyRow, ShownValue
 from jarvis.emulators.wire import WireRequest, WireResponse, WireSocket
 from jarvis.sim.exchange import SimEvent, SimExchange
 
@@ -91,6 +93,13 @@ class KrakenEmulator:
     `heartbeat_seconds` (of the event loop's clock) is how long a socket may be silent.
     """
 
+    name = "kraken"
+    title = "Kraken"
+    quote = USD
+    roots: tuple[str, ...] = ("/0/",)
+    page = PAGE
+    kinds = frozenset(FaultKind) - ELSEWHERE
+
     def __init__(
         self, exchange: SimExchange, *, now: Callable[[], datetime], seed: int, heartbeat_seconds: float = 1.0
     ) -> None:
@@ -133,6 +142,27 @@ class KrakenEmulator:
         self._flush()
         return account
 
+    def open_account(self, name: str, deposits: Mapping[Asset, Decimal], profile: str = "") -> None:
+        """As `create_account`, for whoever knows only that this is a venue."""
+        self.create_account(name, deposits, profile or Profile.INTERNATIONAL)
+
+    def account_names(self) -> Sequence[str]:
+        """All accounts, oldest first."""
+        return list(self.keys.accounts)
+
+    def make_key(self, account: str, form: KeyForm) -> tuple[ShownValue, ...]:
+        """A new key's two values. Raises ValueError for what cannot be."""
+        key = key_of_form(self.keys, account, form)
+        return ShownValue("api_key", "API Key", key.public), ShownValue("secret", "Private Key", key.private)
+
+    def keys_of(self, account: str) -> Sequence[KeyRow]:
+        """The account's keys, oldest first."""
+        return [row_of(key) for key in self.keys.keys_of(account)]
+
+    def set_permissions(self, public: str, permissions: frozenset[str]) -> None:
+        """Change what a key may do. Raises KeyError for an unknown key."""
+        self.keys.set_permissions(public, permissions)
+
     def create_key(
         self,
         account: str,
@@ -169,6 +199,8 @@ class KrakenEmulator:
 
     def add_fault(self, kind: FaultKind, **values: Any) -> Fault:
         """Switch a fault on; what it says of states holds at once. Raises ValueError for meaningless values."""
+        if kind not in self.kinds:
+            raise ValueError(f"{kind.value} cannot happen at Kraken")
         fault = self.faults.add(kind, **values)
         if kind is FaultKind.PERMISSION_WIDENED:
             self.keys.touch(fault.account)
