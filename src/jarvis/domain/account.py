@@ -205,6 +205,7 @@ class KeyPermissions:
     nonce_window: int = 0
     modified_at: datetime | None = None
     is_ip_restricted: bool = False
+    is_sub_account: bool = False
     dies_unused_after: timedelta | None = None
 
 
