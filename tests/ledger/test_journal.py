@@ -188,6 +188,8 @@ def test_a_row_whose_fill_is_not_known_waits_in_clearing() -> None:
     ("kind", "against", "entry_kind"),
     [
         (LedgerKind.ROLLOVER, Account.ROLLOVER, EntryKind.ROLLOVER),
+        (LedgerKind.INTEREST, Account.INTEREST, EntryKind.INTEREST),
+        (LedgerKind.LIQUIDATION_FEE, Account.LIQUIDATION_FEE, EntryKind.LIQUIDATION_FEE),
         (LedgerKind.DEPOSIT, Account.TRANSFERS, EntryKind.TRANSFER),
         (LedgerKind.WITHDRAWAL, Account.TRANSFERS, EntryKind.TRANSFER),
         (LedgerKind.TRANSFER, Account.TRANSFERS, EntryKind.TRANSFER),
@@ -216,7 +218,7 @@ def test_a_rollover_belongs_to_the_position_of_its_lot() -> None:
     book = Book({BTC: STEP})
     book.add_fill(fill_of(1, Side.BUY, "1", "100"), POSITION)
 
-    entry = book.add_row(row_of("T00001", ZERO, "0.02", LedgerKind.ROLLOVER))
+    (entry,) = book.add_row(row_of("T00001", ZERO, "0.02", LedgerKind.ROLLOVER))
 
     assert (entry.position_id, entry.pair) == (POSITION, BTC)
     assert book.balance(Account.ROLLOVER, USD) == Decimal("0.02")

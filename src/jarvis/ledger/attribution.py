@@ -1,7 +1,8 @@
 """Where every cent went: a waterfall per position, and per whatever positions are grouped by; tax lots.
 
 All amounts are read from the journal and signed as they helped or hurt: fees are negative. The parts of a waterfall
-sum exactly to what the position's entries did to cash and clearing.
+sum exactly to what the position's entries did to cash and clearing, and to basis where assets change hands at once:
+what the position still holds or owes at its cost is no result yet.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -33,7 +34,8 @@ class Waterfall:
     """Realised result in `asset` from the first cause to the last. `position_id` is None for a sum of several.
 
     `price` is what it would have earned at the prices of the decisions, `slippage` what the real prices changed,
-    `liquidation` the result of quantity that the venue closed by force, `adjustment` all that has no other name.
+    `liquidation` the result of quantity that the venue closed by force and what it charged for that, `adjustment` all
+    that has no other name.
     """
 
     position_id: PositionId | None
@@ -45,16 +47,18 @@ class Waterfall:
     rollover: Decimal = ZERO
     liquidation: Decimal = ZERO
     adjustment: Decimal = ZERO
+    interest: Decimal = ZERO
 
     @property
     def total(self) -> Decimal:
-        """What it did to cash, or will have done when the venue's ledger has shown all."""
+        """What it did to cash, what it still holds at cost aside, or will have done when all has been shown."""
         return (
             self.price
             + self.slippage
             + self.trading_fee
             + self.opening_fee
             + self.rollover
+            + self.interest
             + self.liquidation
             + self.adjustment
         )
@@ -72,6 +76,7 @@ class Waterfall:
             self.rollover + other.rollover,
             self.liquidation + other.liquidation,
             self.adjustment + other.adjustment,
+            self.interest + other.interest,
         )
 
 
@@ -125,14 +130,17 @@ def by_day(entries: Iterable[Entry], asset: Asset) -> dict[date, Waterfall]:
 
 
 def tax_lots(fills: Iterable[Fill], cost_step: Decimal) -> list[TaxLot]:
-    """What each closing fill closed, oldest lots first, from one pair's fills in their order."""
+    """What each closing fill closed, oldest lots first, from one pair's fills in their order.
+
+    Quantities are what was held, fees in base taken off; interest is no lot.
+    """
     closed: list[TaxLot] = []
     position: Position | None = None
     for fill in fills:
         before = position or Position(fill.pair, cost_step)
         position, realised = before.apply(fill)
         quantity = realised.quantity
-        rest_quantity, rest_cost = fill.quantity, fill.cost
+        rest_quantity, rest_cost = fill.held_quantity, fill.held_cost(cost_step)
         left = {lot.opened_by: lot for lot in position.lots}
         for lot in before.lots if quantity else ():
             kept = left.get(lot.opened_by)
@@ -143,7 +151,15 @@ def tax_lots(fills: Iterable[Fill], cost_step: Decimal) -> list[TaxLot]:
             opened_for = lot.cost - (kept.cost if kept else ZERO)
             closed.append(
                 TaxLot(
-                    fill.pair, lot.side, part, lot.opened_by, lot.opened_at, fill.fill_id, fill.at, opened_for, share
+                    fill.pair,
+                    lot.side,
+                    part,
+                    FillId(lot.opened_by),
+                    lot.opened_at,
+                    fill.fill_id,
+                    fill.at,
+                    opened_for,
+                    share,
                 )
             )
             rest_quantity -= part
@@ -163,9 +179,10 @@ def _read(entries: Iterable[Entry], asset: Asset, position_id: PositionId | None
         "trading_fee": -sums.pop(Account.TRADING_FEE, ZERO),
         "opening_fee": -sums.pop(Account.OPENING_FEE, ZERO),
         "rollover": -sums.pop(Account.ROLLOVER, ZERO),
-        "liquidation": -sums.pop(Account.LIQUIDATION, ZERO),
+        "interest": -sums.pop(Account.INTEREST, ZERO),
+        "liquidation": -sums.pop(Account.LIQUIDATION, ZERO) - sums.pop(Account.LIQUIDATION_FEE, ZERO),
     }
-    total = sums.pop(Account.CASH, ZERO) + sums.pop(Account.CLEARING, ZERO)
+    total = sum((sums.pop(each, ZERO) for each in (Account.CASH, Account.CLEARING, Account.BASIS)), ZERO)
     return Waterfall(position_id, asset, **named, adjustment=total - sum(named.values(), ZERO))
 
 

@@ -11,14 +11,14 @@ two rows is corrected by the second.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
 
 from jarvis.domain.account import LedgerKind, LedgerRow
 from jarvis.domain.instrument import Pair
-from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.money import ZERO, Asset, round_nearest
 from jarvis.domain.order import Fill, PositionId
 from jarvis.domain.position import NOTHING_REALISED, Realised
 
@@ -30,23 +30,30 @@ class Account(StrEnum):
     CLEARING = "clearing"
     EXPOSURE = "exposure"
     CONTRA = "contra"
+    BASIS = "basis"
     PRICE = "income:price"
     LIQUIDATION = "income:liquidation"
     REWARD = "income:reward"
     TRADING_FEE = "expense:trading_fee"
     OPENING_FEE = "expense:opening_fee"
     ROLLOVER = "expense:rollover"
+    INTEREST = "expense:interest"
+    LIQUIDATION_FEE = "expense:liquidation_fee"
+    OPENING = "equity:opening"
     TRANSFERS = "equity:transfers"
     FOREIGN = "equity:foreign"
     ADJUSTMENT = "adjustment:venue"
 
 
 class EntryKind(Enum):
-    """What an entry is about. SETTLEMENT is the venue's ledger showing a margin fill."""
+    """What an entry is about. SETTLEMENT is the venue's ledger showing a margin fill; OPENING what was there before."""
 
     FILL = "fill"
     SETTLEMENT = "settlement"
     ROLLOVER = "rollover"
+    INTEREST = "interest"
+    LIQUIDATION_FEE = "liquidation_fee"
+    OPENING = "opening"
     TRANSFER = "transfer"
     ADJUSTMENT = "adjustment"
     REWARD = "reward"
@@ -125,6 +132,75 @@ def entry_for_fill(
     return Entry(EntryKind.FILL, fill.at, fill.fill_id, position_id, fill.pair, _told(postings))
 
 
+def entry_for_wallet_fill(
+    fill: Fill, realised: Realised, position_id: PositionId | None, cost_step: Decimal, ours: Decimal | None = None
+) -> Entry:
+    """The entry of a fill whose assets change hands at once: cash in each of them, against basis, income and fees.
+
+    `ours` is the part of the quantity that belongs to the position when the venue closed more than that by force; the
+    rest is the owner's. Raises ValueError for a plain spot fill: see `entry_for_foreign_wallet_fill`.
+    """
+    if not fill.is_margin:
+        raise ValueError(f"fill {fill.fill_id} is a plain spot trade and has no entry of its own")
+    part, rest = divided(fill, fill.quantity if ours is None else ours, cost_step)
+    base, quote = fill.pair.base, fill.pair.quote
+    income = Account.LIQUIDATION if fill.is_liquidation else Account.PRICE
+    fee = part.fee_in_quote(cost_step)
+    fee_postings = [Posting(Account.TRADING_FEE, quote, fee)]
+    if fill.fee_asset not in (base, quote):
+        fee_postings = [Posting(Account.TRADING_FEE, fill.fee_asset, fill.fee)]
+    held, paid = part.held_quantity * part.side.sign, part.held_cost(cost_step) * part.side.sign
+    postings = [
+        *_changed_hands(fill),
+        Posting(Account.BASIS, base, -held),
+        Posting(Account.BASIS, quote, paid + realised.pnl - realised.interest),
+        Posting(income, quote, -realised.pnl),
+        Posting(Account.INTEREST, quote, realised.interest),
+        *fee_postings,
+    ]
+    if rest is not None:
+        postings += [Posting(Account.FOREIGN, each.asset, -each.amount) for each in _changed_hands(rest)]
+    return Entry(EntryKind.FILL, fill.at, fill.fill_id, position_id, fill.pair, _told(postings))
+
+
+def entry_for_foreign_wallet_fill(fill: Fill) -> Entry:
+    """The entry of a fill that is not ours where assets change hands at once: the owner's equity bears it."""
+    cash = _changed_hands(fill)
+    against = [Posting(Account.FOREIGN, each.asset, -each.amount) for each in cash]
+    return Entry(EntryKind.FOREIGN, fill.at, fill.fill_id, None, fill.pair, _told([*cash, *against]))
+
+
+def divided(fill: Fill, quantity: Decimal, cost_step: Decimal) -> tuple[Fill, Fill | None]:
+    """`fill` as a part of `quantity`, which bears the fee, and the rest; None when there is no rest."""
+    if quantity == fill.quantity:
+        return fill, None
+    cost = round_nearest(fill.cost * quantity / fill.quantity, cost_step)
+    rest = replace(fill, quantity=fill.quantity - quantity, cost=fill.cost - cost, fee=ZERO)
+    return replace(fill, quantity=quantity, cost=cost), rest
+
+
+def entry_for_opening(balances: Iterable[tuple[Asset, Decimal]], at: datetime) -> Entry:
+    """The entry of what the account held or owed, net, when its books were opened: the owner's, never a position."""
+    postings = []
+    for asset, amount in balances:
+        postings += [Posting(Account.CASH, asset, amount), Posting(Account.OPENING, asset, -amount)]
+    return Entry(EntryKind.OPENING, at, "opening", None, None, _told(postings))
+
+
+def entry_for_charge(
+    row: LedgerRow, amount: Decimal, position_id: PositionId | None, pair: Pair | None, *, grows_debt: bool = False
+) -> Entry:
+    """The entry of one position's share of an interest or liquidation fee row, or of the account's own.
+
+    `amount` is the share of the row's charge. `grows_debt`: the row is in base and made a short's debt larger, so the
+    position's basis bears it until it is bought back.
+    """
+    kind = _KINDS[row.kind]
+    against = Account.BASIS if grows_debt else _AGAINST[kind]
+    postings = [Posting(Account.CASH, row.asset, -amount), Posting(against, row.asset, amount)]
+    return Entry(kind, row.at, row.ref_id, position_id, pair, _told(postings))
+
+
 def entry_for_row(
     row: LedgerRow,
     fill: Fill | None,
@@ -173,6 +249,15 @@ def totals(entries: Iterable[Entry]) -> dict[tuple[Account, Asset], Decimal]:
     return sums
 
 
+def _changed_hands(fill: Fill) -> list[Posting]:
+    """What a fill did to cash: base, quote, and the fee in its own asset."""
+    return [
+        Posting(Account.CASH, fill.pair.base, fill.signed_quantity),
+        Posting(Account.CASH, fill.pair.quote, -fill.cost * fill.side.sign),
+        Posting(Account.CASH, fill.fee_asset, -fill.fee),
+    ]
+
+
 def _opening_fee(fill: Fill, realised: Realised, asset: Asset, cleared: Decimal | None) -> Decimal:
     """The opening fee that rows summing to `cleared` show; zero before the first row."""
     if cleared is None:
@@ -196,6 +281,8 @@ _KINDS = {
     LedgerKind.TRADE: EntryKind.FOREIGN,
     LedgerKind.MARGIN: EntryKind.SETTLEMENT,
     LedgerKind.ROLLOVER: EntryKind.ROLLOVER,
+    LedgerKind.INTEREST: EntryKind.INTEREST,
+    LedgerKind.LIQUIDATION_FEE: EntryKind.LIQUIDATION_FEE,
     LedgerKind.SETTLED: EntryKind.FOREIGN,
     LedgerKind.DEPOSIT: EntryKind.TRANSFER,
     LedgerKind.WITHDRAWAL: EntryKind.TRANSFER,
@@ -207,6 +294,8 @@ _KINDS = {
 }
 _AGAINST = {
     EntryKind.ROLLOVER: Account.ROLLOVER,
+    EntryKind.INTEREST: Account.INTEREST,
+    EntryKind.LIQUIDATION_FEE: Account.LIQUIDATION_FEE,
     EntryKind.TRANSFER: Account.TRANSFERS,
     EntryKind.ADJUSTMENT: Account.ADJUSTMENT,
     EntryKind.REWARD: Account.REWARD,
