@@ -66,18 +66,27 @@ class InProcessSigner:
         self._reach()
         return self.core.identify(credential)
 
-    def credential(self, api_key: str, secret: str, *, account_id: str = "account") -> Credential:
+    def credential(
+        self,
+        api_key: str,
+        secret: str,
+        *,
+        account_id: str = "account",
+        venue: str = "kraken",
+        passphrase: str | None = None,
+    ) -> Credential:
         """A sealed sandbox credential for this key."""
         sealed = self.core.seal(
             account_id=account_id,
-            venue="kraken",
+            venue=venue,
             credential_id=f"{account_id}-key",
             environment=Environment.SANDBOX,
             api_key=api_key,
             secret=secret,
+            passphrase=passphrase,
         )
         return Credential(
-            AccountId(account_id), VenueName("kraken"), CredentialId(f"{account_id}-key"), Environment.SANDBOX, sealed
+            AccountId(account_id), VenueName(venue), CredentialId(f"{account_id}-key"), Environment.SANDBOX, sealed
         )
 
     def bound(self, credential: Credential, fence: int = 1) -> "BoundInProcess":

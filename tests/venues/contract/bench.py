@@ -10,20 +10,22 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count, pairwise
 from random import Random
-from typing import Any, Protocol
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from jarvis.domain.account import AccountSnapshot, LedgerRow, VenueName
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.market import Bar, Tick
-from jarvis.domain.money import USD
-from jarvis.domain.order import ClientOrderId, OrderRequest, OrderRole, OrderType
-from jarvis.emulators.faults import FaultKind
+from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.order import ClientOrderId, Fill, OrderRequest, OrderRole, OrderType
+from jarvis.domain.traits import Settlement
+from jarvis.emulators.faults import FaultGroup, FaultKind
 from jarvis.emulators.kraken import KrakenEmulator
+from jarvis.emulators.sandbox import Sandbox
+from jarvis.emulators.venue import KeyForm, VenueEmulator
 from jarvis.emulators.wire import WireRequest, WireSocket
 from jarvis.sim.exchange import SimExchange
-from jarvis.sim.instruments import kraken_instruments
 from jarvis.sim.market import RecordedMarket
-from jarvis.sim.models import KRAKEN
 from jarvis.venues.base import RequestSigner, Unreachable, Venue
 from jarvis.venues.catalog import open_venue, sandbox_urls
 from jarvis.venues.kraken import KrakenVenue
@@ -44,49 +46,10 @@ NEEDED = (
 )
 
 
-class Bench(Protocol):
-    """What a case needs of a venue."""
-
-    venue: Venue
-    pair: Pair
-
-    def now(self) -> datetime:
-        """The market's time."""
-        ...
-
-    def advance(self, minutes: int) -> None:
-        """Let the market move on."""
-        ...
-
-    def fail(self, what: str, *, verb: str = "*", times: int = 1, **values: Any) -> None:
-        """Let something go wrong."""
-        ...
-
-    def heal(self) -> None:
-        """Let all be well again."""
-        ...
-
-    def cut_streams(self) -> None:
-        """Cut every connection."""
-        ...
-
-    def freeze_streams(self) -> None:
-        """Let every open connection go silent without closing."""
-        ...
-
-    def widen_key(self, permission: str) -> None:
-        """Somebody ticks a box at the venue."""
-        ...
-
-    def orders_at_venue(self) -> int:
-        """How many orders the venue ever took from the account."""
-        ...
-
-
 class EmulatorTransport:
     """Carries requests to an emulator in this process, with the time-outs of a real network."""
 
-    def __init__(self, emulator: KrakenEmulator) -> None:
+    def __init__(self, emulator: VenueEmulator) -> None:
         self._emulator = emulator
         self._sockets: list[_EmulatorSocket] = []
 
@@ -105,7 +68,7 @@ class EmulatorTransport:
         parts = urlsplit(url)
         request = WireRequest(
             method=method,
-            path=parts.path.removeprefix("/kraken"),
+            path=parts.path.removeprefix(f"/{self._emulator.name}"),
             query=parts.query,
             headers={name.lower(): value for name, value in headers.items()},
             body=body,
@@ -115,7 +78,9 @@ class EmulatorTransport:
         return HttpAnswer(response.status, response.headers, response.body)
 
     async def open_socket(self, url: str) -> Socket:
-        socket = _EmulatorSocket(self._emulator.connect(urlsplit(url).path.removeprefix("/kraken")))
+        parts = urlsplit(url)
+        path = parts.path.removeprefix(f"/{self._emulator.name}")
+        socket = _EmulatorSocket(self._emulator.connect(f"{path}?{parts.query}" if parts.query else path))
         self._sockets.append(socket)
         return socket
 
@@ -155,77 +120,165 @@ def path(pair: Pair, *prices: int | str) -> list[Bar]:
 DRAWN = [60_000] * 6 + [58_000] * 2 + [60_000] * 540
 
 
-class KrakenBench:
-    """Kraken's emulator, one account with a million dollars, and our adapter."""
+class Bench:
+    """A venue's emulator, one account with a million of its quote currency, and our adapter.
 
-    pair = BTC
+    A venue's own bench says the names below; nothing else of a case depends on the venue. `numbered_stream`: a lost
+    event shows. `has_deadlines`: an order that arrives late is refused. `rejects_takers`: a post-only order that would
+    trade at once is refused, not taken and cancelled.
+    """
+
+    name = "kraken"
+    quote = Asset("USD")
+    leverage = 10
+    execution_venue: str | None = None
+    profile = ""
+    needed: Sequence[str] = NEEDED
+    inputs: ClassVar[Mapping[str, str]] = {}
+    dangerous = "withdraw-funds"
+    verbs: ClassVar[Mapping[str, str]] = {}
+    numbered_stream = False
+    has_deadlines = False
+    rejects_takers = True
 
     def __init__(
         self,
         *,
         deposit: int = 1_000_000,
-        profile: str = "international",
-        permissions: Sequence[str] = NEEDED,
+        profile: str | None = None,
+        permissions: Sequence[str] | None = None,
         execution_venue: str | None = None,
     ) -> None:
-        listed = kraken_instruments()
-        bars = {BTC: path(BTC, *DRAWN), ETH: path(ETH, *([3_000] * len(DRAWN)))}
-        self.exchange = SimExchange(
-            instruments={pair: listed[pair] for pair in bars}, model=KRAKEN, market=RecordedMarket(bars), seed=11
-        )
-        self.emulator = KrakenEmulator(self.exchange, now=self.now, seed=11)
-        self.emulator.create_account("owner", {USD: Decimal(deposit)}, profile)
-        public, private = self.emulator.create_key("owner", frozenset(permissions), "Jarvis, live")
-        self.public_key = public
+        self.pair = Pair(BTC.base, self.quote)
+        market = RecordedMarket({BTC: path(BTC, *DRAWN), ETH: path(ETH, *([3_000] * len(DRAWN)))})
+        self.sandbox = Sandbox(market, seed=11, venues=(self.name,))
+        self.exchange: SimExchange = self.sandbox.exchanges[self.name]
+        self.emulator: VenueEmulator = self.sandbox.venues[self.name]
+        profile = self.profile if profile is None else profile
+        self.emulator.open_account("owner", {self.quote: Decimal(deposit)}, profile)
+        granted = frozenset(self.needed if permissions is None else permissions)
+        values = self.emulator.make_key("owner", KeyForm("Jarvis, live", granted, dict(self.inputs)))
+        self.key = {value.name: value.value for value in values}
         self.transport = EmulatorTransport(self.emulator)
         self.signer = InProcessSigner(lambda: int(self.now().timestamp()) * 1_000_000_000)
-        self.venue: KrakenVenue = self._open(
-            self.signer.bound(self.signer.credential(public, private)), execution_venue
+        credential = self.signer.credential(
+            self.key["api_key"], self.key["secret"], venue=self.name, passphrase=self.key.get("passphrase")
         )
+        self.venue: Venue = self._open(self.signer.bound(credential), execution_venue or self.execution_venue)
+        self.deposited = Decimal(deposit)
 
-    def _open(self, signer: RequestSigner, execution_venue: str | None) -> KrakenVenue:
-        venue = open_venue(
-            KrakenVenue.name,
+    def _open(self, signer: RequestSigner, execution_venue: str | None) -> Venue:
+        name = VenueName(self.name)
+        return open_venue(
+            name,
             transport=self.transport,
-            urls=sandbox_urls(KrakenVenue.name, "http://127.0.0.1:9"),
+            urls=sandbox_urls(name, "http://127.0.0.1:9"),
             signer=signer,
             clock=self,
             random=Random(5),
             execution_venue=execution_venue,
         )
-        assert isinstance(venue, KrakenVenue)
-        return venue
+
+    # Time and trouble.
 
     def now(self) -> datetime:
+        """The market's time."""
         return self.exchange.now
 
     async def ticks(self) -> Any:
         yield Tick(self.now())
 
     def advance(self, minutes: int) -> None:
+        """Let the market move on."""
         for _ in range(minutes):
-            self.emulator.publish(self.exchange.advance(self.now() + MINUTE))
+            self.sandbox.advance(self.now() + MINUTE)
+
+    def can(self, what: str) -> bool:
+        """Whether this can go wrong at this venue."""
+        return FaultKind(what) in self.emulator.kinds
 
     def fail(self, what: str, *, verb: str = "*", times: int = 1, **values: Any) -> None:
-        verbs = {"place": "AddOrder", "amend": "AmendOrder", "cancel": "CancelOrder", "stream": "executions"}
+        """Let something go wrong."""
         kind = FaultKind(what)
-        lasting = kind.group.value == "States"
-        self.emulator.add_fault(kind, operation=verbs.get(verb, verb), count=None if lasting else times, **values)
+        count = None if kind.group is FaultGroup.STATE else times
+        self.emulator.add_fault(kind, operation=self.verbs.get(verb, verb), count=count, **values)
 
     def heal(self) -> None:
+        """Let all be well again."""
         self.emulator.clear_faults()
 
     def cut_streams(self) -> None:
+        """Cut every connection."""
         self.emulator.drop_sockets()
 
     def freeze_streams(self) -> None:
+        """Let every open connection go silent without closing."""
         self.transport.freeze()
 
     def widen_key(self, permission: str) -> None:
-        self.emulator.keys.set_permissions(self.public_key, frozenset((*NEEDED, permission)))
+        """Somebody ticks a box at the venue."""
+        self.emulator.set_permissions(self.key["api_key"], frozenset((*self.needed, permission)))
+
+    # What the venue has, and what follows from what it told.
 
     def orders_at_venue(self) -> int:
+        """How many orders the venue ever took from the account."""
         return len(self.exchange.orders("owner")) + len(self.exchange.closed_orders("owner"))
+
+    def open_quantity(self, snapshot: AccountSnapshot) -> Decimal:
+        """Signed open quantity of the pair: from position rows, or from the balance where base changes hands."""
+        if self.venue.traits.settlement is Settlement.MARGIN:
+            return snapshot.quantity(self.pair)
+        return net(snapshot).get(self.pair.base, ZERO)
+
+    def moved(self, fills: Sequence[Fill]) -> Decimal:
+        """What these fills did to the position."""
+        if self.venue.traits.settlement is Settlement.MARGIN:
+            return sum((fill.signed_quantity for fill in fills), ZERO)
+        return sum((fill.held_quantity * fill.side.sign for fill in fills), ZERO)
+
+    def explained(self, fills: Sequence[Fill], rows: Sequence[LedgerRow]) -> dict[Asset, Decimal]:
+        """What each asset's net balance must be after these fills and rows."""
+        sums = {self.quote: self.deposited}
+        changes = [(row.asset, row.change) for row in rows]
+        if self.venue.traits.settlement is Settlement.WALLET:
+            for fill in fills:
+                changes.append((fill.pair.base, fill.signed_quantity))
+                changes.append((fill.pair.quote, -fill.cost * fill.side.sign))
+                changes.append((fill.fee_asset, -fill.fee))
+        for asset, change in changes:
+            sums[asset] = sums.get(asset, ZERO) + change
+        return {asset: amount for asset, amount in sums.items() if amount}
+
+    # Wishes.
+
+    def wish(self, **changes: Any) -> OrderRequest:
+        """A market entry of 0.1 on the bench's pair with its leverage, or what `changes` make of it."""
+        return wish(**{"pair": self.pair, "leverage": self.leverage, **changes})
+
+    def closing(self, role: OrderRole = OrderRole.SIGNAL_EXIT, **changes: Any) -> OrderRequest:
+        """The opposite order that only reduces."""
+        return self.wish(**{"side": Side.SELL, "role": role, "reduce_only": True, **changes})
+
+
+class KrakenBench(Bench):
+    """Kraken."""
+
+    verbs: ClassVar[Mapping[str, str]] = {
+        "place": "AddOrder",
+        "amend": "AmendOrder",
+        "cancel": "CancelOrder",
+        "stream": "executions",
+    }
+    numbered_stream = True
+    has_deadlines = True
+    emulator: KrakenEmulator
+    venue: KrakenVenue
+
+
+def net(snapshot: AccountSnapshot) -> dict[Asset, Decimal]:
+    """Net balances that are not zero."""
+    return {balance.asset: balance.total for balance in snapshot.balances if balance.total}
 
 
 _counter = count(1)

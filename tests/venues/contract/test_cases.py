@@ -7,7 +7,7 @@ history tell the same, and that nothing is told twice or not at all without a St
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 import pytest
 
@@ -24,6 +24,7 @@ from jarvis.domain.order import (
     TimeInForce,
     VenueOrderId,
 )
+from jarvis.domain.traits import Settlement
 from jarvis.venues.base import (
     Accepted,
     AccountStream,
@@ -40,15 +41,15 @@ from jarvis.venues.base import (
     Venue,
     VenueStatus,
 )
-from tests.venues.contract.bench import MINUTE, NEEDED, START, KrakenBench, closing, wish
+from tests.venues.contract.bench import MINUTE, START, Bench, net
+from tests.venues.contract.benches import BENCHES
 from tests.venues.wires import on_virtual_time
 
 D = Decimal
-BENCHES = {"kraken": KrakenBench}
 
 
 @pytest.fixture(params=sorted(BENCHES))
-def bench(request: pytest.FixtureRequest) -> KrakenBench:
+def bench(request: pytest.FixtureRequest) -> Bench:
     return BENCHES[request.param]()
 
 
@@ -57,6 +58,12 @@ async def accepted(venue: Venue, request: object) -> VenueOrderId:
     assert isinstance(result, Accepted), result
     assert result.venue_order_id is not None
     return result.venue_order_id
+
+
+def needs(bench: Bench, fault: str) -> None:
+    """Leave a case out where its trouble cannot happen."""
+    if not bench.can(fault):
+        pytest.skip(f"{fault} cannot happen at {bench.name}")
 
 
 async def heard(stream: AccountStream) -> Sequence[AccountEvent | StreamGap]:
@@ -77,8 +84,8 @@ def last_report(events: Sequence[AccountEvent | StreamGap], order_id: VenueOrder
 
 
 @on_virtual_time
-async def test_case_01_an_entry_is_placed_and_told_the_same_by_stream_and_history(bench: KrakenBench) -> None:
-    entry = wish()
+async def test_case_01_an_entry_is_placed_and_told_the_same_by_stream_and_history(bench: Bench) -> None:
+    entry = bench.wish()
     async with bench.venue.account_stream() as stream:
         order_id = await accepted(bench.venue, entry)
         events = await heard(stream)
@@ -95,23 +102,24 @@ async def test_case_01_an_entry_is_placed_and_told_the_same_by_stream_and_histor
     assert fill.is_margin
     assert list(history) == [fill]
     assert last_report(events, order_id).status is OrderStatus.FILLED
-    assert snapshot.quantity(bench.pair) == D("0.1")
+    assert bench.open_quantity(snapshot) == bench.moved([fill]) > 0
     assert snapshot.open_orders == ()
-    rows = [event for event in events if isinstance(event, LedgerRow)]
-    assert [row for row in ledger if row.kind is LedgerKind.MARGIN] == rows
-    assert all(row.ref_id == fill.fill_id for row in rows)
-    # Cash is what the ledger says: nothing but fees has moved.
-    balances = {balance.asset: balance.total for balance in snapshot.balances}
-    assert balances[bench.pair.quote] == D(1_000_000) + sum(row.change for row in rows)
+    rows = [row for row in ledger if row.kind is not LedgerKind.DEPOSIT]
+    if bench.venue.traits.settlement is Settlement.MARGIN:
+        assert rows == [event for event in events if isinstance(event, LedgerRow)]
+        assert all(row.ref_id == fill.fill_id for row in rows)
+    # The balances are what the fill and the ledger say.
+    assert net(snapshot) == bench.explained([fill], rows)
 
 
 @on_virtual_time
-async def test_case_02_a_partial_fill_leaves_the_rest_open(bench: KrakenBench) -> None:
+async def test_case_02_a_partial_fill_leaves_the_rest_open(bench: Bench) -> None:
     # The first level of the book holds less than this.
-    entry = wish(order_type=OrderType.LIMIT, limit_price=D("60006"), quantity=D(3))
+    entry = bench.wish(order_type=OrderType.LIMIT, limit_price=D("60006"), quantity=D(3))
     async with bench.venue.account_stream() as stream:
         order_id = await accepted(bench.venue, entry)
-        filled = sum(fill.quantity for fill in fills_of(await heard(stream)))
+        fills = fills_of(await heard(stream))
+        filled = sum(fill.quantity for fill in fills)
         found = await bench.venue.find_order(entry.client_order_id)
         assert await bench.venue.cancel(entry.client_order_id, order_id, bench.pair)
         cancelled = last_report(await heard(stream), order_id)
@@ -120,15 +128,27 @@ async def test_case_02_a_partial_fill_leaves_the_rest_open(bench: KrakenBench) -
     assert found is not None
     assert (found.status, found.filled_quantity, found.quantity) == (OrderStatus.PARTLY_FILLED, filled, D(3))
     assert (cancelled.status, cancelled.filled_quantity) == (OrderStatus.CANCELLED, filled)
-    assert (await bench.venue.snapshot()).quantity(bench.pair) == filled
+    assert bench.open_quantity(await bench.venue.snapshot()) == bench.moved(fills)
 
 
 @on_virtual_time
-async def test_case_03_a_stop_rests_and_is_amended_in_place(bench: KrakenBench) -> None:
-    await accepted(bench.venue, wish())
-    stop = closing(OrderRole.STOP, order_type=OrderType.STOP, trigger_price=D(59_000), quantity=D("0.1"))
+async def test_case_03_a_stop_rests_and_is_amended_in_place(bench: Bench) -> None:
+    await accepted(bench.venue, bench.wish())
+    stop = bench.closing(OrderRole.STOP, order_type=OrderType.STOP, trigger_price=D(59_000), quantity=D("0.09"))
     async with bench.venue.account_stream() as stream:
         order_id = await accepted(bench.venue, stop)
+        if not bench.venue.traits.amends:
+            assert await bench.venue.cancel(stop.client_order_id, order_id, bench.pair)
+            assert last_report(await heard(stream), order_id).status is OrderStatus.CANCELLED
+            stop = bench.closing(OrderRole.STOP, order_type=OrderType.STOP, trigger_price=D(59_500), quantity=D("0.05"))
+            await accepted(bench.venue, stop)
+            (resting,) = (await bench.venue.snapshot()).open_orders
+            assert (resting.order_type, resting.quantity, resting.trigger_price) == (
+                OrderType.STOP,
+                D("0.05"),
+                D(59_500),
+            )
+            return
         change = Amendment(quantity=D("0.05"), trigger_price=D(59_500))
         result = await bench.venue.amend(stop.client_order_id, order_id, bench.pair, change)
         amended = last_report(await heard(stream), order_id)
@@ -141,8 +161,8 @@ async def test_case_03_a_stop_rests_and_is_amended_in_place(bench: KrakenBench) 
 
 
 @on_virtual_time
-async def test_case_04_a_cancel_that_lost_the_race_is_no_error(bench: KrakenBench) -> None:
-    entry = wish()
+async def test_case_04_a_cancel_that_lost_the_race_is_no_error(bench: Bench) -> None:
+    entry = bench.wish()
     order_id = await accepted(bench.venue, entry)
 
     assert not await bench.venue.cancel(entry.client_order_id, order_id, bench.pair)
@@ -153,10 +173,11 @@ async def test_case_04_a_cancel_that_lost_the_race_is_no_error(bench: KrakenBenc
 
 
 @on_virtual_time
-async def test_case_05_a_repeated_event_is_told_once(bench: KrakenBench) -> None:
+async def test_case_05_a_repeated_event_is_told_once(bench: Bench) -> None:
+    needs(bench, "repeated_event")
     bench.fail("repeated_event", times=50)
     async with bench.venue.account_stream() as stream:
-        await accepted(bench.venue, wish())
+        await accepted(bench.venue, bench.wish())
         events = await heard(stream)
 
     assert len(fills_of(events)) == 1
@@ -168,13 +189,15 @@ async def test_case_05_a_repeated_event_is_told_once(bench: KrakenBench) -> None
 
 @pytest.mark.parametrize("fault", ["lost_event", "reordered_event", "sequence_gap", "dropped_socket"])
 @on_virtual_time
-async def test_case_06_what_the_stream_lost_is_said_and_the_history_has_it(bench: KrakenBench, fault: str) -> None:
+async def test_case_06_what_the_stream_lost_is_said_and_the_history_has_it(bench: Bench, fault: str) -> None:
+    if fault != "dropped_socket" and not bench.numbered_stream:
+        pytest.skip(f"the stream of {bench.name} is not numbered: only comparing finds what is lost")
     async with bench.venue.account_stream() as stream:
         bench.fail(fault, verb="stream")
-        await accepted(bench.venue, wish())
+        await accepted(bench.venue, bench.wish())
         events = await heard(stream)
         # And from here on it is whole again.
-        await accepted(bench.venue, wish())
+        await accepted(bench.venue, bench.wish())
         later = await heard(stream)
 
     assert gaps_of(events) or gaps_of(later)
@@ -184,36 +207,49 @@ async def test_case_06_what_the_stream_lost_is_said_and_the_history_has_it(bench
 
 
 @on_virtual_time
-async def test_case_07_a_cut_stream_comes_back_by_itself(bench: KrakenBench) -> None:
+async def test_case_07_a_cut_stream_comes_back_by_itself(bench: Bench) -> None:
     async with bench.venue.account_stream() as stream:
         for _ in range(3):
             bench.cut_streams()
             events = await heard(stream)
             assert len(gaps_of(events)) == 1
-        await accepted(bench.venue, wish())
+        await accepted(bench.venue, bench.wish())
 
         assert len(fills_of(await heard(stream))) == 1
 
 
 @on_virtual_time
-async def test_case_08_a_refusal_has_its_reason_and_leaves_nothing_behind(bench: KrakenBench) -> None:
+async def test_case_08_a_refusal_has_its_reason_and_leaves_nothing_behind(bench: Bench) -> None:
     wishes = {
-        RefusalReason.NOTHING_TO_REDUCE: closing(),
-        RefusalReason.BELOW_MINIMUM: wish(quantity=D("0.000001")),
-        RefusalReason.PRICE_STEP: wish(order_type=OrderType.LIMIT, limit_price=D("50000.123")),
-        RefusalReason.WOULD_TAKE: wish(order_type=OrderType.LIMIT, limit_price=D(61_000), post_only=True),
+        RefusalReason.BELOW_MINIMUM: bench.wish(quantity=D("0.000001")),
+        RefusalReason.PRICE_STEP: bench.wish(order_type=OrderType.LIMIT, limit_price=D("50000.123")),
     }
+    if bench.venue.traits.reduce_only:
+        wishes[RefusalReason.NOTHING_TO_REDUCE] = bench.closing()
+    taker = bench.wish(order_type=OrderType.LIMIT, limit_price=D(60_100), post_only=True)
+    if bench.rejects_takers:
+        wishes[RefusalReason.WOULD_TAKE] = taker
 
     for reason, request in wishes.items():
         result = await bench.venue.place(request)
         assert isinstance(result, Refused), reason
         assert result.reason is reason
-    too_much = await bench.venue.place(wish(quantity=D(300)))
+    if not bench.rejects_takers:  # taken, then cancelled
+        await accepted(bench.venue, taker)
+        found = await bench.venue.find_order(taker.client_order_id)
+        assert found is not None
+        assert (found.status, found.filled_quantity or 0) == (OrderStatus.CANCELLED, 0)
+    too_much = await bench.venue.place(bench.wish(quantity=D(300)))
 
     assert isinstance(too_much, Refused)
-    assert too_much.reason in (RefusalReason.INSUFFICIENT_FUNDS, RefusalReason.MARGIN_LEVEL_TOO_LOW)
+    assert too_much.reason in (
+        RefusalReason.INSUFFICIENT_FUNDS,
+        RefusalReason.MARGIN_LEVEL_TOO_LOW,
+        RefusalReason.POSITION_LIMIT,
+        RefusalReason.LENDING_POOL_EMPTY,
+    )
     snapshot = await bench.venue.snapshot()
-    assert snapshot.positions == ()
+    assert bench.open_quantity(snapshot) == 0
     assert snapshot.open_orders == ()
 
 
@@ -229,8 +265,9 @@ BEFORE_ACCEPTING = ["timeout_before_accept", "html_error_before_accept", "unavai
 
 @pytest.mark.parametrize("fault", AFTER_ACCEPTING)
 @on_virtual_time
-async def test_case_09_an_order_whose_answer_was_lost_is_found(bench: KrakenBench, fault: str) -> None:
-    entry = wish()
+async def test_case_09_an_order_whose_answer_was_lost_is_found(bench: Bench, fault: str) -> None:
+    needs(bench, fault)
+    entry = bench.wish()
     bench.fail(fault, verb="place")
 
     with pytest.raises(OutcomeUnknown):
@@ -244,8 +281,9 @@ async def test_case_09_an_order_whose_answer_was_lost_is_found(bench: KrakenBenc
 
 @pytest.mark.parametrize("fault", BEFORE_ACCEPTING)
 @on_virtual_time
-async def test_case_10_an_order_that_never_arrived_is_proved_absent(bench: KrakenBench, fault: str) -> None:
-    entry = wish()
+async def test_case_10_an_order_that_never_arrived_is_proved_absent(bench: Bench, fault: str) -> None:
+    needs(bench, fault)
+    entry = bench.wish()
     bench.fail(fault, verb="place")
 
     with pytest.raises(OutcomeUnknown):
@@ -258,10 +296,12 @@ async def test_case_10_an_order_that_never_arrived_is_proved_absent(bench: Krake
 
 
 @on_virtual_time
-async def test_case_11_an_order_that_comes_too_late_is_not_executed(bench: KrakenBench) -> None:
+async def test_case_11_an_order_that_comes_too_late_is_not_executed(bench: Bench) -> None:
+    if not bench.has_deadlines:
+        pytest.skip(f"{bench.name} has no deadline for an order")
     bench.fail("delayed_before_accept", verb="place", seconds=8.0)
 
-    result = await bench.venue.place(wish())
+    result = await bench.venue.place(bench.wish())
 
     assert isinstance(result, Refused)
     assert result.reason is RefusalReason.TOO_LATE
@@ -270,83 +310,87 @@ async def test_case_11_an_order_that_comes_too_late_is_not_executed(bench: Krake
 
 @pytest.mark.parametrize("fault", [*AFTER_ACCEPTING, *BEFORE_ACCEPTING])
 @on_virtual_time
-async def test_case_12_a_lost_answer_to_a_cancel_or_an_amendment_is_unknown(bench: KrakenBench, fault: str) -> None:
-    entry = wish(order_type=OrderType.LIMIT, limit_price=D(50_000))
+async def test_case_12_a_lost_answer_to_a_cancel_or_an_amendment_is_unknown(bench: Bench, fault: str) -> None:
+    needs(bench, fault)
+    entry = bench.wish(order_type=OrderType.LIMIT, limit_price=D(50_000))
     order_id = await accepted(bench.venue, entry)
-    bench.fail(fault, verb="amend")
+    took_effect = fault in AFTER_ACCEPTING
+    if bench.venue.traits.amends:
+        bench.fail(fault, verb="amend")
+        with pytest.raises(OutcomeUnknown):
+            await bench.venue.amend(entry.client_order_id, order_id, bench.pair, Amendment(limit_price=D(50_001)))
+        amended = await bench.venue.find_order(entry.client_order_id)
+        assert amended is not None
+        assert amended.limit_price == (D(50_001) if took_effect else D(50_000))
     bench.fail(fault, verb="cancel")
-
-    with pytest.raises(OutcomeUnknown):
-        await bench.venue.amend(entry.client_order_id, order_id, bench.pair, Amendment(limit_price=D(50_001)))
-    amended = await bench.venue.find_order(entry.client_order_id)
     with pytest.raises(OutcomeUnknown):
         await bench.venue.cancel(entry.client_order_id, order_id, bench.pair)
     cancelled = await bench.venue.find_order(entry.client_order_id)
 
-    took_effect = fault in AFTER_ACCEPTING
-    assert amended is not None
-    assert amended.limit_price == (D(50_001) if took_effect else D(50_000))
     assert cancelled is not None
     assert cancelled.status is (OrderStatus.CANCELLED if took_effect else OrderStatus.OPEN)
 
 
 @on_virtual_time
-async def test_case_13_a_refused_nonce_is_made_good_at_once(bench: KrakenBench) -> None:
+async def test_case_13_a_refused_nonce_is_made_good_at_once(bench: Bench) -> None:
+    needs(bench, "invalid_nonce")
     bench.fail("invalid_nonce", verb="place")
 
-    await accepted(bench.venue, wish())
+    await accepted(bench.venue, bench.wish())
 
     assert bench.orders_at_venue() == 1
 
 
 @on_virtual_time
-async def test_case_14_a_limited_or_locked_out_caller_is_told_when_to_come_back(bench: KrakenBench) -> None:
-    for fault in ("rate_limited", "throttled", "lockout"):
+async def test_case_14_a_limited_or_locked_out_caller_is_told_when_to_come_back(bench: Bench) -> None:
+    for fault in ("rate_limited", "throttled", "lockout", "ip_banned"):
+        if not bench.can(fault):
+            continue
         bench.fail(fault, verb="place")
         with pytest.raises(RateLimited) as caught:
-            await bench.venue.place(wish())
+            await bench.venue.place(bench.wish())
         assert caught.value.retry_after > timedelta(0)
+        bench.heal()
 
     assert bench.orders_at_venue() == 0
 
 
 @on_virtual_time
-async def test_case_15_an_empty_lending_pool_is_a_reason_of_its_own(bench: KrakenBench) -> None:
+async def test_case_15_an_empty_lending_pool_is_a_reason_of_its_own(bench: Bench) -> None:
     bench.fail("insufficient_margin_pool", verb="place")
 
-    result = await bench.venue.place(wish())
+    result = await bench.venue.place(bench.wish())
 
     assert isinstance(result, Refused)
     assert result.reason is RefusalReason.LENDING_POOL_EMPTY
 
 
 @on_virtual_time
-async def test_case_16_the_key_tells_what_it_may_do_and_what_it_may_do_since(bench: KrakenBench) -> None:
+async def test_case_16_the_key_tells_what_it_may_do_and_what_it_may_do_since(bench: Bench) -> None:
     before = await bench.venue.key_permissions()
-    bench.widen_key("withdraw-funds")
+    bench.widen_key(bench.dangerous)
     after = await bench.venue.key_permissions()
 
-    assert before.granted == set(NEEDED)
-    assert after.granted == {*NEEDED, "withdraw-funds"}
+    assert before.granted == set(bench.needed)
+    assert after.granted == {*bench.needed, bench.dangerous}
     bench.fail("permission_widened")
-    assert "withdraw-funds" in (await bench.venue.key_permissions()).granted
-    bench.fail("camel_case_key_info")
-    assert "withdraw-funds" in (await bench.venue.key_permissions()).granted
+    assert bench.dangerous in (await bench.venue.key_permissions()).granted
+    if bench.can("camel_case_key_info"):
+        bench.fail("camel_case_key_info")
+        assert bench.dangerous in (await bench.venue.key_permissions()).granted
 
 
 @on_virtual_time
-async def test_case_17_a_missing_permission_is_not_permitted_and_nothing_else(bench: KrakenBench) -> None:
-    weaker = type(bench)(permissions=("query-funds",))
+async def test_case_17_a_missing_permission_is_not_permitted_and_nothing_else(bench: Bench) -> None:
+    weaker = type(bench)(permissions=bench.needed[:1])  # it may only read
 
     with pytest.raises(NotPermitted):
-        await weaker.venue.place(wish())
-    with pytest.raises(NotPermitted):
-        await weaker.venue.snapshot()
+        await weaker.venue.place(bench.wish())
     assert (await weaker.venue.margin_state()).equity == D(1_000_000)
 
 
 @on_virtual_time
-async def test_case_18_a_revoked_key_ends_the_stream_and_every_call(bench: KrakenBench) -> None:
+async def test_case_18_a_revoked_key_ends_the_stream_and_every_call(bench: Bench) -> None:
     async with bench.venue.account_stream() as stream:
         bench.fail("key_revoked")
         bench.cut_streams()
@@ -356,37 +400,38 @@ async def test_case_18_a_revoked_key_ends_the_stream_and_every_call(bench: Krake
         with pytest.raises(KeyInvalid):
             await bench.venue.snapshot()
         with pytest.raises(KeyInvalid):
-            await bench.venue.place(wish())
+            await bench.venue.place(bench.wish())
 
 
 @on_virtual_time
-async def test_case_19_a_snapshot_shows_positions_orders_and_margin_of_one_instant(bench: KrakenBench) -> None:
+async def test_case_19_a_snapshot_shows_positions_orders_and_margin_of_one_instant(bench: Bench) -> None:
     for _ in range(3):
-        await accepted(bench.venue, wish())
-    await accepted(bench.venue, closing(quantity=D("0.15")))
-    stop = closing(OrderRole.STOP, order_type=OrderType.STOP, trigger_price=D(59_000), quantity=D("0.15"))
+        await accepted(bench.venue, bench.wish())
+    await accepted(bench.venue, bench.closing(quantity=D("0.15")))
+    stop = bench.closing(OrderRole.STOP, order_type=OrderType.STOP, trigger_price=D(59_000), quantity=D("0.14"))
     await accepted(bench.venue, stop)
 
     snapshot = await bench.venue.snapshot()
 
-    (position,) = snapshot.positions
-    assert (position.side, position.quantity, position.lots) == (Side.BUY, D("0.15"), 2)
-    assert position.cost == pytest.approx(D("0.15") * D(60_000), rel=D("0.001"))
-    assert snapshot.margin.used_margin == pytest.approx(position.used_margin, abs=D("0.01"))
-    assert snapshot.margin.margin_level == pytest.approx(
-        snapshot.margin.equity / snapshot.margin.used_margin, rel=D("0.001")
-    )
-    assert position.rollover_rate == D("0.0001")
-    assert position.next_rollover_at == START + timedelta(hours=4)
+    assert bench.open_quantity(snapshot) == bench.moved(await bench.venue.fills(START))
+    for position in snapshot.positions:
+        assert (position.side, position.quantity) == (Side.BUY, bench.open_quantity(snapshot))
+        assert position.cost == pytest.approx(position.quantity * D(60_000), rel=D("0.002"))
+        assert snapshot.margin.used_margin == pytest.approx(position.used_margin, rel=D("0.001"))
+    margin = snapshot.margin
+    if margin.used_margin:
+        assert margin.margin_level == pytest.approx(margin.equity / margin.used_margin, rel=D("0.001"))
+    assert 0 <= margin.liquidation_level < margin.call_level
     (resting,) = snapshot.open_orders
-    assert (resting.client_order_id, resting.leverage, resting.side) == (stop.client_order_id, 10, Side.SELL)
+    assert (resting.client_order_id, resting.side) == (stop.client_order_id, Side.SELL)
 
 
 @on_virtual_time
-async def test_case_20_more_than_a_page_of_fills_and_rows_is_read_to_the_end(bench: KrakenBench) -> None:
+async def test_case_20_more_than_a_page_of_fills_and_rows_is_read_to_the_end(bench: Bench) -> None:
     async with bench.venue.account_stream() as stream:
-        # Walks through more than sixty levels of the book.
-        await accepted(bench.venue, wish(quantity=D(55)))
+        # Walks through more than sixty levels of the book, on both sides of a hundred fills.
+        await accepted(bench.venue, bench.wish(quantity=D(30)))
+        await accepted(bench.venue, bench.closing(quantity=D(25)))
         events = await heard(stream)
 
     streamed = fills_of(events)
@@ -395,16 +440,20 @@ async def test_case_20_more_than_a_page_of_fills_and_rows_is_read_to_the_end(ben
     assert len(streamed) > 60
     assert sum(fill.quantity for fill in history) == D(55)
     assert {fill.fill_id: fill for fill in history} == {fill.fill_id: fill for fill in streamed}
-    assert {row.row_id for row in ledger if row.kind is LedgerKind.MARGIN} == {
-        row.row_id for row in events if isinstance(row, LedgerRow)
-    }
+    if bench.venue.traits.settlement is Settlement.MARGIN:
+        assert {row.row_id for row in ledger if row.kind is LedgerKind.MARGIN} == {
+            row.row_id for row in events if isinstance(row, LedgerRow)
+        }
     assert [fill.at for fill in history] == sorted(fill.at for fill in history)
 
 
 @on_virtual_time
-async def test_case_21_a_stop_that_is_touched_closes_the_position_while_nobody_looks(bench: KrakenBench) -> None:
-    await accepted(bench.venue, wish())
-    stop = closing(OrderRole.STOP, order_type=OrderType.STOP, trigger_price=D(59_000))
+async def test_case_21_a_stop_that_is_touched_closes_the_position_while_nobody_looks(bench: Bench) -> None:
+    await accepted(bench.venue, bench.wish())
+    (entry,) = await bench.venue.fills(START)
+    stop = bench.closing(
+        OrderRole.STOP, order_type=OrderType.STOP, trigger_price=D(59_000), quantity=entry.held_quantity
+    )
     order_id = await accepted(bench.venue, stop)
     async with bench.venue.account_stream() as stream:
         bench.advance(7)
@@ -414,12 +463,14 @@ async def test_case_21_a_stop_that_is_touched_closes_the_position_while_nobody_l
     assert (fill.venue_order_id, fill.client_order_id, fill.side) == (order_id, stop.client_order_id, Side.SELL)
     assert fill.price <= D(59_000)
     assert last_report(events, order_id).status is OrderStatus.FILLED
-    assert (await bench.venue.snapshot()).positions == ()
+    assert bench.open_quantity(await bench.venue.snapshot()) == 0
 
 
 @on_virtual_time
-async def test_case_22_rollover_is_charged_and_told_with_its_position(bench: KrakenBench) -> None:
-    await accepted(bench.venue, wish())
+async def test_case_22_rollover_is_charged_and_told_with_its_position(bench: Bench) -> None:
+    if bench.venue.traits.settlement is not Settlement.MARGIN:
+        pytest.skip("interest on what is borrowed: see the next case")
+    await accepted(bench.venue, bench.wish())
     (opening,) = await bench.venue.fills(START)
     async with bench.venue.account_stream() as stream:
         bench.advance(4 * 60 + 1)
@@ -432,21 +483,62 @@ async def test_case_22_rollover_is_charged_and_told_with_its_position(bench: Kra
     assert rollover in await bench.venue.ledger(START)
 
 
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
 @on_virtual_time
-async def test_case_23_a_lower_leverage_is_obeyed(bench: KrakenBench) -> None:
-    bench.fail("leverage_cut", leverage=3)
+async def test_case_22b_interest_is_charged_in_what_was_borrowed_and_repaid_with_it(bench: Bench, side: Side) -> None:
+    if bench.venue.traits.settlement is not Settlement.WALLET:
+        pytest.skip("charged by rollover: see the case before")
+    quantity = D(30) if side is Side.BUY else D(10)
+    await accepted(bench.venue, bench.wish(side=side, quantity=quantity))
+    owed = bench.quote if side is Side.BUY else bench.pair.base
+    bench.advance(3 * 60 + 10)
+    fills = await bench.venue.fills(START)
+    rows = [row for row in await bench.venue.ledger(START) if row.kind is not LedgerKind.DEPOSIT]
+    snapshot = await bench.venue.snapshot()
 
-    refused = await bench.venue.place(wish())
+    assert len(rows) >= 3
+    assert {(row.kind, row.asset, row.amount) for row in rows} == {(LedgerKind.INTEREST, owed, D(0))}
+    assert all(row.fee > 0 for row in rows)
+    assert net(snapshot) == bench.explained(fills, rows)
+    (debt,) = [balance for balance in snapshot.balances if balance.owed]
+    assert (debt.asset, debt.borrowed > 0) == (owed, True)
+    rates = await bench.venue.interest_rates([owed])
+    assert rows[-1].fee == pytest.approx(debt.borrowed * rates[owed], rel=D("0.05"))
+
+    # Closing and repaying leaves no debt.
+    step = (await bench.venue.instruments())[bench.pair].lot
+    held = abs(bench.open_quantity(snapshot))
+    if side is Side.SELL:
+        held = held / (1 - D("0.002"))
+    exact_lots = (held / step).to_integral_value(ROUND_DOWN if side is Side.BUY else ROUND_UP) * step
+    await accepted(bench.venue, bench.closing(side=side.opposite, quantity=exact_lots))
+    bench.advance(20)
+    await bench.venue.repay(owed, bench.pair)
+    after = await bench.venue.snapshot()
+    assert all(balance.owed == 0 for balance in after.balances), after.balances
+
+
+@on_virtual_time
+async def test_case_23_a_lower_leverage_is_obeyed(bench: Bench) -> None:
+    needs(bench, "leverage_cut")
+    bench.fail("leverage_cut", leverage=3)
+    if bench.venue.traits.settlement is Settlement.WALLET:
+        lowered = (await bench.venue.instruments())[bench.pair]
+        assert max(lowered.leverage_long) <= 3
+        return
+
+    refused = await bench.venue.place(bench.wish())
     instrument = (await bench.venue.instruments())[bench.pair]
 
     assert isinstance(refused, Refused)
     assert max(instrument.leverage_long) == 3
-    await accepted(bench.venue, wish(leverage=3))
+    await accepted(bench.venue, bench.wish(leverage=3))
 
 
 @on_virtual_time
-async def test_case_24_in_maintenance_nothing_is_taken_for_an_answer(bench: KrakenBench) -> None:
-    entry = wish()
+async def test_case_24_in_maintenance_nothing_is_taken_for_an_answer(bench: Bench) -> None:
+    needs(bench, "maintenance")
+    entry = bench.wish()
     bench.fail("maintenance")
 
     assert await bench.venue.status() is VenueStatus.MAINTENANCE
@@ -461,7 +553,7 @@ async def test_case_24_in_maintenance_nothing_is_taken_for_an_answer(bench: Krak
 
 
 @on_virtual_time
-async def test_case_25_candles_are_finished_and_the_stream_tells_the_forming_ones(bench: KrakenBench) -> None:
+async def test_case_25_candles_are_finished_and_the_stream_tells_the_forming_ones(bench: Bench) -> None:
     async with bench.venue.market_stream([bench.pair], MINUTE) as stream:
         bench.advance(7)
         await stream.flush()
@@ -479,10 +571,10 @@ async def test_case_25_candles_are_finished_and_the_stream_tells_the_forming_one
 
 
 @on_virtual_time
-async def test_case_26_a_connection_that_is_dead_without_saying_so_is_noticed(bench: KrakenBench) -> None:
+async def test_case_26_a_connection_that_is_dead_without_saying_so_is_noticed(bench: Bench) -> None:
     async with bench.venue.account_stream() as stream:
         bench.freeze_streams()
-        await accepted(bench.venue, wish())
+        await accepted(bench.venue, bench.wish())
         with pytest.raises(Unreachable):
             await stream.flush()
         await asyncio.sleep(10)
@@ -493,8 +585,8 @@ async def test_case_26_a_connection_that_is_dead_without_saying_so_is_noticed(be
 
 
 @on_virtual_time
-async def test_case_27_a_client_order_id_in_use_is_not_a_refusal(bench: KrakenBench) -> None:
-    entry = wish(order_type=OrderType.LIMIT, limit_price=D(50_000))
+async def test_case_27_a_client_order_id_in_use_is_not_a_refusal(bench: Bench) -> None:
+    entry = bench.wish(order_type=OrderType.LIMIT, limit_price=D(50_000))
     await accepted(bench.venue, entry)
 
     with pytest.raises(OutcomeUnknown):
@@ -504,8 +596,8 @@ async def test_case_27_a_client_order_id_in_use_is_not_a_refusal(bench: KrakenBe
 
 
 @on_virtual_time
-async def test_case_28_checking_an_order_places_none(bench: KrakenBench) -> None:
-    result = await bench.venue.place(wish(), validate_only=True)
+async def test_case_28_checking_an_order_places_none(bench: Bench) -> None:
+    result = await bench.venue.place(bench.wish(), validate_only=True)
 
     assert isinstance(result, Accepted)
     assert result.venue_order_id is None
@@ -513,8 +605,8 @@ async def test_case_28_checking_an_order_places_none(bench: KrakenBench) -> None
 
 
 @on_virtual_time
-async def test_case_29_ioc_takes_what_is_there_and_cancels_the_rest(bench: KrakenBench) -> None:
-    entry = wish(order_type=OrderType.LIMIT, limit_price=D("60006"), quantity=D(3), time_in_force=TimeInForce.IOC)
+async def test_case_29_ioc_takes_what_is_there_and_cancels_the_rest(bench: Bench) -> None:
+    entry = bench.wish(order_type=OrderType.LIMIT, limit_price=D("60006"), quantity=D(3), time_in_force=TimeInForce.IOC)
     order_id = await accepted(bench.venue, entry)
 
     found = await bench.venue.find_order(entry.client_order_id)
@@ -528,23 +620,26 @@ async def test_case_29_ioc_takes_what_is_there_and_cancels_the_rest(bench: Krake
 
 
 @on_virtual_time
-async def test_case_30_fees_are_the_accounts_own(bench: KrakenBench) -> None:
+async def test_case_30_fees_are_the_accounts_own(bench: Bench) -> None:
     fees = await bench.venue.fee_rates([bench.pair])
-    await accepted(bench.venue, wish())
+    await accepted(bench.venue, bench.wish())
     (fill,) = await bench.venue.fills(START)
 
-    assert fill.fee == pytest.approx(fill.cost * fees[bench.pair].taker_rate, abs=D("0.0001"))
+    rate = fees[bench.pair].taker_rate
+    assert fill.fee_in_quote(D("0.0001")) == pytest.approx(fill.cost * rate, abs=D("0.01"))
 
 
 @on_virtual_time
-async def test_case_31_an_order_that_nobody_placed_is_absent(bench: KrakenBench) -> None:
+async def test_case_31_an_order_that_nobody_placed_is_absent(bench: Bench) -> None:
     assert await bench.venue.find_order(ClientOrderId("never-placed")) is None
 
 
 @on_virtual_time
-async def test_case_32_a_person_trades_by_hand_and_the_snapshot_still_reads(bench: KrakenBench) -> None:
+async def test_case_32_a_person_trades_by_hand_and_the_snapshot_still_reads(bench: Bench) -> None:
     from jarvis.sim.exchange import SimOrderRequest
 
+    if bench.venue.traits.settlement is Settlement.WALLET:
+        pytest.skip("a person's own coins and a position are one balance here: the books part them")
     by_hand = SimOrderRequest(bench.pair, Side.BUY, OrderType.LIMIT, D("0.01"), limit_price=D(50_000), userref=7)
     async with bench.venue.account_stream() as stream:
         bench.exchange.place("owner", by_hand)
@@ -564,8 +659,9 @@ async def test_case_32_a_person_trades_by_hand_and_the_snapshot_still_reads(benc
 
 
 @on_virtual_time
-async def test_case_33_a_cancel_that_comes_late_finds_that_its_turn_has_passed(bench: KrakenBench) -> None:
-    entry = wish(order_type=OrderType.LIMIT, limit_price=D(50_000))
+async def test_case_33_a_cancel_that_comes_late_finds_that_its_turn_has_passed(bench: Bench) -> None:
+    needs(bench, "invalid_nonce")  # a nonce is what proves it
+    entry = bench.wish(order_type=OrderType.LIMIT, limit_price=D(50_000))
     order_id = await accepted(bench.venue, entry)
     bench.fail("delayed_before_accept", verb="cancel", seconds=15.0)
 
@@ -582,7 +678,7 @@ async def test_case_33_a_cancel_that_comes_late_finds_that_its_turn_has_passed(b
 
 
 @on_virtual_time
-async def test_case_34_calls_at_the_same_time_do_not_overtake_each_other(bench: KrakenBench) -> None:
+async def test_case_34_calls_at_the_same_time_do_not_overtake_each_other(bench: Bench) -> None:
     bench.fail("delayed_answer", times=3, seconds=2.0)
 
     states = await asyncio.gather(*(bench.venue.margin_state() for _ in range(6)))

@@ -1,0 +1,7 @@
+"""Every venue, and every account mode that trades differently: one line each."""
+
+from tests.venues.contract.bench import Bench, KrakenBench
+
+BENCHES: dict[str, type[Bench]] = {
+    "kraken": KrakenBench,
+}
