@@ -7,7 +7,7 @@ from jarvis.signer.errors import SignerRefused
 from jarvis.signer.operations import Operation, Parameters, check_call
 from jarvis.signer.records import SignedCall
 from jarvis.signer.vault import OpenedKey
-from jarvis.signer.venues import kraken
+from jarvis.signer.venues import bybit, kraken
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class VenueSigning:
 
 
 VENUES: Mapping[str, VenueSigning] = {
+    "bybit": VenueSigning(bybit.OPERATIONS, bybit.take_pasted, bybit.build, bybit.may_open),
     "kraken": VenueSigning(kraken.OPERATIONS, kraken.take_pasted, kraken.build, kraken.may_open),
 }
 
