@@ -74,9 +74,15 @@ class Outbox:
 
 
 class Desk:
-    """Keeps `state.orders` and what is on its way to the venue."""
+    """Keeps `state.orders` and what is on its way to the venue.
 
-    def __init__(self, prefix: str, state: EngineState, outbox: Outbox) -> None:
+    `exits_need_proof`: where nothing but us keeps an exit from opening the other side, an exit has ended only when it
+    is known how much of it was filled; until then it is looked up.
+    """
+
+    def __init__(self, prefix: str, state: EngineState, outbox: Outbox, *, exits_need_proof: bool = False) -> None:
+        self._exits_need_proof = exits_need_proof
+        self._unwanted: set[ClientOrderId] = set()
         self._prefix = prefix
         self._state = state
         self._outbox = outbox
@@ -122,6 +128,10 @@ class Desk:
         """Whether an amendment or a cancellation of the order has not been answered yet."""
         return order.client_order_id in self._in_flight
 
+    def was_to_go(self, order: Order) -> bool:
+        """Whether we asked for the order to be cancelled, however long ago."""
+        return order.client_order_id in self._unwanted
+
     def next_id(self) -> ClientOrderId:
         """The id of the order that would be placed next."""
         return order_id(self._prefix, self._state.next_id)
@@ -152,7 +162,13 @@ class Desk:
         """Ask to cancel, if the order rests and nothing was asked of it yet; otherwise its next answer comes first."""
         if order.status in _RESTING and not self.is_in_flight(order):
             self._in_flight.add(order.client_order_id)
+            if self._exits_need_proof:
+                self._unwanted.add(order.client_order_id)
             self._outbox.actions.append(Cancel(order.client_order_id, order.venue_order_id, order.request.pair))
+
+    def doubt(self, order: Order) -> None:
+        """Have an order looked up of which nothing was heard for too long."""
+        self._lose(order)
 
     # --- being told -----------------------------------------------------------------------------------------------
 
@@ -214,7 +230,7 @@ class Desk:
             case OrderStatus.OPEN | OrderStatus.PARTLY_FILLED:
                 return self._at_venue(order, report.venue_order_id, report.at)
             case OrderStatus.FILLED | OrderStatus.CANCELLED | OrderStatus.EXPIRED | OrderStatus.REJECTED:
-                if told > order.filled_quantity:
+                if told > order.filled_quantity or self._proves_too_little(order, report):
                     return self._lose(order)
                 events = {OrderStatus.FILLED: OrderEvent.FILL_REST, OrderStatus.EXPIRED: OrderEvent.EXPIRE}
                 return self._gone(order, events.get(report.status, OrderEvent.CANCEL), report.reason)
@@ -252,6 +268,12 @@ class Desk:
         self._outbox.actions.append(Cancel(order.client_order_id, venue_order_id, order.request.pair))
         return order
 
+    def _proves_too_little(self, order: Order, report: OrderReport) -> bool:
+        """Whether an exit is said to have ended, but not how much of it was filled."""
+        if not self._exits_need_proof or order.request.role is OrderRole.ENTRY:
+            return False
+        return report.filled_quantity is None and report.status in (OrderStatus.CANCELLED, OrderStatus.EXPIRED)
+
     def _lose(self, order: Order) -> Order:
         self._in_flight.discard(order.client_order_id)
         self._outbox.actions.append(Resolve(order.client_order_id))
@@ -284,6 +306,7 @@ class Desk:
         working = self._working.setdefault(order.request.pair, {})
         if order.status.is_final:
             working.pop(client_order_id, None)
+            self._unwanted.discard(client_order_id)
             self._in_flight.discard(client_order_id)
             self._final[client_order_id] = None
             self._forget_oldest()

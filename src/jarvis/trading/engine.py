@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import TypeVar
 
 from jarvis.domain.account import AccountId, MarginState
-from jarvis.domain.instrument import Instrument, Pair
-from jarvis.domain.market import Bar, Tick
+from jarvis.domain.instrument import Instrument, Pair, Side
+from jarvis.domain.market import Bar, Quote, Tick
 from jarvis.domain.money import ONE, ZERO, plain
 from jarvis.domain.order import (
     ClientOrderId,
@@ -26,12 +26,15 @@ from jarvis.domain.order import (
     PositionId,
     VenueOrderId,
 )
+from jarvis.domain.traits import VenueTraits
 from jarvis.trading import tiers
+from jarvis.trading.closing import Closing, our_part
 from jarvis.trading.desk import Desk, Outbox
 from jarvis.trading.entries import booked, late_fill_message, outdated, plan_entry, reopened
 from jarvis.trading.events import (
     Action,
     AmendAnswered,
+    DebtGrew,
     EngineEvent,
     EntriesAllowed,
     EntriesBlocked,
@@ -47,7 +50,7 @@ from jarvis.trading.events import (
     Resume,
     Severity,
 )
-from jarvis.trading.exits import after_bar, leaving, time_is_up
+from jarvis.trading.exits import after_bar, leaving, reached, time_is_up
 from jarvis.trading.keeper import Keeper
 from jarvis.trading.limits import LimitReason, Limits, Refused, Standing, TierAction
 from jarvis.trading.sizing import Costs
@@ -73,7 +76,8 @@ class EngineConfig:
 
     `leverage_caps` is the catalogue's cap per pair; a pair that it does not name is not traded. `reserve_rate` is the
     share of equity that no entry may take as margin, `margin_max_age` how old a margin state may be for an entry.
-    `costs` are what sizing expects an entry and its stop to cost.
+    `costs` are what sizing expects an entry and its stop to cost; `taker_rates` are the account's own fees where the
+    engine must know them, `traits` how the venue behaves.
     """
 
     account_id: AccountId
@@ -84,6 +88,8 @@ class EngineConfig:
     reserve_rate: Decimal = Decimal("0.10")
     margin_max_age: timedelta = timedelta(minutes=5)
     costs: Costs = field(default_factory=Costs)
+    traits: VenueTraits = field(default_factory=VenueTraits)
+    taker_rates: Mapping[Pair, Decimal] = field(default_factory=dict)
 
 
 class Engine:
@@ -96,8 +102,11 @@ class Engine:
         self._instruments = dict(config.instruments)
         self._listed = set(config.instruments)
         self._outbox = Outbox()
-        self._desk = Desk(config.id_prefix, self._state, self._outbox)
-        self._keeper = Keeper(self._desk, self._instruments, self._outbox)
+        traits = config.traits
+        self._closing = Closing(traits, config.taker_rates, config.costs.taker_rate)
+        self._desk = Desk(config.id_prefix, self._state, self._outbox, exits_need_proof=not traits.reduce_only)
+        self._keeper = Keeper(self._desk, self._instruments, self._outbox, self._closing)
+        self._called: set[Pair | None] = set()
         self._now: datetime | None = None
         self._margin: MarginState | None = None
         self._committed: dict[ClientOrderId, Decimal] = {}
@@ -125,6 +134,26 @@ class Engine:
         return self._state
 
     @property
+    def closing(self) -> Closing:
+        """How positions are closed here."""
+        return self._closing
+
+    @property
+    def instruments(self) -> Mapping[Pair, Instrument]:
+        """The venue's rules in force."""
+        return self._instruments
+
+    def watches(self, pair: Pair) -> bool:
+        """Whether quotes of the pair matter: it has targets that do not rest at the venue."""
+        story = self._state.stories.get(pair)
+        return (
+            not self._closing.traits.reduce_only
+            and story is not None
+            and not story.position.is_flat
+            and bool(story.protection.take_profits)
+        )
+
+    @property
     def limits(self) -> Limits:
         """The trader's limits in force."""
         return self._limits
@@ -140,6 +169,10 @@ class Engine:
                 self._on_bar(event)
             case Tick():
                 self._on_tick(event.at)
+            case Quote():
+                self._on_quote(event)
+            case DebtGrew():
+                self._on_debt(event)
             case Fill():
                 self._on_fill(event)
             case OrderReport():
@@ -205,7 +238,35 @@ class Engine:
         story = self._state.stories.get(bar.pair)
         if story is not None and not story.position.is_flat:
             self._keep(after_bar(story, bar))
+            self._take_targets(bar.pair, bar.close, bar.closed_at)
             self._settle(bar.pair, bar.closed_at)
+
+    def _on_quote(self, quote: Quote) -> None:
+        """What a position could be closed for now."""
+        self._prices[quote.pair] = quote.last
+        if self.watches(quote.pair):
+            side = self._state.stories[quote.pair].exit_side
+            if self._take_targets(quote.pair, quote.bid if side is Side.SELL else quote.ask, quote.at):
+                self._settle(quote.pair, quote.at)
+
+    def _take_targets(self, pair: Pair, price: Decimal, at: datetime) -> bool:
+        """Leave as far as the targets say that `price` has reached, where they do not rest at the venue."""
+        if not self.watches(pair):
+            return False
+        story = self._state.stories[pair]
+        remains = reached(story, self._instruments[pair], price)
+        if remains is None:
+            return False
+        left = leaving(story, OrderRole.TAKE_PROFIT, at, remains)
+        self._keep(left)
+        return left != story
+
+    def _on_debt(self, event: DebtGrew) -> None:
+        story = self._state.stories.get(event.pair)
+        if story is not None and story.position.side is Side.SELL:
+            position = story.position.accrue(event.quantity, event.charged_by, event.at)
+            self._keep(replace(story, position=position))
+            self._settle(event.pair, event.at)
 
     def _on_tick(self, at: datetime) -> None:
         for pair in sorted({*self._state.stories, *self._desk.working_pairs(), *self._waiting}):
@@ -228,7 +289,17 @@ class Engine:
             order = self._desk.get(client_order_id)
             if order is None or order.status.is_final:  # what it took is in this reading
                 del self._committed[client_order_id]
+        if self._closing.is_wallet:
+            self._watch_calls(margin)
         self._judge(tiers.marked(self._marks, margin), margin.at)
+
+    def _watch_calls(self, margin: MarginState) -> None:
+        """Say once when the margin of the account, or of a pair with its own, has come down to the venue's warning."""
+        called = tiers.called(margin)
+        for pair, message in called.items():
+            if pair not in self._called:
+                self._outbox.alarm("margin_call", Severity.CRITICAL, message, margin.at, pair)
+        self._called = set(called)
 
     def _judge(self, marks: Marks, at: datetime) -> None:
         """Act on what equity and the margin level have reached."""
@@ -261,7 +332,7 @@ class Engine:
                 continue
             instrument = self._instruments[story.pair]
             half = instrument.round_quantity(story.quantity * _HALF)
-            to = half if half >= instrument.min_quantity else ZERO
+            to = ZERO if self._closing.is_too_little(half, instrument, self._prices.get(story.pair)) else half
             self._keep(leaving(story, OrderRole.FLATTEN, at, to))
             self._settle(story.pair, at)
 
@@ -284,20 +355,29 @@ class Engine:
         cap = min(self._limits.leverage_cap, self._config.leverage_caps.get(pair, 0))
         # A story begins with its entry's intent: what may be at the venue is counted before anything was filled.
         held = {each for each, story in self._state.stories.items() if not self._is_dust(story)}
+        margin = self._margin.of(pair) if self._margin else None
+        is_apart = self._margin is not None and pair in self._margin.by_pair
         return Standing(
             at=self._now or signal.at,
             limits=self._limits,
             instrument=instrument,
             leverage=instrument.leverage_within(side, cap) if instrument and side else None,
-            margin=self._margin,
-            committed_margin=sum(self._committed.values(), ZERO),
+            margin=margin,
+            committed_margin=self._committed_margin(pair if is_apart else None),
             open_pairs=frozenset(held),
             has_unknown_order=self._has_unknown_order(pair),
             paused=self._marks.paused,
             blocks=self._state.blocks,
             margin_max_age=self._config.margin_max_age,
             reserve_rate=self._config.reserve_rate,
+            settlement=self._closing.traits.settlement,
+            base_fee_rate=self._closing.base_fee_rate(pair),
         )
+
+    def _committed_margin(self, pair: Pair | None) -> Decimal:
+        """What our entries take that no margin state shows yet, on one pair or on all."""
+        orders = ((self._desk.get(each), amount) for each, amount in self._committed.items())
+        return sum((amount for order, amount in orders if pair is None or (order and order.request.pair == pair)), ZERO)
 
     def _commit(self, order: Order) -> None:
         """Count an entry's margin until a margin state shows it."""
@@ -371,7 +451,7 @@ class Engine:
         if before is None:
             self._see_foreign_order(report)
             return
-        was_asked = self._desk.is_in_flight(before)
+        was_asked = self._desk.is_in_flight(before) or self._desk.was_to_go(before)
         order = self._desk.reported(before, report)
         has_ended = order.status.is_final and not before.status.is_final
         if has_ended and order.status is not OrderStatus.FILLED and not was_asked:
@@ -388,7 +468,7 @@ class Engine:
                     f"{request.pair}: the entry of {plain(request.quantity)} {request.pair.base} was not taken: {why}"
                 )
                 self._outbox.alarm("entry_failed", Severity.WARNING, message, at, request.pair)
-        elif request.role is OrderRole.TAKE_PROFIT:
+        elif request.role is OrderRole.TAKE_PROFIT and request.order_type is OrderType.LIMIT:
             if is_held:
                 message = f"{request.pair}: a target at {plain(request.limit_price or ZERO)} does not rest: {why}"
                 self._outbox.alarm("target_failed", Severity.WARNING, message, at, request.pair)
@@ -430,11 +510,13 @@ class Engine:
     def _book(self, before: PositionStory, fill: Fill, order: Order) -> None:
         story = booked(before, fill, order)
         is_entry = order.request.role is OrderRole.ENTRY
-        if story.position.is_flat and not (is_entry and not order.status.is_final):
+        if self._is_over(story) and not (is_entry and not order.status.is_final):
             self._end(story, order.request.role, fill.at)
             return
         self._keep(story)
         if not is_entry and before.position.side is story.side.opposite:
+            if self._is_grossed_up(story, order):
+                return  # the fee was not taken where it was expected: what is too much is being closed
             message = (
                 f"{fill.pair}: an exit traded more than was held, and {plain(story.quantity)} {fill.pair.base} is open "
                 f"on the other side. It is being closed at market; entries on this pair stop until you resume."
@@ -459,10 +541,10 @@ class Engine:
         self._block(Block(LIQUIDATED, message), fill.at)
         if story is None or story.position.side is not fill.side.opposite:
             return  # it closed what was not ours
-        ours = min(fill.quantity, story.quantity)
+        ours = our_part(fill, story)
         part = replace(fill, quantity=ours, cost=self._share(fill, ours))
         story, _ = story.booked(part)
-        if story.position.is_flat:
+        if self._is_over(story):
             self._end(story, OrderRole.LIQUIDATION, fill.at)
         else:
             self._keep(story)
@@ -556,6 +638,8 @@ class Engine:
                 self._keep(leaving(story, OrderRole.FLATTEN, at))
             kept = self._state.stories[pair]
             self._keep(self._keeper.keep(kept, at, self._prices.get(pair)))
+            if self._is_over(self._state.stories[pair]) and not self._desk.working(pair):
+                self._end(self._state.stories[pair], kept.exit_role or OrderRole.FLATTEN, at)
         signal = self._waiting.get(pair)
         if signal is not None and not self._desk.working(pair):
             story = self._state.stories.get(pair)
@@ -581,10 +665,18 @@ class Engine:
 
     def _is_dust(self, story: PositionStory) -> bool:
         """Whether too little is held for any order, and nothing is on its way to make it more."""
-        instrument = self._instruments[story.pair]
-        quantity = instrument.round_quantity(story.quantity)
-        too_little = quantity == 0 or quantity < instrument.min_quantity
+        too_little = self._closing.is_dust(story, self._instruments[story.pair], self._prices.get(story.pair))
         return too_little and not story.position.is_flat and not self._is_entering(story.pair)
+
+    def _is_over(self, story: PositionStory) -> bool:
+        """Whether nothing is left to be closed: where assets change hands at once, crumbs are the account's own."""
+        return story.position.is_flat or (self._closing.is_wallet and self._is_dust(story))
+
+    def _is_grossed_up(self, story: PositionStory, order: Order) -> bool:
+        """Whether an exit opened no more of the other side than what it was made larger by for the expected fee."""
+        rate = self._closing.base_fee_rate(story.pair)
+        more = order.request.quantity * rate + self._instruments[story.pair].lot
+        return self._closing.is_wallet and order.request.side is Side.BUY and story.quantity <= 2 * more
 
     def _is_entering(self, pair: Pair) -> bool:
         return any(order.request.role is OrderRole.ENTRY for order in self._desk.working(pair))

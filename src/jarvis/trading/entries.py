@@ -72,6 +72,7 @@ def plan_entry(
         decision_price=signal.price,
         opened_at=signal.at,
         opened_quantity=abs(position.quantity),
+        opened_cost=position.cost,
         interval=signal.interval,
         fill_ids=former.fill_ids if former else (),
     )
@@ -120,11 +121,15 @@ def booked(story: PositionStory, fill: Fill, order: Order) -> PositionStory:
         return story
     if is_entry and held_now is fill.side:
         has_turned = held_before is fill.side.opposite  # dust of the other side was closed on the way
-        opened = story.quantity if has_turned else story.opened_quantity + fill.quantity
-        story = after_entry(replace(story, opened_quantity=opened))
+        step = story.position.cost_step
+        opened = story.quantity if has_turned else story.opened_quantity + fill.held_quantity
+        cost = story.position.cost if has_turned else story.opened_cost + fill.held_cost(step)
+        story = after_entry(replace(story, opened_quantity=opened, opened_cost=cost))
     elif held_before is not held_now:
         # An exit traded more than was held. What it opened on the other side was never meant to be.
-        story = replace(story, entry_side=story.side, opened_quantity=story.quantity, stop_price=None, best_price=None)
+        opened, cost = story.quantity, story.position.cost
+        story = replace(story, entry_side=story.side, opened_quantity=opened, opened_cost=cost)
+        story = replace(story, stop_price=None, best_price=None)
         story = leaving(after_entry(story), OrderRole.FLATTEN, fill.at)
     if order.request.order_type is OrderType.STOP:
         story = leaving(story, OrderRole.STOP, fill.at)

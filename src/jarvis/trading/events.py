@@ -7,7 +7,7 @@ from enum import Enum
 
 from jarvis.domain.account import MarginState
 from jarvis.domain.instrument import Instrument, Pair
-from jarvis.domain.market import Bar, Tick
+from jarvis.domain.market import Bar, Quote, Tick
 from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderRequest, VenueOrderId
 from jarvis.trading.limits import Limits
 from jarvis.trading.state import Marks
@@ -120,6 +120,16 @@ class FundsMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class DebtGrew:
+    """Interest of `quantity` (base) was charged on the pair's short; `charged_by` names the row of the ledger."""
+
+    pair: Pair
+    quantity: Decimal
+    charged_by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentsChanged:
     """The venue's rules as read again; leverage cuts are obeyed from here on."""
 
@@ -130,6 +140,7 @@ class InstrumentsChanged:
 EngineEvent = (
     Signal
     | Bar
+    | Quote
     | Tick
     | Fill
     | OrderReport
@@ -146,6 +157,7 @@ EngineEvent = (
     | Flatten
     | LimitsChanged
     | FundsMoved
+    | DebtGrew
     | InstrumentsChanged
 )
 

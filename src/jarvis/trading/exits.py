@@ -73,13 +73,13 @@ def leaving(story: PositionStory, role: OrderRole, at: datetime, to: Decimal = Z
     return replace(story, exit_role=role, exit_to=to, exit_at=at)
 
 
-def rungs(story: PositionStory, instrument: Instrument) -> list[Rung]:
-    """The take-profit ladder over what was opened, nearest first.
+def rungs(story: PositionStory, instrument: Instrument, entry: Decimal | None = None) -> list[Rung]:
+    """The take-profit ladder over what was opened, nearest first, from `entry` or the price of what is open.
 
     Quantities are rounded down to a lot. A rung below the venue's minimum joins the next one, and a rung that would
     leave less than the minimum takes it along, so that no dust stays.
     """
-    entry = story.position.entry_price
+    entry = entry or story.position.entry_price
     if entry is None:
         return []
     result: list[Rung] = []
@@ -100,6 +100,24 @@ def rungs(story: PositionStory, instrument: Instrument) -> list[Rung]:
         if given == opened:
             break
     return result
+
+
+def reached(story: PositionStory, instrument: Instrument, price: Decimal) -> Decimal | None:
+    """What is to remain (base) now that `price` can be had, for targets that do not rest at the venue.
+
+    None while no target that has something left to take is reached. It compares quantities, so a target that was
+    taken, in whole or by another exit, is not taken again.
+    """
+    remains = None
+    given = ZERO
+    for rung in rungs(story, instrument, story.opening_price):
+        if is_tighter(rung.price, price, story.exit_side):
+            break
+        given += rung.quantity
+        remains = max(ZERO, story.opened_quantity - given)
+    if remains is not None and remains < instrument.min_quantity:
+        remains = ZERO
+    return None if remains is None or story.quantity - remains < instrument.lot else remains
 
 
 def _tightened(story: PositionStory, stop_price: Decimal) -> PositionStory:

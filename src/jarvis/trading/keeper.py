@@ -6,6 +6,9 @@ code of their own.
 
 A position has one stop of its whole size at the venue. A stop that cannot be kept is tried again, then the position
 is closed at market. While the fate of a stop or of a closing order is unknown no other one takes its place.
+
+Where the venue knows no reduce-only, at most one order that closes is at work: the stop, or, once that is cancelled and
+proved gone, one closing order at market, after which the stop of what is left rests again. Targets do not rest there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +17,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from jarvis.domain.instrument import Instrument, Pair
-from jarvis.domain.money import ZERO, plain, round_up
+from jarvis.domain.money import ZERO, plain
 from jarvis.domain.order import Order, OrderRequest, OrderRole, OrderStatus, OrderType
+from jarvis.trading.closing import Closing
 from jarvis.trading.desk import Desk, Outbox
 from jarvis.trading.events import Severity
 from jarvis.trading.exits import is_tighter, leaving, rungs, stop_trigger
@@ -23,6 +27,10 @@ from jarvis.trading.stories import PositionStory
 
 STOP_RETRIES = 3
 AMEND_RETRIES = 3
+RESIZE_PATIENCE = timedelta(seconds=2)
+"""How long a stop that must be made anew to grow waits for the rest of its entry."""
+CLOSE_PATIENCE = timedelta(seconds=5)
+"""A closing order at market of which nothing was heard for this long is looked up."""
 STOP_FILL_PATIENCE = timedelta(seconds=30)
 """A triggered stop is a market order: what it has not filled after this is closed by another one."""
 _STOP_IS_STEADY_AFTER = timedelta(seconds=60)
@@ -43,8 +51,9 @@ class Trouble:
 class Keeper:
     """Asks the desk for the stops, targets and closing orders that the stories need."""
 
-    def __init__(self, desk: Desk, instruments: dict[Pair, Instrument], outbox: Outbox) -> None:
+    def __init__(self, desk: Desk, instruments: dict[Pair, Instrument], outbox: Outbox, closing: Closing) -> None:
         self._desk = desk
+        self._closing = closing
         self._instruments = instruments
         self._outbox = outbox
         self._trouble: dict[Pair, Trouble] = {}
@@ -54,14 +63,16 @@ class Keeper:
 
         `price` is the last one known on the pair.
         """
-        if story.exit_role is not None and story.exit_to >= story.quantity:
+        if story.exit_role is not None and self._closing.has_left_enough(story, self._instruments[story.pair]):
             story = replace(story, exit_role=None, exit_to=ZERO, exit_at=None)
         orders = self._desk.working(story.pair)
         entries = [order for order in orders if order.request.role is OrderRole.ENTRY]
         exits = [order for order in orders if order.request.role is not OrderRole.ENTRY]
-        if self._is_dust(story, at, entries):
+        if self._is_dust(story, at, entries, price):
             self._cancel(exits)
             return story
+        if not self._closing.traits.reduce_only:
+            return self._keep_one_exit(story, at, entries, exits, price)
         # What was made for the other side (a position that turned, or dust taken along) protects nothing any more.
         self._cancel(order for order in exits if order.request.side is not story.exit_side)
         exits = [order for order in exits if order.request.side is story.exit_side]
@@ -144,12 +155,11 @@ class Keeper:
 
     # --- protecting -----------------------------------------------------------------------------------------------
 
-    def _is_dust(self, story: PositionStory, at: datetime, entries: Sequence[Order]) -> bool:
+    def _is_dust(self, story: PositionStory, at: datetime, entries: Sequence[Order], price: Decimal | None) -> bool:
         """Whether too little is open for any order: said once, shown, and swept up by the pair's next position."""
         instrument = self._instruments[story.pair]
-        quantity = instrument.round_quantity(story.quantity)
-        is_dust = quantity == 0 or quantity < instrument.min_quantity
-        if is_dust and not entries:
+        is_dust = self._closing.is_dust(story, instrument, price)
+        if is_dust and not entries and not self._closing.is_wallet:
             self._say(
                 story.pair,
                 "dust",
@@ -181,13 +191,12 @@ class Keeper:
             return story
         if is_closing and story.exit_to == 0:  # all of it is being closed: the stop stays as it is
             return story
-        quantity = self._instruments[pair].round_quantity(story.quantity)
+        quantity = self._closing.whole(story, self._instruments[pair])
         trigger = stop_trigger(story, self._instruments[pair])
         if not stops:
             return self._place_stop(story, at, quantity, trigger)
         newest, others = stops[-1], stops[:-1]
-        rests_at = newest.request.trigger_price
-        too_loose = rests_at is not None and is_tighter(trigger, rests_at, story.exit_side)
+        too_loose = _is_too_loose(newest, trigger)
         if newest.remaining_quantity == quantity and not too_loose:
             self._cancel(others)
         elif self._of(pair).amend_failures <= AMEND_RETRIES:
@@ -260,12 +269,7 @@ class Keeper:
             return False
         if story.exit_role is OrderRole.STOP and self._stop_is_at_work(story, at, stops):
             return False
-        instrument = self._instruments[story.pair]
-        quantity = instrument.round_quantity(story.quantity)
-        if story.exit_to > 0:
-            quantity = min(
-                quantity, max(instrument.min_quantity, round_up(story.quantity - story.exit_to, instrument.lot))
-            )
+        quantity = self._closing.part(story, self._instruments[story.pair], price)
         self._place(story, at, story.exit_role, OrderType.MARKET, quantity, decision_price=price)
         return True
 
@@ -275,6 +279,93 @@ class Keeper:
             return True
         patient = story.exit_at is not None and at < story.exit_at + STOP_FILL_PATIENCE
         return patient and any(stop.filled_quantity > 0 for stop in stops)
+
+    # --- one exit at a time -------------------------------------------------------------------------------------------
+
+    def _keep_one_exit(
+        self,
+        story: PositionStory,
+        at: datetime,
+        entries: Sequence[Order],
+        exits: Sequence[Order],
+        price: Decimal | None,
+    ) -> PositionStory:
+        """As `keep`, where an exit that is one too many would open the other side."""
+        if story.exit_role is not None:
+            self._cancel(entries)
+        if any(order.status is OrderStatus.UNKNOWN for order in exits):
+            self._say(
+                story.pair,
+                "exit_unknown",
+                Severity.CRITICAL,
+                f"{story.pair}: whether an order that closes is at work at the venue is not known; it is being looked "
+                f"up. Until then no other one is sent, and the position may be unprotected.",
+                at,
+            )
+            return story
+        self._of(story.pair).said.discard("exit_unknown")
+        if any(order.status is OrderStatus.SENT or self._desk.is_in_flight(order) for order in exits):
+            return story
+        if not exits:
+            return self._send_exit(story, at, price)
+        *others, newest = exits
+        if newest.request.order_type is OrderType.MARKET and not others:
+            if at - newest.created_at >= CLOSE_PATIENCE:
+                self._desk.doubt(newest)
+        elif others or newest.request.order_type is not OrderType.STOP or newest.request.side is not story.exit_side:
+            self._cancel(exits)  # of another time or mode: none of them may stay beside what is needed now
+        else:
+            self._tend_stop(story, at, entries, newest)
+        return story
+
+    def _send_exit(self, story: PositionStory, at: datetime, price: Decimal | None) -> PositionStory:
+        """Nothing closes at the venue: send the order that does, or the stop."""
+        instrument = self._instruments[story.pair]
+        if not self._may_close(story, at):
+            whole = self._closing.whole(story, instrument)
+            is_leaving = story.exit_role is not None
+            story = self._place_stop(story, at, whole, stop_trigger(story, instrument))
+            if is_leaving or not self._may_close(story, at):
+                return story
+        role = story.exit_role or OrderRole.STOP
+        quantity = self._closing.part(story, instrument, price)
+        self._place(story, at, role, OrderType.MARKET, quantity, decision_price=price)
+        return story
+
+    def _tend_stop(self, story: PositionStory, at: datetime, entries: Sequence[Order], stop: Order) -> None:
+        """The one stop rests: let it work, take it off for a closing order, or fit it to the position."""
+        pair = story.pair
+        if stop.filled_quantity > 0:  # it has triggered and is at work
+            since = story.exit_at or at
+            if at >= since + STOP_FILL_PATIENCE:
+                self._desk.cancel(stop)
+            return
+        if self._may_close(story, at):
+            self._outbox.alarm(
+                "stop_lifted",
+                Severity.INFO,
+                f"{pair}: the stop is taken off so that {plain(story.quantity - story.exit_to)} {pair.base} can be "
+                f"closed; what stays open gets its stop back at once.",
+                at,
+                pair,
+            )
+            self._desk.cancel(stop)
+            return
+        quantity = self._closing.whole(story, self._instruments[pair])
+        trigger = stop_trigger(story, self._instruments[pair])
+        too_loose, fits = _is_too_loose(stop, trigger), stop.remaining_quantity == quantity
+        if fits and not too_loose:
+            return
+        if self._closing.traits.amends and self._of(pair).amend_failures <= AMEND_RETRIES:
+            self._desk.amend(stop, quantity=None if fits else quantity, trigger_price=trigger if too_loose else None)
+        elif not entries or at - stop.created_at >= RESIZE_PATIENCE:
+            self._of(pair).amend_failures = 0
+            self._desk.cancel(stop)
+
+    def _may_close(self, story: PositionStory, at: datetime) -> bool:
+        """Whether it is being left and no failure imposes a pause."""
+        after = self._of(story.pair).close_after
+        return story.exit_role is not None and (after is None or at >= after)
 
     def _place(
         self,
@@ -323,3 +414,9 @@ class Keeper:
         if kind not in said:
             said.add(kind)
             self._outbox.alarm(kind, severity, message, at, pair)
+
+
+def _is_too_loose(stop: Order, trigger: Decimal) -> bool:
+    """Whether the stop rests further from the market than it is meant to."""
+    rests_at = stop.request.trigger_price
+    return rests_at is not None and is_tighter(trigger, rests_at, stop.request.side)

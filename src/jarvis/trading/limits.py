@@ -15,6 +15,7 @@ from jarvis.domain.account import MarginState
 from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair, Side
 from jarvis.domain.money import ONE, ZERO, plain
 from jarvis.domain.order import OrderRequest
+from jarvis.domain.traits import Settlement
 from jarvis.trading.state import Block
 
 
@@ -178,6 +179,7 @@ class Standing:
     `leverage` is the most that may be used on this side now, None if there is none. `committed_margin` is what our
     orders take that `margin` does not show yet (quote). `open_pairs` have an open position or an entry that may be at
     the venue. `reserve_rate` is the share of equity that no entry may take, `margin_max_age` how old `margin` may be.
+    `base_fee_rate` is the part of a purchase that the venue keeps as its fee.
     """
 
     at: datetime
@@ -192,6 +194,8 @@ class Standing:
     blocks: tuple[Block, ...] = ()
     margin_max_age: timedelta = timedelta(minutes=5)
     reserve_rate: Decimal = Decimal("0.10")
+    settlement: Settlement = Settlement.MARGIN
+    base_fee_rate: Decimal = ZERO
 
     def complete(self) -> tuple[Instrument, MarginState, int]:
         """Instrument, margin and leverage, none of which is missing once `may_open` let the pair pass."""

@@ -5,6 +5,7 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 
 from jarvis.domain.instrument import Side
 from jarvis.domain.money import ONE, ZERO, plain
+from jarvis.domain.traits import Settlement
 from jarvis.trading.limits import LimitReason, Refused, Standing, position_limit
 
 
@@ -35,7 +36,8 @@ def size_entry(side: Side, price: Decimal, stop_distance: Decimal, standing: Sta
 
     It loses at most `risk_per_trade` of equity from entry to stop, estimated costs included; its margin is at most
     the share of equity per position and what the account has free beyond reserve, floor and commitments. Below the
-    venue's minimum nothing is opened.
+    venue's minimum nothing is opened; where a fee is kept from what is bought, what is left must still be enough to be
+    sold at the stop.
     """
     instrument, margin, leverage = standing.complete()
     pair = instrument.pair
@@ -57,7 +59,10 @@ def size_entry(side: Side, price: Decimal, stop_distance: Decimal, standing: Sta
         bounds["the venue's position limit"] = venue_limit
     bound = min(bounds, key=lambda name: bounds[name])
     quantity = instrument.round_quantity(bounds[bound])
-    if quantity == ZERO or quantity < instrument.min_quantity or quantity * price < instrument.min_cost:
+    to_close, at = quantity, price
+    if standing.settlement is Settlement.WALLET and side is Side.BUY:
+        to_close, at = instrument.round_quantity(quantity * (ONE - standing.base_fee_rate)), price - stop_distance
+    if to_close == ZERO or to_close < instrument.min_quantity or to_close * at < instrument.min_cost:
         reason = LimitReason.NOT_ENOUGH_MARGIN if bound == "available margin" else LimitReason.BELOW_MINIMUM
         return Refused(
             reason,

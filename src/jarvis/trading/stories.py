@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from jarvis.domain.instrument import Pair, Side
-from jarvis.domain.money import ZERO
+from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import ClientOrderId, Fill, FillId, OrderRole, PositionId
 from jarvis.domain.position import Lot, Position, Realised
 from jarvis.trading.strategy import Protection, TakeProfit
@@ -20,7 +20,8 @@ class PositionStory:
     `stop_price` is where the stop is meant to rest (quote, before rounding to a tick). `best_price` is the water mark
     of a trailing stop. `exit_role` says why it is being left, or, when closed, why it was; `exit_to` is the quantity
     (base, positive) that is to remain: zero for a whole exit. `opened_quantity` is what the entry bought or sold so
-    far. `ladder` names the take-profit orders that were answered by the venue. `fill_ids` are all fills booked here.
+    far, for `opened_cost` (quote). `fee_asset` is the third asset that its last fee was taken in, None for base or
+    quote. `ladder` names the take-profit orders that were answered by the venue. `fill_ids` are all fills booked here.
     """
 
     position_id: PositionId
@@ -43,6 +44,8 @@ class PositionStory:
     closed_at: datetime | None = None
     ladder: tuple[ClientOrderId, ...] = ()
     fill_ids: tuple[FillId, ...] = ()
+    opened_cost: Decimal = ZERO
+    fee_asset: Asset | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -64,10 +67,19 @@ class PositionStory:
         """The side that closes it."""
         return self.side.opposite
 
+    @property
+    def opening_price(self) -> Decimal | None:
+        """The average price of all that the entry bought or sold; it stays while parts are closed."""
+        if self.opened_quantity and self.opened_cost:
+            return self.opened_cost / self.opened_quantity
+        return self.position.entry_price
+
     def booked(self, fill: Fill) -> tuple["PositionStory", Realised]:
         """The story after a fill of its own, and what the fill realised."""
         position, realised = self.position.apply(fill)
-        return replace(self, position=position, fill_ids=(*self.fill_ids, fill.fill_id)), realised
+        fee_asset = None if fill.fee_asset in (fill.pair.base, fill.pair.quote) else fill.fee_asset
+        fill_ids = (*self.fill_ids, fill.fill_id)
+        return replace(self, position=position, fill_ids=fill_ids, fee_asset=fee_asset), realised
 
     def to_json(self) -> str:
         """The story as text, every number exact."""
@@ -79,10 +91,7 @@ class PositionStory:
                 "strategy": self.strategy,
                 "position": {
                     "cost_step": str(self.position.cost_step),
-                    "lots": [
-                        [lot.opened_by, lot.side.value, str(lot.quantity), str(lot.cost), lot.opened_at.isoformat()]
-                        for lot in self.position.lots
-                    ],
+                    "lots": [_lot_fields(lot) for lot in self.position.lots],
                 },
                 "protection": {
                     "stop_distance": str(protection.stop_distance),
@@ -96,6 +105,8 @@ class PositionStory:
                 "decision_price": _text(self.decision_price),
                 "opened_at": self.opened_at.isoformat(),
                 "opened_quantity": str(self.opened_quantity),
+                "opened_cost": str(self.opened_cost),
+                "fee_asset": self.fee_asset,
                 "interval": _microseconds(self.interval),
                 "stop_price": _text(self.stop_price),
                 "best_price": _text(self.best_price),
@@ -113,10 +124,7 @@ class PositionStory:
         """The story that `to_json` wrote."""
         fields: dict[str, Any] = json.loads(text)
         pair = Pair.parse(fields["pair"])
-        lots = tuple(
-            Lot(FillId(opened_by), Side(side), Decimal(quantity), Decimal(cost), datetime.fromisoformat(opened_at))
-            for opened_by, side, quantity, cost, opened_at in fields["position"]["lots"]
-        )
+        lots = tuple(_lot_of(*lot) for lot in fields["position"]["lots"])
         protection = fields["protection"]
         return cls(
             position_id=PositionId(fields["position_id"]),
@@ -135,6 +143,8 @@ class PositionStory:
             decision_price=_decimal(fields["decision_price"]),
             opened_at=datetime.fromisoformat(fields["opened_at"]),
             opened_quantity=Decimal(fields["opened_quantity"]),
+            opened_cost=Decimal(fields.get("opened_cost", 0)),
+            fee_asset=Asset(fields["fee_asset"]) if fields.get("fee_asset") else None,
             interval=_duration(fields["interval"]),
             stop_price=_decimal(fields["stop_price"]),
             best_price=_decimal(fields["best_price"]),
@@ -145,6 +155,16 @@ class PositionStory:
             ladder=tuple(ClientOrderId(order) for order in fields["ladder"]),
             fill_ids=tuple(FillId(fill) for fill in fields["fill_ids"]),
         )
+
+
+def _lot_fields(lot: Lot) -> list[str]:
+    fields = [lot.opened_by, lot.side.value, str(lot.quantity), str(lot.cost), lot.opened_at.isoformat()]
+    return [*fields, "accrued"] if lot.is_accrued else fields
+
+
+def _lot_of(opened_by: str, side: str, quantity: str, cost: str, opened_at: str, accrued: str = "") -> Lot:
+    at = datetime.fromisoformat(opened_at)
+    return Lot(opened_by, Side(side), Decimal(quantity), Decimal(cost), at, is_accrued=bool(accrued))
 
 
 def _text(number: Decimal | None) -> str | None:

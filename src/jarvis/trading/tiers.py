@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from jarvis.domain.account import MarginState
+from jarvis.domain.instrument import Pair
 from jarvis.domain.money import ZERO
 from jarvis.trading.limits import Limits, TierAction
 from jarvis.trading.state import Block, Marks
@@ -98,6 +99,22 @@ def moved(marks: Marks, amount: Decimal) -> Marks:
         day_equity=None if day is None else max(ZERO, day + amount),
         peak_equity=None if peak is None else max(ZERO, peak + amount),
     )
+
+
+def called(margin: MarginState) -> dict[Pair | None, str]:
+    """Where the margin has come down to the level at which the venue warns, and what to say of it.
+
+    None is the account; where pairs are margined apart from each other, each pair stands for itself.
+    """
+    states: dict[Pair | None, MarginState] = {None: margin}
+    if margin.by_pair:
+        states = {pair: margin.of(pair) for pair in margin.by_pair}
+    return {
+        pair: f"{pair or 'The account'}: the margin level is {state.margin_level:.0%}. The venue warns at "
+        f"{state.call_level:.0%} and closes by force at {state.liquidation_level:.0%}. Add funds, or close something."
+        for pair, state in states.items()
+        if state.margin_level is not None and state.margin_level <= state.call_level
+    }
 
 
 def _readings(marks: Marks, limits: Limits, margin: MarginState) -> Iterable[tuple[str, int, str]]:
