@@ -31,10 +31,20 @@ class SaidConnector:
     rows: tuple[PermissionLine, ...] = ()
     risks: tuple[str, ...] = ()
     given: list[tuple[UserId, Environment, str, str]] = field(default_factory=list)
+    chosen: list[tuple[VenueName, str, str]] = field(default_factory=list)
 
     async def connect(
-        self, *, user_id: UserId, venue: VenueName, environment: Environment, api_key: str, secret: str
+        self,
+        *,
+        user_id: UserId,
+        venue: VenueName,
+        environment: Environment,
+        api_key: str,
+        secret: str,
+        passphrase: str = "",
+        execution_venue: str = "",
     ) -> ConnectOutcome:
+        self.chosen.append((venue, passphrase, execution_venue))
         self.given.append((user_id, environment, api_key, secret))
         offer = MarginOffer("Margin is enabled.", ((Pair.parse("BTC/USD"), 10), (Pair.parse("SOL/USD"), 5)))
         account_id = None
@@ -42,7 +52,7 @@ class SaidConnector:
             account_id = await day.connect(self.store, user_id, environment, number=len(self.given))
         pending = "waiting" if self.verdict == "accepted_with_risk" else ""
         return ConnectOutcome(
-            self.verdict, f"{venue} said so.", environment, self.rows, self.risks, offer, account_id, pending
+            venue, self.verdict, f"{venue} said so.", environment, self.rows, self.risks, offer, account_id, pending
         )
 
     async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:

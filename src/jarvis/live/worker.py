@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from random import Random
 
@@ -72,28 +73,35 @@ class Worker:
 
     async def _run_floor(self, name: VenueName, environment: Environment) -> None:
         if environment is Environment.LIVE:
-            await self._serve(name, environment, WallClock(), VENUES[name].live_urls, lockstep=False)
+            await self._serve(name, environment, WallClock(), VENUES[name].urls, lockstep=False)
             return
         if self._sandbox_address is None:
             raise ConnectionError("a sandbox account is connected, but no sandbox is configured")
         async with sandbox_clock(self._sandbox_address, follow=True) as clock:
             urls = sandbox_urls(name, self._sandbox_address)
-            await self._serve(name, environment, clock, urls, lockstep=True)
+            await self._serve(name, environment, clock, lambda _: urls, lockstep=True)
 
     async def _serve(
-        self, name: VenueName, environment: Environment, clock: Clock, urls: VenueUrls, *, lockstep: bool
+        self,
+        name: VenueName,
+        environment: Environment,
+        clock: Clock,
+        urls: Callable[[str | None], VenueUrls],
+        *,
+        lockstep: bool,
     ) -> None:
-        async with AiohttpTransport([urls]) as transport:
+        async with AiohttpTransport([urls(each) for each in VENUES[name].execution_venues]) as transport:
 
             def opened(plan: AccountPlan | None, fence: int) -> Venue:
+                execution_venue = None if plan is None else plan.execution_venue
                 return open_venue(
                     name,
                     transport=transport,
-                    urls=urls,
+                    urls=urls(execution_venue),
                     signer=None if plan is None else self._signer.bound(plan.credential, fence),
                     clock=clock,
                     random=self._random,
-                    execution_venue=None if plan is None else plan.execution_venue,
+                    execution_venue=execution_venue,
                 )
 
             async def build(plan: AccountPlan) -> Trader | None:

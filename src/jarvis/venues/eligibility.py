@@ -1,14 +1,15 @@
-"""Whether, where and with how much leverage an account may trade on margin: asked by orders that are only checked.
+"""Whether, where and with how much leverage an account may trade on margin.
 
-The venue's lists say what it lends to somebody; only an order says what it lends to this account. `validate_only`
-orders are checked and never placed. They may not check everything (funds, for one).
+Kraken's lists say what it lends to somebody; only an order says what it lends to this account: it is asked by
+`validate_only` orders, which are checked and never placed. They may not check everything (funds, for one). The other
+venues tell the account's own state: the adapter reads it and says what is missing.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.money import round_up
@@ -32,6 +33,18 @@ _BEYOND_ELIGIBILITY = frozenset(
 )
 
 
+@runtime_checkable
+class TellingVenue(Protocol):
+    """A venue that tells whether the account is set up for margin."""
+
+    execution_venue: str
+
+    async def advice(self) -> tuple[str, ...]:
+        """What the person has to do at the venue before it lends, one sentence each; empty when all is set up."""
+        ...
+
+
+@runtime_checkable
 class MarginVenue(Venue, Protocol):
     """A venue that may have more than one book to trade margin on."""
 
@@ -52,6 +65,26 @@ class Eligibility:
     execution_venue: str | None
     max_leverage: Mapping[Pair, int]
     message: str
+
+
+async def find_margin(venue: Venue, leverage_caps: Mapping[Pair, int]) -> Eligibility:
+    """What the account may do on margin, in the way that the venue lets us find out. Raises VenueError."""
+    if isinstance(venue, MarginVenue):
+        return await probe_margin(venue, leverage_caps)
+    if not isinstance(venue, TellingVenue):
+        raise TypeError(f"{venue.name} neither tells nor takes a probe")
+    missing = await venue.advice()
+    if missing:
+        return Eligibility(None, {}, " ".join(missing))
+    found = {
+        pair: leverage
+        for pair, instrument in (await venue.instruments()).items()
+        if (leverage := instrument.leverage_within(Side.BUY, leverage_caps.get(pair, 1))) is not None
+    }
+    if not found:
+        return Eligibility(None, {}, "The venue lends on none of the pairs to this account now; check again later.")
+    pairs = ", ".join(f"{pair} {leverage}x" for pair, leverage in found.items())
+    return Eligibility(venue.execution_venue, found, f"Margin is enabled: {pairs}.")
 
 
 async def probe_margin(venue: MarginVenue, leverage_caps: Mapping[Pair, int]) -> Eligibility:

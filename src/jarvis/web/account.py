@@ -3,22 +3,24 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from jarvis.accounts.people import Deed
-from jarvis.domain.account import Environment, KeyPermissions
+from jarvis.domain.account import Environment, VenueName
 from jarvis.domain.instrument import Pair
 from jarvis.store.records import TradingAccount
 from jarvis.venues.catalog import KRAKEN, VENUES
-from jarvis.venues.permissions import Need, judge
+from jarvis.venues.permissions import TABLES, Need
 from jarvis.web.connect import ConnectOutcome
 from jarvis.web.context import Web
-from jarvis.web.forms import FormError, key_and_secret
+from jarvis.web.forms import FormError, pasted_key
+from jarvis.web.venues import FORMS, VenueForm
 
-_NO_ERRORS = {"api_key": "", "api_secret": "", "environment": ""}
+_NO_ERRORS = {"api_key": "", "api_secret": "", "api_passphrase": "", "environment": "", "execution_venue": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Card:
     """A connected key, as its card shows it."""
 
     account_id: str
+    venue: str
     environment: str
     public_key: str
     execution_venue: str
@@ -59,30 +62,36 @@ def router(web: Web) -> APIRouter:
 
     @routes.get("")
     async def account_page(request: Request) -> Response:
-        return await _account_page(web, request)
+        venue = request.query_params.get("venue")
+        return await _account_page(web, request, _form_of(venue) if venue else None)
 
-    @routes.post("/kraken")
-    async def connect(request: Request) -> Response:
+    @routes.post("/{venue}")
+    async def connect(request: Request, venue: str) -> Response:
         person = await web.person(request, Deed.MANAGE_KEYS)
+        asked = _form_of(venue)
         form = await web.form(request)
         offered = ("sandbox", "live") if web.settings.sandbox_url else ("live",)
         environment = form.choice("environment", offered)
-        api_key, secret = key_and_secret(form)
+        chosen = form.choice("execution_venue", tuple(each.value for each in asked.choices)) if asked.choices else ""
+        values = pasted_key(form, asked)
         if form.errors:
             errors = {**_NO_ERRORS, **form.errors}
-            return await _account_page(web, request, errors=errors, environment=environment, status=422)
+            return await _account_page(web, request, asked, errors=errors, environment=environment, status=422)
         outcome = await web.connector.connect(
             user_id=person.user_id,
-            venue=KRAKEN,
+            venue=asked.name,
             environment=Environment(environment),
-            api_key=api_key,
-            secret=secret,
+            api_key=values.api_key,
+            secret=values.secret,
+            passphrase=values.passphrase,
+            execution_venue=chosen,
         )
         status = 200 if outcome.account_id or outcome.pending_id else 422
-        return await _account_page(web, request, outcome=outcome, environment=environment, status=status)
+        return await _account_page(web, request, asked, outcome=outcome, environment=environment, status=status)
 
-    @routes.post("/kraken/confirm")
-    async def confirm(request: Request) -> Response:
+    @routes.post("/{venue}/confirm")
+    async def confirm(request: Request, venue: str) -> Response:
+        _form_of(venue)
         person = await web.person(request, Deed.MANAGE_KEYS)
         form = await web.form(request)
         if form.text("confirmed") != "yes":
@@ -116,6 +125,7 @@ def card_of(account: TradingAccount) -> Card:
     """A connected account as its card shows it."""
     return Card(
         account_id=account.account_id,
+        venue=VENUES[account.venue].title,
         environment=account.environment.value,
         public_key=account.public_id,
         execution_venue=account.execution_venue,
@@ -140,6 +150,7 @@ def pairs_of(account: TradingAccount) -> Sequence[Pair]:
 async def _account_page(
     web: Web,
     request: Request,
+    asked: VenueForm | None = None,
     *,
     outcome: ConnectOutcome | None = None,
     errors: dict[str, str] | None = None,
@@ -148,8 +159,12 @@ async def _account_page(
 ) -> Response:
     person = await web.person(request)
     accounts = [account for account in await web.store.accounts_of(person.user_id) if account.is_connected]
+    venue = asked or FORMS[KRAKEN]
     values = {
         "here": "account",
+        "venue": venue,
+        "venues": [FORMS[name] for name in VENUES],
+        "venue_chosen": asked is not None,
         "cards": [card_of(account) for account in accounts],
         "said": _SAID.get(request.query_params.get("said", "")),
         "outcome": outcome,
@@ -157,14 +172,20 @@ async def _account_page(
         "has_errors": errors is not None,
         "environment": environment or ("sandbox" if web.settings.sandbox_url else "live"),
         "sandbox_url": web.settings.sandbox_url,
-        "needed_boxes": _boxes(Need.REQUIRED),
-        "forbidden_boxes": _boxes(Need.FORBIDDEN),
+        "needed_boxes": _boxes(venue.name, Need.REQUIRED),
+        "forbidden_boxes": _boxes(venue.name, Need.FORBIDDEN),
     }
     return await web.page(request, "account.html", values, status)
 
 
-def _boxes(need: Need) -> list[str]:
-    """The boxes of Kraken's form that must be ticked, or must not be."""
-    nothing = KeyPermissions(frozenset(), label="", public_id="")
-    rows = judge(KRAKEN, nothing, datetime.min.replace(tzinfo=UTC)).rows
-    return [row.label.rpartition(": ")[2] for row in rows if row.needed is need]
+def _form_of(venue: str) -> VenueForm:
+    """The form of a venue that a person named. Raises HTTPException 404 for one that there is not."""
+    name = VenueName(venue)
+    if name not in VENUES:
+        raise HTTPException(404)
+    return FORMS[name]
+
+
+def _boxes(venue: VenueName, need: Need) -> list[str]:
+    """The boxes of the venue's form that must be ticked, or must not be."""
+    return [box.label.rpartition(": ")[2] for box in TABLES[venue].boxes if box.need is need]

@@ -42,6 +42,7 @@ class ConnectOutcome:
     anything stored. A `pending_id` names a key that is good and waits for its remaining risks to be confirmed.
     """
 
+    venue: VenueName
     verdict: str
     message: str
     environment: Environment
@@ -56,9 +57,20 @@ class KeyConnector(Protocol):
     """Judges, seals and stores venue keys."""
 
     async def connect(
-        self, *, user_id: UserId, venue: VenueName, environment: Environment, api_key: str, secret: str
+        self,
+        *,
+        user_id: UserId,
+        venue: VenueName,
+        environment: Environment,
+        api_key: str,
+        secret: str,
+        passphrase: str = "",
+        execution_venue: str = "",
     ) -> ConnectOutcome:
-        """Ask the venue what the key may do; seal and store it only when it is accepted. Raises nothing of a venue."""
+        """Ask the venue what the key may do; seal and store it only when it is accepted. Raises nothing of a venue.
+
+        `execution_venue` is the one that the person chose; empty where the check finds it out.
+        """
         ...
 
     async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:

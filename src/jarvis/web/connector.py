@@ -22,10 +22,10 @@ from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.store.db import Store
 from jarvis.store.errors import KeyAlreadyConnected
 from jarvis.venues.base import KeyInvalid, NotPermitted, Venue, VenueError
-from jarvis.venues.catalog import VENUES, open_venue, sandbox_urls
-from jarvis.venues.eligibility import Eligibility, probe_margin
+from jarvis.venues.catalog import VENUES, VenueEntry, open_venue, sandbox_urls
+from jarvis.venues.eligibility import Eligibility, find_margin
 from jarvis.venues.permissions import Need, Outcome, Verdict, judge
-from jarvis.venues.session import AiohttpTransport
+from jarvis.venues.session import AiohttpTransport, VenueUrls
 from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
 
 log = structlog.get_logger()
@@ -61,10 +61,19 @@ class VenueKeyConnector:
         self._pending: dict[str, _Candidate] = {}
 
     async def connect(
-        self, *, user_id: UserId, venue: VenueName, environment: Environment, api_key: str, secret: str
+        self,
+        *,
+        user_id: UserId,
+        venue: VenueName,
+        environment: Environment,
+        api_key: str,
+        secret: str,
+        passphrase: str = "",
+        execution_venue: str = "",
     ) -> ConnectOutcome:
         """Ask the venue what the key may do; seal and store it only when it is accepted."""
         account_id, credential_id = AccountId(secrets.token_hex(10)), CredentialId(secrets.token_hex(10))
+        title = VENUES[venue].title
         try:
             sealed = await self._signer.seal(
                 account_id=account_id,
@@ -73,19 +82,32 @@ class VenueKeyConnector:
                 environment=environment,
                 api_key=api_key,
                 secret=secret,
+                passphrase=passphrase or None,
             )
             credential = Credential(account_id, venue, credential_id, environment, sealed)
-            async with self._opened(credential) as opened:
-                return await self._judge(user_id, credential, opened)
+            return await self._ask(user_id, credential, execution_venue)
         except InvalidSecret as error:
-            return ConnectOutcome("key_invalid", str(error), environment)
+            return ConnectOutcome(venue, "key_invalid", str(error), environment)
         except (KeyInvalid, NotPermitted) as error:
-            words = f"{VENUES[venue].title} did not accept this key ({error}). Check that both values are complete."
-            return ConnectOutcome("key_invalid", words, environment)
+            words = f"{title} did not accept this key ({error}). Check that every value is complete."
+            return ConnectOutcome(venue, "key_invalid", words, environment)
         except (VenueError, SignerRefused, SignerUnavailable, ConnectionError, TimeoutError, LookupError) as error:
             log.warning("key_not_checked", venue=venue, environment=environment.value, reason=str(error))
-            words = f"{VENUES[venue].title} could not be asked ({error}). Nothing was stored; try again in a moment."
-            return ConnectOutcome("unreachable", words, environment)
+            words = f"{title} could not be asked ({error}). Nothing was stored; try again in a moment."
+            return ConnectOutcome(venue, "unreachable", words, environment)
+
+    async def _ask(self, user_id: UserId, credential: Credential, chosen: str) -> ConnectOutcome:
+        """The verdict of the execution venue that was chosen, or of the first address that knows the key."""
+        entry = VENUES[credential.venue]
+        candidates = [chosen] if chosen else _at_different_addresses(entry)
+        for execution_venue in candidates:
+            try:
+                async with self._opened(credential, execution_venue) as opened:
+                    return await self._judge(user_id, credential, opened)
+            except KeyInvalid:
+                if execution_venue == candidates[-1]:
+                    raise
+        raise ValueError(f"{entry.title} has no execution venue")
 
     async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:
         """Store the key that waited for this confirmation; None when it does not wait any more."""
@@ -114,12 +136,12 @@ class VenueKeyConnector:
         if verdict.outcome in (Outcome.REFUSED, Outcome.INCOMPLETE):
             log.info("key_refused", venue=venue.name, outcome=verdict.outcome.value)
             words = "Nothing was stored. " + " ".join(verdict.advice)
-            return ConnectOutcome(verdict.outcome.value, words, environment, rows, verdict.risks)
-        eligibility = await probe_margin(venue, VENUES[credential.venue].leverage_caps)  # type: ignore[arg-type]
+            return ConnectOutcome(venue.name, verdict.outcome.value, words, environment, rows, verdict.risks)
+        eligibility = await find_margin(venue, VENUES[credential.venue].leverage_caps)
         offer = MarginOffer(eligibility.message, tuple(eligibility.max_leverage.items()))
         if eligibility.execution_venue is None:
             words = f"Nothing was stored. {eligibility.message}"
-            return ConnectOutcome(Outcome.INCOMPLETE.value, words, environment, rows, verdict.risks, offer)
+            return ConnectOutcome(venue.name, Outcome.INCOMPLETE.value, words, environment, rows, verdict.risks, offer)
         identity = await self._signer.identify(credential)
         candidate = _Candidate(
             user_id=user_id,
@@ -139,13 +161,21 @@ class VenueKeyConnector:
             self._pending[pending_id] = candidate
             words = "The key is good. Read what remains possible, and confirm it once."
             return ConnectOutcome(
-                verdict.outcome.value, words, environment, rows, verdict.risks, offer, pending_id=pending_id
+                venue.name, verdict.outcome.value, words, environment, rows, verdict.risks, offer, pending_id=pending_id
             )
         account_id = await self._store_candidate(candidate)
         if account_id is None:
-            return ConnectOutcome("known", "This key is connected already.", environment, rows, eligibility=offer)
+            return ConnectOutcome(
+                venue.name, "known", "This key is connected already.", environment, rows, eligibility=offer
+            )
         return ConnectOutcome(
-            verdict.outcome.value, "The key is connected.", environment, rows, eligibility=offer, account_id=account_id
+            venue.name,
+            verdict.outcome.value,
+            "The key is connected.",
+            environment,
+            rows,
+            eligibility=offer,
+            account_id=account_id,
         )
 
     async def _store_candidate(self, candidate: _Candidate) -> AccountId | None:
@@ -173,11 +203,11 @@ class VenueKeyConnector:
         return candidate.credential.account_id
 
     @asynccontextmanager
-    async def _opened(self, credential: Credential) -> AsyncIterator[Venue]:
+    async def _opened(self, credential: Credential, execution_venue: str) -> AsyncIterator[Venue]:
         async with AsyncExitStack() as stack:
             if credential.environment is Environment.LIVE:
                 clock: Clock = WallClock()
-                urls = VENUES[credential.venue].live_urls
+                urls = VENUES[credential.venue].urls(execution_venue)
             elif self._sandbox_address is None:
                 raise ConnectionError("no sandbox runs in this installation")
             else:
@@ -191,8 +221,17 @@ class VenueKeyConnector:
                 signer=self._signer.bound(credential, _BEFORE_ANY_LEASE),
                 clock=clock,
                 random=self._random,
+                execution_venue=execution_venue,
             )
 
     def _forget_the_old(self) -> None:
         now = datetime.now(UTC)
         self._pending = {name: each for name, each in self._pending.items() if now - each.judged_at < CONFIRM_WITHIN}
+
+
+def _at_different_addresses(entry: VenueEntry) -> list[str]:
+    """Execution venues to ask in turn: where two answer at the same address, the first one's check finds the other."""
+    first_at: dict[VenueUrls, str] = {}
+    for name, urls in entry.live_urls.items():
+        first_at.setdefault(urls, name)
+    return list(first_at.values())

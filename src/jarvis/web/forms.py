@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from jarvis.domain.money import exact, is_multiple, plain
 from jarvis.web.security import token_fits
+from jarvis.web.venues import VenueForm
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 200
@@ -22,7 +23,7 @@ _MAX_TEXT = 2048
 
 _API_KEY = re.compile(r"[A-Za-z0-9+/]{56}")
 _PRIVATE_KEY = re.compile(r"[A-Za-z0-9+/]{86}(==)?")
-_SECRET_FIELDS = frozenset({"api_key", "api_secret"})
+_SECRET_FIELDS = frozenset({"api_key", "api_secret", "api_passphrase"})
 
 
 class FormError(Exception):
@@ -110,15 +111,36 @@ async def guarded_form(request: Request, session_secret: str) -> Form:
     return Form(fields, lists)
 
 
-def key_and_secret(form: Form) -> tuple[str, str]:
-    """The pasted API key and private key without any white space; notes what is wrong with them."""
+@dataclass(frozen=True, slots=True)
+class PastedKey:
+    """What was pasted, without any white space; the passphrase as it was typed."""
+
+    api_key: str = field(repr=False)
+    secret: str = field(repr=False)
+    passphrase: str = field(repr=False, default="")
+
+
+def pasted_key(form: Form, venue: VenueForm) -> PastedKey:
+    """The values of a key; notes what is missing or, as far as their shape shows it, wrong with them."""
     api_key, secret = ("".join(form.raw(name).split()) for name in ("api_key", "api_secret"))
+    passphrase = form.raw("api_passphrase") if venue.has_passphrase else ""
+    if venue.name == "kraken":
+        _check_krakens_shape(form, api_key, secret)
+    else:
+        for name, value, label in (("api_key", api_key, venue.key_label), ("api_secret", secret, venue.secret_label)):
+            if not value:
+                form.object(name, f"This is empty. Copy the value that {venue.title} calls {label}.")
+    if venue.has_passphrase and not passphrase:
+        form.object("api_passphrase", "Type the passphrase that you chose when you made the key.")
+    return PastedKey(api_key, secret, passphrase)
+
+
+def _check_krakens_shape(form: Form, api_key: str, secret: str) -> None:
     if _PRIVATE_KEY.fullmatch(api_key) and _API_KEY.fullmatch(secret):
         form.object("api_key", "The two seem swapped: this held the private key. Paste the shorter value here.")
         form.object("api_secret", "Paste the longer value here, the one that was shown once.")
-        return api_key, secret
+        return
     if not _API_KEY.fullmatch(api_key):
         form.object("api_key", "This is not a whole API key: it has 56 letters, digits, + and /. Copy it again.")
     if not _PRIVATE_KEY.fullmatch(secret):
         form.object("api_secret", "This is not a whole private key: 88 characters that end in ==. Copy it again.")
-    return api_key, secret

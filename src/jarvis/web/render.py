@@ -14,7 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from jarvis.domain.account import VenueName
 from jarvis.domain.money import plain
+from jarvis.venues.catalog import VENUES
 
 ASSETS = Path(__file__).parent / "assets"
 NOTHING = Markup('<span class="quiet">none</span>')
@@ -66,6 +68,11 @@ def percent(value: Decimal | None, places: int = 1, *, signed: bool = False) -> 
     rounded = (value * 100).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
     text = _with_sign(f"{abs(rounded):,f}", rounded, signed=signed)
     return Markup('<span class="num">{}<span class="unit">%</span></span>').format(text)
+
+
+def venue_title(name: VenueName) -> str:
+    """A venue as people call it."""
+    return VENUES[name].title
 
 
 def when(value: datetime | None) -> Markup:
@@ -147,6 +154,7 @@ class Pages:
             when=when,
             duration=duration,
             plain=plain,
+            venue=venue_title,
         )
 
     def asset(self, path: str) -> str:

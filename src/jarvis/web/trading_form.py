@@ -63,7 +63,12 @@ _TIERS = (
         100,
     ),
     ("drawdown", "Drawdown", "Loss from the highest equity. Leave a box empty to skip it.", 100),
-    ("margin_level_floor", "Margin level", "Equity over used margin; Kraken liquidates at 40 %. Empty skips.", 1000),
+    (
+        "margin_level_floor",
+        "Margin level",
+        "Equity over used margin. The venue liquidates below it (Kraken at 40 %). Empty skips.",
+        1000,
+    ),
 )
 
 
@@ -72,7 +77,7 @@ def limit_boxes(limits: Limits, leverage_ceiling: int, errors: dict[str, str]) -
     cap = Box(
         "leverage_cap",
         "Leverage cap",
-        f"At most {leverage_ceiling} here; Kraken may offer less on a pair.",
+        f"At most {leverage_ceiling} here; the venue may offer less on a pair.",
         "x",
         str(min(limits.leverage_cap, leverage_ceiling)),
         "1",

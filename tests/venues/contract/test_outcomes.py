@@ -93,7 +93,7 @@ async def test_every_outcome_is_what_the_venue_has(venue: str, seed: int) -> Non
     assert [told_of(fill) for fill in history] == [told_of(fill) for fill in truth]
     assert len({fill.fill_id for fill in history}) == len(history)
     # The stream alone is enough, unless it said that it is not, or cannot know.
-    known = {fill.fill_id: fill for fill in history}
+    known: dict[str, Fill] = {fill.fill_id: fill for fill in history}
     assert has_gap or not bench.numbered_stream or set(fills) == set(known)
     assert all(known[fill_id] == fill for fill_id, fill in fills.items())
     snapshot = await bench.venue.snapshot()

@@ -1,0 +1,108 @@
+"""How each venue's card on the account page is worded: where its keys are made, and what is to be pasted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jarvis.domain.account import VenueName
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer to the question that only the person can answer."""
+
+    value: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenueForm:
+    """One venue's form. `question` is empty where the check finds everything out."""
+
+    name: VenueName
+    title: str
+    site: str
+    api_page: str
+    before: str
+    box_note: str
+    key_label: str
+    key_hint: str
+    secret_label: str
+    secret_hint: str
+    passphrase_hint: str = ""
+    question: str = ""
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def has_passphrase(self) -> bool:
+        """Whether three values are to be pasted."""
+        return bool(self.passphrase_hint)
+
+
+_SEALED = "It goes straight to the signer, is encrypted there and never shown again."
+
+FORMS: Mapping[VenueName, VenueForm] = {
+    form.name: form
+    for form in (
+        VenueForm(
+            name=VenueName("kraken"),
+            title="Kraken",
+            site="kraken.com",
+            api_page="go to Settings, then API, and create an API key",
+            before="Your account needs the Intermediate verification tier with spot margin switched on.",
+            box_note="",
+            key_label="API key",
+            key_hint="56 characters.",
+            secret_label="Private key",  # noqa: S106 - a label
+            secret_hint=f"The long one. {_SEALED}",
+        ),
+        VenueForm(
+            name=VenueName("binance"),
+            title="Binance",
+            site="binance.com",
+            api_page="open API Management in the profile menu and create a system-generated key",
+            before="Open your margin account first: cross, or the isolated pairs that you want to trade.",
+            box_note="Binance shows these boxes after the key is made, under Edit restrictions.",
+            key_label="API key",
+            key_hint="64 letters and digits.",
+            secret_label="Secret key",  # noqa: S106
+            secret_hint=f"64 letters and digits, or the private key file of an Ed25519 key. {_SEALED}",
+            question="Which margin account?",
+            choices=(
+                Choice("cross", "Cross margin", "One account for all pairs: what one pair loses, the others may bear."),
+                Choice(
+                    "isolated", "Isolated margin", "Each pair lives on the money that you moved to it, and on no other."
+                ),
+            ),
+        ),
+        VenueForm(
+            name=VenueName("okx"),
+            title="OKX",
+            site="okx.com",
+            api_page="go to API and create a V5 API key",
+            before=(
+                "Best in a sub-account, in futures mode (or multi-currency mode with auto-borrow): the key may then move "
+                "nothing out of it."
+            ),
+            box_note="",
+            key_label="API key",
+            key_hint="36 characters with four dashes.",
+            secret_label="Secret key",  # noqa: S106
+            secret_hint=f"32 letters and digits. {_SEALED}",
+            passphrase_hint=f"The one that you chose when you made the key. {_SEALED}",
+        ),
+        VenueForm(
+            name=VenueName("bybit"),
+            title="Bybit",
+            site="bybit.com",
+            api_page="go to API, create a system-generated key for API transactions, read-write",
+            before="Your Unified Trading Account needs cross margin mode with spot margin trading switched on.",
+            box_note="Older guides tick Account Transfer. Leave it off: it can really move money.",
+            key_label="API key",
+            key_hint="18 letters and digits.",
+            secret_label="API secret",  # noqa: S106
+            secret_hint=f"36 letters and digits. {_SEALED}",
+        ),
+    )
+}
+"""One entry per venue."""
