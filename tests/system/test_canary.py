@@ -14,11 +14,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from jarvis.cli.demo import PERMISSIONS, VENUE_ACCOUNT, _assignments, _post
+from jarvis.cli.demo import VENUE_ACCOUNT, _assignments, _post
 from jarvis.cli.market import starting_limits
 from jarvis.cli.wiring import opened_store
 from jarvis.domain.instrument import Pair
 from jarvis.store.records import AccountState
+from jarvis.venues.catalog import KRAKEN
+from jarvis.venues.permissions import TABLES
 from tests.signer.canary import scan
 from tests.system.candles import QUICK, wavy_candles
 from tests.system.installation import Installation, get_json, installed, until
@@ -77,7 +79,7 @@ async def key_at_the_venue(installation: Installation, label: str, *more: str) -
     """A key made at the sandbox venue: its API key and its private key."""
     made = await _post(
         f"{installation.given.sandbox_address}/sandbox/kraken/accounts/{VENUE_ACCOUNT}/keys",
-        {"label": label, "permissions": [*PERMISSIONS, *more], "ip_allowlist": ["127.0.0.1"]},
+        {"label": label, "permissions": [*TABLES[KRAKEN].to_tick, *more], "ip_allowlist": ["127.0.0.1"]},
     )
     return made["api_key"], made["secret"]
 

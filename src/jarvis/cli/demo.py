@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jarvis.cli.account import add_person, migrate_database
-from jarvis.cli.market import DEPOSIT_USD, starting_limits, strategy_of
+from jarvis.cli.market import DEPOSIT, starting_limits, strategy_of
 from jarvis.cli.process import child_service, environment_of, signer_service, start_trading, stop_signal
 from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
 
@@ -31,10 +31,8 @@ PERSON = "demo@jarvis.example"
 VENUE_ACCOUNT = "demo"
 SYNTHETIC_RATE = 60.0
 SYNTHETIC_STEP_SECONDS = 10
-PERMISSIONS = (
-    "query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades", "query-ledger",
-    "create-ws-token",
-)  # fmt: skip
+PASSPHRASE = "Sandbox-Only-1"  # noqa: S105
+"""Of the sample key at a venue that wants one. It opens a made-up account on this machine and nothing else."""
 BOTH = ("moving_average_crossover", "donchian_breakout")
 
 
@@ -42,6 +40,7 @@ BOTH = ("moving_average_crossover", "donchian_breakout")
 class DemoWishes:
     """What the person asked for; empty and None mean the defaults."""
 
+    venues: tuple[str, ...]
     candles: tuple[str, ...]
     strategies: tuple[str, ...]
     interval: str | None
@@ -61,6 +60,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     *,
+    venue: Annotated[
+        list[str] | None, typer.Option(help="Where to trade: kraken, binance, okx, bybit; may be repeated.")
+    ] = None,
     candles: Annotated[
         list[str] | None, typer.Option(help="Replay recorded candles: PAIR=FILE; a file alone is BTC/USD.")
     ] = None,
@@ -82,6 +84,7 @@ def demo(
     run(
         run_demo(
             DemoWishes(
+                venues=tuple(venue or ("kraken",)),
                 candles=tuple(candles or ()),
                 strategies=tuple(strategy or ()),
                 interval=interval,
@@ -102,6 +105,7 @@ async def run_demo(wishes: DemoWishes) -> None:
     from jarvis.store.db import hold_instance
 
     _chosen(wishes)  # a misspelt name is told before anything is started
+    _known(wishes.venues)
     folder = _fresh_folder()
     given = _demo_settings(folder, wishes)
     from jarvis.signer.vault import create_master_key
@@ -123,14 +127,16 @@ async def _run(given: "Settings", wishes: DemoWishes, folder: Path, user_id: str
     try:
         await supervisor.start(signer_service(given))
         await supervisor.start(_sandbox_service(given, wishes))
-        pairs = await _connect_sample_account(given, user_id, wishes)
+        pairs = {venue: await _connect_sample_account(given, user_id, wishes, venue) for venue in wishes.venues}
         await start_trading(supervisor)
         say("")
         say(f"  Jarvis trades on the sandbox: {supervisor.ready_lines['web']}/desk")
         say(f"  Sign in as {PERSON} with the password {password}")
-        say(f"  The venue's own page, where keys are made: {given.sandbox_address}/kraken/settings/api")
-        say(f"  Faults to switch on: {given.sandbox_address}/sandbox/kraken/faults")
-        say(f"  {', '.join(map(str, pairs))}; data in {folder}; Ctrl-C stops everything")
+        for venue, traded in pairs.items():
+            say(f"  {venue}, {', '.join(map(str, traded))}")
+            say(f"    its own page, where keys are made: {given.sandbox_address}/{venue}/settings/api")
+            say(f"    faults to switch on: {given.sandbox_address}/sandbox/{venue}/faults")
+        say(f"  Data in {folder}; Ctrl-C stops everything")
         say(f"  Ask it: JARVIS_DATA_DIR={given.data_dir} jarvis trade status")
         say("")
         stopping = asyncio.create_task(stop_signal())
@@ -198,6 +204,8 @@ def _usual_or_free_port(usual: int) -> int:
 
 def _sandbox_service(given: "Settings", wishes: DemoWishes) -> "Service":
     command = ["sandbox", "--port", str(given.sandbox_port), "--seed", str(wishes.seed), "--wait"]
+    for venue in wishes.venues:
+        command += ["--venue", venue]
     for candle in wishes.candles:
         command += ["--candles", candle]
     if wishes.start is not None:
@@ -212,31 +220,46 @@ def _sandbox_service(given: "Settings", wishes: DemoWishes) -> "Service":
     return child_service("sandbox", *command)
 
 
-async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoWishes) -> "list[Pair]":
+def _known(venues: tuple[str, ...]) -> None:
+    from jarvis.venues.catalog import VENUES
+
+    for venue in venues:
+        if venue not in VENUES:
+            raise CommandError(f"there is no venue {venue!r}; there are {', '.join(VENUES)}")
+
+
+async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoWishes, venue: str) -> "list[Pair]":
     """An account and a key at the sandbox venue, connected through the same door as a person's, and armed."""
     from random import SystemRandom
 
-    from jarvis.domain.account import Environment, UserId
+    from jarvis.domain.account import Environment, UserId, VenueName
     from jarvis.signer.client import SignerClient
     from jarvis.store.records import AccountState
-    from jarvis.venues.catalog import KRAKEN
+    from jarvis.venues.permissions import TABLES
     from jarvis.web.connector import VenueKeyConnector
 
-    base = f"{given.sandbox_address}/sandbox/kraken/accounts"
-    await _post(base, {"name": VENUE_ACCOUNT, "deposit": str(DEPOSIT_USD), "profile": "international"})
+    name = VenueName(venue)
+    base = f"{given.sandbox_address}/sandbox/{venue}/accounts"
+    await _post(base, {"name": VENUE_ACCOUNT, "deposit": str(DEPOSIT)})
     key = await _post(
         f"{base}/{VENUE_ACCOUNT}/keys",
-        {"label": "Jarvis — demo", "permissions": PERMISSIONS, "ip_allowlist": ["127.0.0.1"]},
+        {
+            "label": "Jarvis — demo",
+            "permissions": TABLES[name].to_tick,
+            "ip_allowlist": ["127.0.0.1"],
+            "passphrase": PASSPHRASE,
+        },
     )
     async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
         connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())
         owner = UserId(user_id)
         outcome = await connector.connect(
             user_id=owner,
-            venue=KRAKEN,
+            venue=name,
             environment=Environment.SANDBOX,
             api_key=key["api_key"],
             secret=key["secret"],
+            passphrase=key.get("passphrase", ""),
         )
         account_id = outcome.account_id or await connector.confirm(user_id=owner, pending_id=outcome.pending_id)
         if account_id is None:
@@ -282,11 +305,11 @@ async def _market_end(given: "Settings") -> None:
 
 
 async def _tell_the_end(given: "Settings") -> None:
-    from jarvis.cli.account import chosen_account
     from jarvis.cli.status import account_status, as_text
 
     async with opened_store(given) as store:
-        say(as_text(await account_status(store, await chosen_account(store, None))))
+        for account in await store.trading_accounts():
+            say(as_text(await account_status(store, account)))
 
 
 async def _post(url: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jarvis.trading.limits import Limits
     from jarvis.trading.strategy import ParameterValue, Strategy
 
-DEPOSIT_USD = Decimal(10_000)
+DEPOSIT = Decimal(10_000)
 
 
 def candles_of(given: Sequence[str], *, start: datetime | None, days: int | None) -> "dict[Pair, list[Bar]]":

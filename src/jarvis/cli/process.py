@@ -225,6 +225,9 @@ def sandbox(
         list[str] | None,
         typer.Option(help="Replay recorded candles: PAIR=FILE, for example BTC/USD=btc.parquet. May be repeated."),
     ] = None,
+    venue: Annotated[
+        list[str] | None, typer.Option(help="Which venues: kraken, binance, okx, bybit; left out: all.")
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Simulated seconds per real second; left out: as fast as followers allow.")
     ] = None,
@@ -236,16 +239,23 @@ def sandbox(
     wait: Annotated[bool, typer.Option("--wait", help="Stand still until somebody follows the clock.")] = False,
     parent_pid: ParentPid = None,
 ) -> None:
-    """Run the sandbox: Kraken's protocol over a simulated exchange, with pages to make keys and switch faults."""
+    """Run the sandbox: the venues' own protocols over simulated exchanges, with pages to make keys, and faults."""
     from jarvis.cli.market import market_of
+    from jarvis.emulators.sandbox import EMULATED
+
+    venues = tuple(venue or EMULATED)
+    for name in venues:
+        if name not in EMULATED:
+            raise CommandError(f"the sandbox has no venue {name!r}; it has {', '.join(EMULATED)}")
 
     market = market_of(seed=seed, candles=candles or [], start=start, days=days, synthetic_start=SYNTHETIC_START)
     pace = timedelta(seconds=step) if step else None
-    run(_sandbox(market, port=port, seed=seed, rate=rate, step=pace, wait=wait, parent_pid=parent_pid))
+    run(_sandbox(market, venues, port=port, seed=seed, rate=rate, step=pace, wait=wait, parent_pid=parent_pid))
 
 
 async def _sandbox(
     market: "PriceSource",
+    venues: tuple[str, ...],
     *,
     port: int,
     seed: int,
@@ -257,7 +267,7 @@ async def _sandbox(
     from jarvis.emulators.app import served
     from jarvis.emulators.sandbox import Sandbox
 
-    box = Sandbox(market, seed=seed, rate=rate, step=step, wait_for_followers=wait)
+    box = Sandbox(market, seed=seed, rate=rate, step=step, wait_for_followers=wait, venues=venues)
     # A venue has always traded before: the margin of a new key is probed at its last price.
     box.advance(box.now + market.step)
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jarvis.cli.market import DEPOSIT_USD, candles_of, pair_of, starting_limits, strategy_of
+from jarvis.cli.market import DEPOSIT, candles_of, pair_of, starting_limits, strategy_of
 from jarvis.cli.wiring import say, settings
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def run_backtest(
         limits=starting_limits(list(bars)),
         instruments={pair: listed[pair] for pair in bars},
         leverage_caps=VENUES[KRAKEN].leverage_caps,
-        deposits={USD: DEPOSIT_USD},
+        deposits={USD: DEPOSIT},
     )
     with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
         task = progress.add_task("replaying", total=1.0)

@@ -53,3 +53,9 @@ class PermissionTable:
     standing_risks: tuple[str, ...] = ()
     read: Callable[[frozenset[str]], frozenset[str]] = _as_told
     more_risks: Callable[[KeyPermissions], tuple[str, ...]] = _nothing
+
+    @property
+    def to_tick(self) -> tuple[str, ...]:
+        """The permissions that a person ticks for Jarvis: all that are needed, but those that every key has."""
+        granted_to_all = self.read(frozenset())
+        return tuple(box.name for box in self.boxes if box.need is Need.REQUIRED and box.name not in granted_to_all)

@@ -9,9 +9,9 @@ _TICKED_TOGETHER = (
 )
 
 _TRANSFER = (
-    "“Wallet: Account Transfer” is ticked. Older guides call it read only; it is not: whoever gets hold of the key could "
-    "move money between your own accounts at Bybit, and widen what the key may do. Untick it: Jarvis reads your funds "
-    "without it."
+    "“Wallet: Account Transfer” is ticked. Older guides call it read only; it is not: whoever gets hold of the key "
+    "could move money between your own accounts at Bybit, and widen what the key may do. Untick it: Jarvis reads your "
+    "funds without it."
 )
 _SETTINGS = (
     "Bybit has no box for settings: whoever holds this key could change your margin mode, leverage and collateral. "
