@@ -95,13 +95,18 @@ class Installation:
     user_id: str = ""
     worker_environment: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def venue_name(self) -> str:
+        """The one venue that it trades on."""
+        return self.wishes.venues[0]
+
     async def start_signer_and_sandbox(self) -> None:
         await self.supervisor.start(signer_service(self.given))
         await self.supervisor.start(_sandbox_service(self.given, self.wishes))
 
     async def connect(self) -> None:
         """The sample account with a good key, armed."""
-        await _connect_sample_account(self.given, self.user_id, self.wishes)
+        await _connect_sample_account(self.given, self.user_id, self.wishes, self.venue_name)
 
     async def start_web(self) -> str:
         return await self.supervisor.start(child_service("web", "web-process"))
@@ -131,7 +136,7 @@ class Installation:
 
     async def venue(self) -> Any:
         """What the emulator knows of our account."""
-        return await get_json(f"{self.given.sandbox_address}/sandbox/kraken/accounts/{VENUE_ACCOUNT}")
+        return await get_json(f"{self.given.sandbox_address}/sandbox/{self.venue_name}/accounts/{VENUE_ACCOUNT}")
 
     async def clock(self) -> Any:
         return await get_json(f"{self.given.sandbox_address}/sandbox/clock")
@@ -185,6 +190,7 @@ async def installed(
     rate: float | None = None,
     seed: int = 7,
     data_dir: Path | None = None,
+    venue: str = "kraken",
 ) -> AsyncIterator[Installation]:
     """An installation whose folders, key, tables and person are made; nothing runs yet."""
     given = Settings(
@@ -196,6 +202,7 @@ async def installed(
         sandbox_url="",
     )
     wishes = DemoWishes(
+        venues=(venue,),
         candles=tuple(f"BTC/USD={path}" for path in candles),
         strategies=tuple(strategies),
         interval=interval,
