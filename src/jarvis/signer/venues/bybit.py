@@ -12,7 +12,7 @@ signed must be worthless everywhere else, and is so for these reasons:
 - Every POST that moves money or changes a setting needs a field that none of the four bodies can have: withdrawals
   `address`, transfers `transferId` or `fromAccountType`, borrowing `amount`, leverage `leverage` or `buyLeverage`,
   modes `spotMarginMode`, `setMarginMode`, `mode`, collateral `collateralSwitch`, automatic repayment `autoRepayMode`,
-  key and sub-account making `permissions`, `username`, earning `productId`, conversion `fromCoin` or `quoteTxId`, batches
+  keys and sub-accounts `permissions`, `username`, earning `productId`, conversion `fromCoin` or `quoteTxId`, batches
   `request`, leveraged tokens `ltCoin`. This is why a repayment has no amount: with one it would be a valid loan.
 - Derivatives take the same order body under another `category`; here it can only be `spot`, and `isLeverage` only 1.
 - Among the four: an order's body sent to amend or cancel names itself only, by its own `orderLinkId`, which the venue

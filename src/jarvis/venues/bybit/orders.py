@@ -1,0 +1,381 @@
+"""Bybit's orders and fills read into the domain's words, from REST and from the stream alike.
+
+A conditional order of spot has no direction of its own: whether it is a stop or a take-profit follows from where the
+price stood when it was placed (`basePrice`), as the venue itself decides it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from jarvis.domain.instrument import Pair, Side
+from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.order import (
+    ClientOrderId,
+    Fill,
+    FillId,
+    OrderReport,
+    OrderStatus,
+    OrderType,
+    VenueOrderId,
+)
+from jarvis.venues.bybit.fields import (
+    Record,
+    decode,
+    moment,
+    number,
+    number_or_none,
+    record_of,
+    rows,
+    side,
+    text,
+    text_or_empty,
+    unreadable,
+)
+from jarvis.venues.bybit.symbols import Symbols
+
+_REMEMBERED = 5_000
+
+
+class OrderFilter(Enum):
+    """In which of the venue's lists an order is: a cancel that names the wrong one does not find it."""
+
+    ORDER = "Order"
+    STOP_ORDER = "StopOrder"
+    TPSL_ORDER = "tpslOrder"
+
+
+_OPEN = {
+    "New": OrderStatus.OPEN,
+    "PartiallyFilled": OrderStatus.PARTLY_FILLED,
+    "Untriggered": OrderStatus.OPEN,
+    "Triggered": OrderStatus.OPEN,
+}
+_CLOSED = {
+    "Filled": OrderStatus.FILLED,
+    "Cancelled": OrderStatus.CANCELLED,
+    "PartiallyFilledCanceled": OrderStatus.CANCELLED,
+    "Deactivated": OrderStatus.CANCELLED,
+    "Rejected": OrderStatus.REJECTED,
+}
+_TYPES = {"Market": False, "Limit": True}
+_PLAIN = frozenset({"", "UNKNOWN"})
+# Conditional and TP/SL orders of one price; those of two prices (OCO) are only placed by hand, and have no type here.
+_FILTERS = {
+    "": OrderFilter.ORDER,
+    "UNKNOWN": OrderFilter.ORDER,
+    "Stop": OrderFilter.STOP_ORDER,
+    "StopOrder": OrderFilter.STOP_ORDER,
+    "tpslOrder": OrderFilter.TPSL_ORDER,
+    "TakeProfit": OrderFilter.TPSL_ORDER,
+    "StopLoss": OrderFilter.TPSL_ORDER,
+    "PartialTakeProfit": OrderFilter.TPSL_ORDER,
+    "PartialStopLoss": OrderFilter.TPSL_ORDER,
+}
+_BY_HAND = frozenset({"OcoOrder", "BidirectionalTpslOrder", "TrailingStop", "MmRateClose"})
+_NO_REASON = frozenset({"", "EC_NoError", "UNKNOWN"})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOrder:
+    """What our own calls and the venue have told of an order so far; None is not told yet."""
+
+    order_filter: OrderFilter | None = None
+    side: Side | None = None
+    order_type: OrderType | None = None
+    leverage: int | None = None
+    is_margin: bool | None = None
+
+
+class OrderMemory:
+    """What is known of the latest few thousand orders, by the venue's id and by ours."""
+
+    def __init__(self) -> None:
+        self._orders: OrderedDict[str, KnownOrder] = OrderedDict()
+        self._announced: OrderedDict[str, KnownOrder] = OrderedDict()
+        self._numbers: dict[str, int] = {}
+        self.announcements = 0
+
+    def announce(self, client_order_id: ClientOrderId, order: KnownOrder) -> None:
+        """Remember an order that is about to be sent: the stream may tell of it before its sender gets an answer."""
+        self.announcements += 1
+        self._numbers[client_order_id] = self.announcements
+        for forgotten in _keep(self._announced, client_order_id, order):
+            del self._numbers[forgotten]
+
+    def was_announced_after(self, announcements: int, client_order_id: ClientOrderId | None) -> bool:
+        """Whether it was placed by this process when so many had been announced before."""
+        return self._numbers.get(str(client_order_id), 0) > announcements
+
+    def get(self, order_id: VenueOrderId | None, client_order_id: ClientOrderId | None = None) -> KnownOrder:
+        """What is known of the order, nothing at worst."""
+        known = self._orders.get(order_id) if order_id is not None else None
+        return known or self._announced.get(str(client_order_id), KnownOrder())
+
+    def learn(self, told: "ToldOrder") -> OrderReport:
+        """The report, completed by what we knew of the order; keeps what it tells."""
+        report = told.report
+        known = self.get(report.venue_order_id, report.client_order_id)
+        merged = KnownOrder(
+            order_filter=told.order_filter or known.order_filter,
+            side=report.side,
+            order_type=report.order_type or known.order_type,
+            leverage=report.leverage if told.is_margin is False else known.leverage,
+            is_margin=known.is_margin if told.is_margin is None else told.is_margin,
+        )
+        _keep(self._orders, report.venue_order_id, merged)
+        return replace(report, order_type=merged.order_type, leverage=merged.leverage)
+
+
+def _keep(kept: OrderedDict[str, KnownOrder], key: str, order: KnownOrder) -> list[str]:
+    """Keep as the newest; the names of what was forgotten for it."""
+    kept[key] = order
+    kept.move_to_end(key)
+    return [kept.popitem(last=False)[0]] if len(kept) > _REMEMBERED else []
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOrder:
+    """An order row: the report, the list that it is in (None for kinds that only people place), and if it borrows."""
+
+    report: OrderReport
+    order_filter: OrderFilter | None
+    is_margin: bool | None
+
+
+def parse_orders(result: object, symbols: Symbols, what: str) -> list[ToldOrder]:
+    """The orders of one page of order/realtime or order/history, in the venue's order."""
+    return [parse_order(record, symbols, what) for record in rows(result, what)]
+
+
+def parse_order(record: Record, symbols: Symbols, what: str) -> ToldOrder:
+    """One order row of REST or of the stream.
+
+    Rejected does not prove that nothing was filled: a row was recorded with both, and is a cancelled order here.
+
+    `{"orderId":"1700000000000000001","orderLinkId":"jv0000001","symbol":"BTCUSDT","price":"0","qty":"0.01",
+    "side":"Sell","isLeverage":"1","orderStatus":"Untriggered","cancelType":"UNKNOWN","rejectReason":"EC_NoError",
+    "avgPrice":"","leavesQty":"0.01","leavesValue":"","cumExecQty":"0","cumExecValue":"0","cumFeeDetail":{},
+    "timeInForce":"IOC","orderType":"Market","stopOrderType":"Stop","marketUnit":"baseCoin","triggerPrice":"58000",
+    "triggerDirection":0,"basePrice":"60000","createdTime":"1684738540559","updatedTime":"1684738540561"}`
+    """
+    filled = number_or_none(record, "cumExecQty", what) or ZERO
+    client_order_id = text_or_empty(record, "orderLinkId", what)
+    order_side = side(record, "side", what)
+    is_limit = _is_limit(record, what)
+    order_filter, order_type = _kind(record, order_side, is_limit=is_limit, what=what)
+    trigger = number_or_none(record, "triggerPrice", what) or None
+    is_margin = _is_margin(record, what)
+    report = OrderReport(
+        venue_order_id=VenueOrderId(text(record, "orderId", what)),
+        status=_status(record, filled, what),
+        at=moment(record, "updatedTime", what),
+        client_order_id=ClientOrderId(client_order_id) if client_order_id else None,
+        pair=symbols.pair(text(record, "symbol", what)),
+        side=order_side,
+        order_type=order_type,
+        quantity=_quantity(record, order_side, is_limit=is_limit, what=what),
+        filled_quantity=filled,
+        limit_price=number(record, "price", what) if is_limit else None,
+        trigger_price=trigger,
+        leverage=1 if is_margin is False else None,
+        reason=", ".join(
+            told
+            for key in ("rejectReason", "cancelType")
+            if (told := text_or_empty(record, key, what)) not in _NO_REASON
+        ),
+    )
+    return ToldOrder(report, order_filter, is_margin)
+
+
+def _status(record: Record, filled: Decimal, what: str) -> OrderStatus:
+    told = text(record, "orderStatus", what)
+    if told in _OPEN:
+        return OrderStatus.PARTLY_FILLED if filled > 0 else _OPEN[told]
+    if told not in _CLOSED:
+        raise unreadable(what, "orderStatus", record)
+    status = _CLOSED[told]
+    return OrderStatus.CANCELLED if status is OrderStatus.REJECTED and filled > 0 else status
+
+
+def _is_limit(record: Record, what: str) -> bool:
+    try:
+        return _TYPES[text(record, "orderType", what)]
+    except KeyError:
+        raise unreadable(what, "orderType", record) from None
+
+
+def _is_margin(record: Record, what: str) -> bool | None:
+    """Whether it borrows: `"1"`, `"0"`, and `""` or absent where it is not told."""
+    try:
+        return {"1": True, "0": False, "": None}[text_or_empty(record, "isLeverage", what)]
+    except KeyError:
+        raise unreadable(what, "isLeverage", record) from None
+
+
+def _kind(
+    record: Record, order_side: Side, *, is_limit: bool, what: str
+) -> tuple[OrderFilter | None, OrderType | None]:
+    told = text_or_empty(record, "stopOrderType", what)
+    if told in _BY_HAND:
+        return None, None
+    if told not in _FILTERS:
+        raise unreadable(what, "stopOrderType", record)
+    if told in _PLAIN and not number_or_none(record, "triggerPrice", what):
+        return OrderFilter.ORDER, OrderType.LIMIT if is_limit else OrderType.MARKET
+    rises = _rises(record, what)
+    order_filter = OrderFilter.STOP_ORDER if told in _PLAIN else _FILTERS[told]
+    if rises is None:
+        return order_filter, None
+    if rises == (order_side is Side.BUY):
+        return order_filter, OrderType.STOP_LIMIT if is_limit else OrderType.STOP
+    return order_filter, OrderType.TAKE_PROFIT_LIMIT if is_limit else OrderType.TAKE_PROFIT
+
+
+def _rises(record: Record, what: str) -> bool | None:
+    """Whether the price has to rise to trigger the order; None if the row does not tell."""
+    direction = number_or_none(record, "triggerDirection", what)
+    if direction in (1, 2):
+        return direction == 1
+    base = number_or_none(record, "basePrice", what) or number_or_none(record, "lastPriceOnCreated", what)
+    return None if not base else number(record, "triggerPrice", what) > base
+
+
+def _quantity(record: Record, order_side: Side, *, is_limit: bool, what: str) -> Decimal | None:
+    """What was ordered, in base; None for a market order by value, which only people place."""
+    unit = text_or_empty(record, "marketUnit", what)
+    if unit not in ("", "baseCoin", "quoteCoin"):
+        raise unreadable(what, "marketUnit", record)
+    is_by_value = not is_limit and (unit == "quoteCoin" or (unit == "" and order_side is Side.BUY))
+    return None if is_by_value else number(record, "qty", what)
+
+
+def parse_placed(result: object, client_order_id: ClientOrderId) -> VenueOrderId:
+    """The new order's id: `{"orderId":"1700000000000000001","orderLinkId":"jv0000001"}`."""
+    what = "order/create"
+    record = record_of(result, what)
+    if text(record, "orderLinkId", what) != client_order_id:
+        raise unreadable(what, "orderLinkId", record)
+    return VenueOrderId(text(record, "orderId", what))
+
+
+# Fills
+
+_TRADES = {"Trade": False, "BustTrade": True, "BlockTrade": False, "AdlTrade": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A fill, and how much its row says was ordered."""
+
+    fill: Fill
+    ordered: Decimal | None
+
+
+def parse_executions(
+    result: object, symbols: Symbols, is_margin: Callable[[VenueOrderId], bool | None]
+) -> list[Execution]:
+    """The fills of one page of execution/list, in the venue's order (newest first)."""
+    what = "execution/list"
+    return [parse_execution(record, symbols, is_margin, what) for record in rows(result, what)]
+
+
+def parse_execution(
+    record: Record, symbols: Symbols, is_margin: Callable[[VenueOrderId], bool | None], what: str
+) -> Execution:
+    """One fill row of REST or of the stream. Of spot there are no other rows than trades and liquidations.
+
+    The venue names the fee's coin; where it does not, a buyer pays in base and a seller in quote, and a maker whom
+    the venue pays is paid the other way round. REST does not say if the order borrowed: `is_margin` knows it, or not.
+
+    `{"symbol":"BTCUSDT","orderId":"1700000000000000001","orderLinkId":"jv0000001","side":"Buy","orderPrice":"60010",
+    "orderQty":"0.01","leavesQty":"0","orderType":"Limit","stopOrderType":"","execFee":"0.00001","execId":"2290000000001",
+    "execPrice":"60000","execQty":"0.01","execType":"Trade","execValue":"600","execTime":"1672282722429",
+    "feeCurrency":"BTC","isMaker":false,"feeRate":"0.001","seq":4688002127,"extraFees":""}`
+    """
+    try:
+        is_liquidation = _TRADES[text(record, "execType", what)]
+    except KeyError:
+        raise unreadable(what, "execType", record) from None
+    pair = symbols.pair(text(record, "symbol", what))
+    order_id, order_side = VenueOrderId(text(record, "orderId", what)), side(record, "side", what)
+    client_order_id = text_or_empty(record, "orderLinkId", what)
+    fee_asset = _fee_asset(record, pair, order_side, what)
+    borrows = _is_margin(record, what)
+    if borrows is None:
+        borrows = is_margin(order_id)
+    try:
+        fill = Fill(
+            fill_id=FillId(f"{order_id}:{text(record, 'execId', what)}"),
+            venue_order_id=order_id,
+            client_order_id=ClientOrderId(client_order_id) if client_order_id else None,
+            pair=pair,
+            side=order_side,
+            quantity=number(record, "execQty", what),
+            price=number(record, "execPrice", what),
+            cost=number(record, "execValue", what),
+            fee=number(record, "execFee", what) + _extra_fees(record, fee_asset, what),
+            fee_asset=fee_asset,
+            at=moment(record, "execTime", what),
+            is_maker=record.get("isMaker") is True,
+            is_margin=is_liquidation or borrows is not False,
+            is_liquidation=is_liquidation,
+        )
+    except ValueError as error:
+        raise unreadable(what, "execQty, execPrice, execValue", record) from error
+    return Execution(fill, number_or_none(record, "orderQty", what))
+
+
+def _fee_asset(record: Record, pair: Pair, order_side: Side, what: str) -> Asset:
+    told = text_or_empty(record, "feeCurrency", what)
+    if told:
+        return Asset(told)
+    received, given = (pair.base, pair.quote) if order_side is Side.BUY else (pair.quote, pair.base)
+    rate = number_or_none(record, "feeRate", what) or ZERO
+    return given if record.get("isMaker") is True and rate < 0 else received
+
+
+def _extra_fees(record: Record, fee_asset: Asset, what: str) -> Decimal:
+    """Taxes that some countries' accounts pay beside the fee, as a list or as the text of one. Only in its coin."""
+    told: Any = record.get("extraFees")
+    if told in (None, "", "[]", []):
+        return ZERO
+    listed = decode(told) if isinstance(told, str) else told
+    extra = [record_of(each, what) for each in listed] if isinstance(listed, list) else None
+    if extra is None or any(text(each, "feeCoin", what) != fee_asset for each in extra):
+        raise unreadable(what, "extraFees", record)
+    return sum((number(each, "fee", what) for each in extra), ZERO)
+
+
+def foreign_orders(result: object) -> list[VenueOrderId]:
+    """The orders of one page of execution/list that carry no client order id and do not say if they borrow."""
+    what = "execution/list"
+    return [
+        VenueOrderId(text(record, "orderId", what))
+        for record in rows(result, what)
+        if not record.get("orderLinkId") and not record.get("isLeverage")
+    ]
+
+
+def report_of(executions: Sequence[Execution], known: KnownOrder) -> OrderReport:
+    """What fills alone prove of an order that is in none of the venue's lists any more: it is closed.
+
+    `executions` are all of one order, at least one.
+    """
+    last = max(executions, key=lambda each: (each.fill.at, each.fill.fill_id))
+    filled = sum((each.fill.quantity for each in executions), ZERO)
+    return OrderReport(
+        venue_order_id=last.fill.venue_order_id,
+        status=OrderStatus.FILLED if filled == last.ordered else OrderStatus.CANCELLED,
+        at=last.fill.at,
+        client_order_id=last.fill.client_order_id,
+        pair=last.fill.pair,
+        side=last.fill.side,
+        order_type=known.order_type,
+        quantity=last.ordered,
+        filled_quantity=filled,
+        leverage=known.leverage,
+    )
