@@ -18,6 +18,7 @@ import aiohttp
 import structlog
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
+from yarl import URL
 
 from jarvis import __version__
 from jarvis.domain.clock import Clock
@@ -178,8 +179,10 @@ class AiohttpTransport:
             raise Unreachable("the transport is not open")
         limits = aiohttp.ClientTimeout(total=timeout, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
         try:
+            # Byte for byte as it was signed: a query must not be encoded anew.
+            address = URL(url, encoded=True)
             async with self._session.request(
-                method, url, headers=headers, data=body or None, timeout=limits, allow_redirects=False
+                method, address, headers=headers, data=body or None, timeout=limits, allow_redirects=False
             ) as response:
                 return HttpAnswer(response.status, dict(response.headers), await _bounded(response))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:

@@ -268,7 +268,10 @@ def _expiry(record: Record, what: str) -> datetime | None:
 
 
 def parse_fee_rates(result: object, symbols: Symbols, pairs: Sequence[Pair]) -> dict[Pair, FeeRates]:
-    """The account's own fees as fractions: `{"list":[{"symbol":"BTCUSDT","takerFeeRate":"0.001","makerFeeRate":"0"}]}`."""
+    """The account's own fees as fractions.
+
+    `{"list":[{"symbol":"BTCUSDT","takerFeeRate":"0.001","makerFeeRate":"0.001"}]}`
+    """
     what = "fee-rate"
     listed = {text(record, "symbol", what): record for record in rows(result, what)}
     rates = {}
