@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jarvis.domain.account import AccountId, LedgerKind
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import FillId, OrderStatus
+from jarvis.ledger.journal import Account, EntryKind
 from jarvis.store.database import Database
 from jarvis.store.records import Expected, RecordedFill
 from jarvis.store.rows import fill_of, order_of
-from jarvis.store.tables import accounts, fills, ledger_rows, orders, stories
+from jarvis.store.tables import accounts, entries, fills, ledger_rows, orders, postings, stories
 from jarvis.trading.state import Marks
 from jarvis.trading.stories import PositionStory
 
@@ -61,6 +62,14 @@ class ExpectationStore(Database):
                 cleared=await _cleared(connection, account_id, ledger_rows.c.at >= since) if since else {},
                 last_fill_at=last_fill_at,
                 last_row_at=last_row_at,
+                closed=await _closed_stories(connection, account_id, since) if since else (),
+                cash=await _cash(connection, account_id),
+                is_opened=await connection.scalar(
+                    select(entries.c.entry_id)
+                    .where(entries.c.account_id == account_id, entries.c.kind == EntryKind.OPENING)
+                    .limit(1)
+                )
+                is not None,
             )
 
     async def fill(self, account_id: AccountId, fill_id: FillId) -> RecordedFill | None:
@@ -94,6 +103,29 @@ async def _open_stories(connection: AsyncConnection, account_id: AccountId) -> l
         .order_by(stories.c.opened_at, stories.c.position_id)
     )
     return [PositionStory.from_json(row.story_json) for row in rows]
+
+
+async def _closed_stories(
+    connection: AsyncConnection, account_id: AccountId, since: datetime
+) -> tuple[PositionStory, ...]:
+    rows = await connection.execute(
+        select(stories.c.story_json)
+        .where(stories.c.account_id == account_id, stories.c.closed_at >= since)
+        .order_by(stories.c.closed_at, stories.c.position_id)
+    )
+    return tuple(PositionStory.from_json(row.story_json) for row in rows)
+
+
+async def _cash(connection: AsyncConnection, account_id: AccountId) -> dict[Asset, Decimal]:
+    rows = await connection.execute(
+        select(postings.c.asset, postings.c.amount)
+        .join(entries, entries.c.entry_id == postings.c.entry_id)
+        .where(entries.c.account_id == account_id, postings.c.account == Account.CASH)
+    )
+    sums: dict[Asset, Decimal] = {}
+    for row in rows:
+        sums[Asset(row.asset)] = sums.get(Asset(row.asset), ZERO) + row.amount
+    return sums
 
 
 async def _orders(

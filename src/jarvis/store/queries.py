@@ -20,9 +20,29 @@ from jarvis.ledger.performance import EquityPoint
 from jarvis.store.accounts import load_accounts
 from jarvis.store.database import Database
 from jarvis.store.expectations import UNFINISHED
-from jarvis.store.records import Activity, JournalLine, Overview, PositionRecord, Residual
+from jarvis.store.records import (
+    Activity,
+    ComparedBalance,
+    JournalLine,
+    Overview,
+    PositionFacts,
+    PositionRecord,
+    Residual,
+)
 from jarvis.store.rows import order_of, record_of
-from jarvis.store.tables import accounts, activities, entries, equity, fills, ledger_rows, orders, postings, stories
+from jarvis.store.tables import (
+    accounts,
+    activities,
+    balances,
+    entries,
+    equity,
+    fills,
+    ledger_rows,
+    orders,
+    position_facts,
+    postings,
+    stories,
+)
 from jarvis.trading.state import Marks
 from jarvis.trading.stories import PositionStory
 
@@ -50,7 +70,7 @@ class QueryStore(Database):
             return Overview(
                 account=found[0],
                 marks=Marks() if kept.marks_json is None else Marks.from_json(kept.marks_json),
-                margin=None if reading is None else record_of(MarginState, reading),
+                margin=None if reading is None else record_of(MarginState, reading, by_pair={}),
                 status_json=kept.status_json,
                 status_at=kept.status_at,
             )
@@ -196,6 +216,12 @@ class QueryStore(Database):
                 .order_by(ledger_rows.c.at, entries.c.entry_id)
             )
             rows = [record_of(LedgerRow, row) for row in await connection.execute(query)]
+            compared = await _balances(connection, mine)
+        if compared:  # fills settle in the wallet: no row of a ledger tells of them
+            return [
+                Residual(each.asset, each.cash, each.total, clearing=sums.get((Account.CLEARING, each.asset), ZERO))
+                for each in compared
+            ]
         by_asset: dict[Asset, list[LedgerRow]] = {}
         for row in rows:
             by_asset.setdefault(row.asset, []).append(row)
@@ -209,6 +235,11 @@ class QueryStore(Database):
             )
             for asset in sorted(assets)
         ]
+
+    async def balances(self, owner_id: UserId, account_id: AccountId) -> list[ComparedBalance]:
+        """What the account holds and owes at the venue, as last held against the journal; empty where it is not."""
+        async with self._read() as connection:
+            return await _balances(connection, _owned(owner_id, account_id))
 
     async def activities(
         self, owner_id: UserId, account_id: AccountId | None = None, *, limit: int = 50, before: int | None = None
@@ -258,6 +289,14 @@ class QueryStore(Database):
             entries_found = await _entries(
                 connection, entries.c.account_id == account_id, entries.c.position_id.in_(ids)
             )
+            facts = {
+                row.position_id: record_of(PositionFacts, row)
+                for row in await connection.execute(
+                    select(position_facts).where(
+                        position_facts.c.account_id == account_id, position_facts.c.position_id.in_(ids)
+                    )
+                )
+            }
         return [
             PositionRecord(
                 story,
@@ -268,6 +307,7 @@ class QueryStore(Database):
                 ),
                 tuple(record_of(Fill, row) for row in fills_found if row.position_id == story.position_id),
                 tuple(entry for _, entry in entries_found if entry.position_id == story.position_id),
+                facts.get(story.position_id),
             )
             for story in found
         ]
@@ -310,6 +350,11 @@ async def _entries(connection: AsyncConnection, *conditions: ColumnElement[bool]
     ]
 
 
+async def _balances(connection: AsyncConnection, account: ScalarSelect[Any]) -> list[ComparedBalance]:
+    query = select(balances).where(balances.c.account_id == account).order_by(balances.c.asset)
+    return [record_of(ComparedBalance, row) for row in await connection.execute(query)]
+
+
 async def _sums(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> dict[tuple[Account, Asset], Decimal]:
     rows = await connection.execute(
         select(postings.c.account, postings.c.asset, postings.c.amount)
@@ -340,12 +385,14 @@ def _with_flows(
 def _change_at_venue(rows: Sequence[LedgerRow]) -> Decimal:
     """What the venue's balance of one asset did from before its first row to after its last; rows are oldest first.
 
-    Rows of one instant may have come in any order: their balances say which was first and which last.
+    Rows of one instant may have come in any order: their balances say which was first and which last. A venue that
+    tells no balances with its rows (None) is believed to have changed by what they say.
     """
-    if not rows:
-        return ZERO
-    first = [row for row in rows if row.at == rows[0].at]
-    last = [row for row in rows if row.at == rows[-1].at]
-    began = Counter(row.balance - row.change for row in first) - Counter(row.balance for row in first)
-    ended = Counter(row.balance for row in last) - Counter(row.balance - row.change for row in last)
-    return next(iter(ended), rows[-1].balance) - next(iter(began), rows[0].balance - rows[0].change)
+    told = [(row.at, row.balance, row.change) for row in rows if row.balance is not None]
+    if len(told) < len(rows) or not told:
+        return sum((row.change for row in rows), ZERO)
+    first = [(balance, change) for at, balance, change in told if at == told[0][0]]
+    last = [(balance, change) for at, balance, change in told if at == told[-1][0]]
+    began = Counter(balance - change for balance, change in first) - Counter(balance for balance, _ in first)
+    ended = Counter(balance for balance, _ in last) - Counter(balance - change for balance, change in last)
+    return next(iter(ended), last[-1][0]) - next(iter(began), first[0][0] - first[0][1])

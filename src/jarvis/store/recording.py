@@ -3,23 +3,36 @@
 A write that is given the lease's fence is refused with StaleFence once another worker has taken the account over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId, LedgerRow, LedgerRowId, MarginState
 from jarvis.domain.instrument import Pair
 from jarvis.domain.order import Fill, Order
-from jarvis.ledger.journal import Account, Entry
+from jarvis.ledger.journal import Account, Entry, EntryKind
 from jarvis.store.errors import DuplicateIntent, StoreFull
 from jarvis.store.leases import LeaseStore
 from jarvis.store.queues import Event, QueueStore
+from jarvis.store.records import ComparedBalance, PositionFacts
 from jarvis.store.rows import order_values, values_of
-from jarvis.store.tables import accounts, activities, entries, equity, fills, ledger_rows, orders, postings, stories
+from jarvis.store.tables import (
+    accounts,
+    activities,
+    balances,
+    entries,
+    equity,
+    fills,
+    ledger_rows,
+    orders,
+    position_facts,
+    postings,
+    stories,
+)
 from jarvis.trading.state import ID_DIGITS, Marks
 from jarvis.trading.stories import PositionStory
 
@@ -93,17 +106,61 @@ class RecordingStore(QueueStore, LeaseStore):
             return True
 
     async def record_ledger_row(
-        self, account_id: AccountId, row: LedgerRow, entry: Entry, *, fence: int | None = None
+        self,
+        account_id: AccountId,
+        row: LedgerRow,
+        *made: Entry,
+        stories_changed: Sequence[PositionStory] = (),
+        fence: int | None = None,
     ) -> bool:
-        """Keep a row of the venue's ledger and its journal entry; False, and nothing written, when it is known."""
+        """Keep a row of the venue's ledger, its journal entries, and what it made of positions, together.
+
+        False, and nothing written, when the row is known.
+        """
         async with self._write() as connection:
             await self._check_fence(connection, account_id, fence)
             if not await self._put_new(connection, ledger_rows, {"account_id": account_id, **values_of(row)}):
                 return False
-            await _post(connection, account_id, entry, row.row_id)
+            for entry in made:
+                await _post(connection, account_id, entry, row.row_id)
             told = {"row": row.row_id, "kind": row.kind.value, "asset": row.asset}
-            await self._tell(connection, account_id, ("ledger", told))
+            events: list[Event] = [("ledger", told)]
+            for story in stories_changed:
+                await self._put(connection, stories, _story_values(account_id, story))
+                events.append(_story_event(story))
+            await self._tell(connection, account_id, *events)
             return True
+
+    async def record_opening(self, account_id: AccountId, entry: Entry, *, fence: int | None = None) -> bool:
+        """Keep what the account held when its books were opened; False, and nothing written, if that is booked."""
+        async with self._write() as connection:
+            await self._check_fence(connection, account_id, fence)
+            opened = entries.c.account_id == account_id, entries.c.kind == EntryKind.OPENING
+            if await connection.scalar(select(entries.c.entry_id).where(*opened).limit(1)) is not None:
+                return False
+            await _post(connection, account_id, entry)
+            await self._tell(connection, account_id, ("ledger", {"kind": entry.kind.value}))
+            return True
+
+    async def record_balances(
+        self, account_id: AccountId, compared: Sequence[ComparedBalance], *, fence: int | None = None
+    ) -> None:
+        """Keep the venue's balances as held against the journal, in place of the former ones."""
+        async with self._write() as connection:
+            await self._check_fence(connection, account_id, fence)
+            await connection.execute(delete(balances).where(balances.c.account_id == account_id))
+            if compared:
+                rows = ({"account_id": account_id, **values_of(each)} for each in compared)
+                await self._put(connection, balances, *rows)
+            await self._tell(connection, account_id, ("balances", {}))
+
+    async def record_facts(self, account_id: AccountId, facts: Sequence[PositionFacts]) -> None:
+        """Keep what the venue says of the open positions."""
+        if not facts:
+            return
+        async with self._write() as connection:
+            rows = ({"account_id": account_id, **values_of(each)} for each in facts)
+            await self._put(connection, position_facts, *rows)
 
     async def record_story(self, account_id: AccountId, story: PositionStory, *, fence: int | None = None) -> None:
         """Keep a position's new state."""
@@ -141,7 +198,9 @@ class RecordingStore(QueueStore, LeaseStore):
     async def record_equity(self, account_id: AccountId, margin: MarginState) -> None:
         """Keep one reading of the account's margin; a second one of the same instant replaces it."""
         async with self._write() as connection:
-            await self._put(connection, equity, {"account_id": account_id, **values_of(margin)})
+            values = {"account_id": account_id, **values_of(margin)}
+            del values["by_pair"]  # each pair's own margin is read with its position's facts
+            await self._put(connection, equity, values)
             await self._tell(connection, account_id, ("equity", {"asset": margin.asset}))
 
     async def record_status(self, account_id: AccountId, status_json: str, at: datetime) -> None:

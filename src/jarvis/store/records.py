@@ -8,10 +8,10 @@ from enum import Enum
 
 from jarvis.domain.account import AccountId, Credential, Environment, LedgerRowId, MarginState, UserId, VenueName
 from jarvis.domain.instrument import Pair
-from jarvis.domain.money import Asset
-from jarvis.domain.order import Fill, FillId, Order, PositionId
+from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.order import Fill, FillId, Order, OrderType, PositionId
 from jarvis.ledger.attribution import DecidedFill, Waterfall, waterfall
-from jarvis.ledger.journal import Entry
+from jarvis.ledger.journal import Account, Entry, EntryKind
 from jarvis.trading.events import Flatten, Pause, Resume
 from jarvis.trading.limits import Limits
 from jarvis.trading.state import Marks
@@ -121,8 +121,8 @@ class Command:
 class OutboxEvent:
     """Something was written. Ids rise in the order in which writes became visible.
 
-    `kind` is account, order, fill, ledger, position, marks, equity, status, activity or command; `payload` names
-    what: ids and states as text.
+    `kind` is account, order, fill, ledger, balances, position, marks, equity, status, activity or command; `payload`
+    names what: ids and states as text.
     """
 
     event_id: int
@@ -159,7 +159,9 @@ class Expected:
 
     `orders` are all unfinished ones, all of open positions, and recent ones. `fills` and `row_ids` reach back far
     enough to know every repeat that reading the venue again can bring; fills stand oldest first. `cleared` is the
-    sum of changes of the margin rows booked so far, by reference (a fill's id) and asset.
+    sum of changes of the margin rows booked so far, by reference (a fill's id) and asset. `closed` are the stories
+    that ended lately: a late charge may be theirs. `cash` is the journal's, `is_opened` whether what the account held
+    before is booked in it.
     """
 
     orders: tuple[Order, ...]
@@ -171,6 +173,40 @@ class Expected:
     cleared: Mapping[tuple[str, Asset], Decimal]
     last_fill_at: datetime | None
     last_row_at: datetime | None
+    closed: tuple[PositionStory, ...] = ()
+    cash: Mapping[Asset, Decimal] = field(default_factory=dict)
+    is_opened: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedBalance:
+    """One asset at the venue as last held against the journal: net `total`, and the journal's `cash` at that time."""
+
+    asset: Asset
+    total: Decimal
+    available: Decimal
+    borrowed: Decimal
+    interest: Decimal
+    cash: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PositionFacts:
+    """What the venue says of an open position, beside its fills.
+
+    `borrowed` and `interest` (owed, not paid yet) are in `borrowed_asset`. `liquidation_price` is the venue's own, or,
+    if `is_modelled`, reckoned from the account's margin as if nothing else moved. None where nothing can be said.
+    """
+
+    position_id: PositionId
+    at: datetime
+    used_margin: Decimal | None = None
+    borrowed_asset: Asset | None = None
+    borrowed: Decimal = ZERO
+    interest: Decimal = ZERO
+    liquidation_price: Decimal | None = None
+    is_modelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +225,34 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class PositionRecord:
-    """A position's whole story: orders (the signal's decision in each), fills and journal entries, oldest first."""
+    """A position's whole story: orders (the signal's decision in each), fills and journal entries, oldest first.
+
+    `facts` are what the venue last said of it while it was open.
+    """
 
     story: PositionStory
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
     entries: tuple[Entry, ...]
+    facts: PositionFacts | None = None
+
+    @property
+    def protection(self) -> tuple[Order, ...]:
+        """The stops that rest at the venue for it, or may."""
+        return tuple(
+            order
+            for order in self.orders
+            if order.request.order_type is OrderType.STOP and order.status.may_rest_at_venue
+        )
+
+    def interest(self) -> dict[Asset, Decimal]:
+        """Interest so far by asset (positive is paid or owed): booked as an expense, or grown onto a short's debt."""
+        sums: dict[Asset, Decimal] = {}
+        for entry in self.entries:
+            for posting in entry.postings:
+                if entry.kind is EntryKind.INTEREST and posting.account is Account.CASH:
+                    sums[posting.asset] = sums.get(posting.asset, ZERO) - posting.amount
+        return sums
 
     def waterfall(self) -> Waterfall:
         """Where its result came from; sums exactly to the journal."""
@@ -220,7 +278,8 @@ class Residual:
     """One asset's journal against the venue's own ledger.
 
     `cash` is what the journal says that cash changed; `at_venue` what the venue's balance did from before its first
-    recorded row to its last. `clearing` is what fills promised and the venue's ledger has not shown.
+    recorded row to its last. `clearing` is what fills promised and the venue's ledger has not shown. Where fills settle
+    in the wallet, both are as of the last time when the venue's balance was held against the journal.
     """
 
     asset: Asset

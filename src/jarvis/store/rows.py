@@ -11,12 +11,32 @@ from sqlalchemy import Row
 from jarvis.domain.account import AccountId, Credential, LedgerRow, MarginState
 from jarvis.domain.market import Bar, Quote
 from jarvis.domain.order import Fill, Order, OrderRequest
-from jarvis.store.records import AccountState, Activity, Command, RecordedFill, TradingAccount
+from jarvis.store.records import (
+    AccountState,
+    Activity,
+    Command,
+    ComparedBalance,
+    PositionFacts,
+    RecordedFill,
+    TradingAccount,
+)
 from jarvis.trading.limits import Limits
 from jarvis.trading.strategy import ParameterValue
 
 _Record = TypeVar(
-    "_Record", Fill, LedgerRow, Bar, Quote, MarginState, OrderRequest, Order, Credential, Activity, Command
+    "_Record",
+    Fill,
+    LedgerRow,
+    Bar,
+    Quote,
+    MarginState,
+    OrderRequest,
+    Order,
+    Credential,
+    Activity,
+    Command,
+    ComparedBalance,
+    PositionFacts,
 )
 
 

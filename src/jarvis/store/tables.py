@@ -224,7 +224,8 @@ ledger_rows = Table(
     Column("asset", String(32), nullable=False),
     Column("amount", ExactDecimal, nullable=False),
     Column("fee", ExactDecimal, nullable=False),
-    Column("balance", ExactDecimal, nullable=False),
+    Column("balance", ExactDecimal),
+    Column("pair", PairText),
     Index(None, "account_id", "at"),
     Index(None, "account_id", "ref_id"),
 )
@@ -241,6 +242,37 @@ equity = Table(
     Column("free_margin", ExactDecimal, nullable=False),
     Column("unrealised", ExactDecimal, nullable=False),
     Column("margin_level", ExactDecimal),
+    Column("call_level", ExactDecimal, nullable=False, server_default="0.8"),
+    Column("liquidation_level", ExactDecimal, nullable=False, server_default="0.4"),
+    Column("venue_level", ExactDecimal),
+)
+
+# As last held against the journal, whose cash at that time stands beside them; `total` is net of what is owed.
+balances = Table(
+    "balances",
+    metadata,
+    _of_account(),
+    Column("asset", String(32), primary_key=True),
+    Column("total", ExactDecimal, nullable=False),
+    Column("available", ExactDecimal, nullable=False),
+    Column("borrowed", ExactDecimal, nullable=False),
+    Column("interest", ExactDecimal, nullable=False),
+    Column("cash", ExactDecimal, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+position_facts = Table(
+    "position_facts",
+    metadata,
+    _of_account(),
+    Column("position_id", _ID, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("used_margin", ExactDecimal),
+    Column("borrowed_asset", String(32)),
+    Column("borrowed", ExactDecimal, nullable=False),
+    Column("interest", ExactDecimal, nullable=False),
+    Column("liquidation_price", ExactDecimal),
+    Column("is_modelled", Boolean, nullable=False),
 )
 
 activities = Table(
