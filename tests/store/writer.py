@@ -85,11 +85,10 @@ async def on_a_small_disk(store: Store, folder: str) -> None:
     """Fill the disk for real, then write exits, then make room."""
     ballast = Path(folder) / "ballast"
     await store.record_intent(ACCOUNT, order(1), FENCE)  # takes the reserve
-    with ballast.open("wb") as file:
+    with ballast.open("wb", buffering=0) as file:  # nothing may be left to be written when it is closed
         try:
             while True:
                 file.write(bytes(65536))
-                file.flush()
         except OSError:
             say("ballast")
     number = 2
