@@ -7,7 +7,7 @@ from jarvis.signer.errors import SignerRefused
 from jarvis.signer.operations import Operation, Parameters, check_call
 from jarvis.signer.records import SignedCall
 from jarvis.signer.vault import OpenedKey
-from jarvis.signer.venues import bybit, kraken
+from jarvis.signer.venues import binance, bybit, kraken, okx
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,10 @@ class VenueSigning:
 
 
 VENUES: Mapping[str, VenueSigning] = {
+    "binance": VenueSigning(binance.OPERATIONS, binance.take_pasted, binance.build, binance.may_open),
     "bybit": VenueSigning(bybit.OPERATIONS, bybit.take_pasted, bybit.build, bybit.may_open),
     "kraken": VenueSigning(kraken.OPERATIONS, kraken.take_pasted, kraken.build, kraken.may_open),
+    "okx": VenueSigning(okx.OPERATIONS, okx.take_pasted, okx.build, okx.may_open),
 }
 
 
