@@ -1,0 +1,1 @@
+"""Bybit: the adapter, piece by piece."""
