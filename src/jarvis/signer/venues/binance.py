@@ -11,9 +11,10 @@ parameters as they are sent, query first and body right behind it. HMAC-SHA256 i
 - what moves money out, between wallets or into a product, and what changes a setting of the key or the account, wants
   parameters that nothing on the list has (`coin`, `address`, `productId`, `maxLeverage`, `spotBNBBurn`, ...). The tests
   hold this against a table of such calls;
-- what remains is harmless or no more than may be signed anyway: a read of one order has the shape of its cancel (which
-  anyone who may have reads signed may have signed too), a read of a pair's orders the shape of cancelling them;
-  a repayment in a sub-account that of a transfer of its spot wallet (where Jarvis keeps nothing) to the master's;
+- what remains is no more than may be signed anyway: a read of one order has the shape of its cancel (which anyone who
+  may have reads signed may have signed too), a read of a pair's orders the shape of cancelling them or of opening the
+  pair's isolated account; an order that of the same order as one leg of an OCO or in the spot wallet; a repayment, in
+  a sub-account, that of handing as much of its spot wallet (where Jarvis keeps nothing) to the master account;
 - `recvWindow` is always 5,000 ms and `timestamp` is checked against the clock: a signature is good for seconds.
 """
 
