@@ -27,7 +27,7 @@ from jarvis.signer.core import SigningCore
 from jarvis.venues.base import Accepted, SignedRequest
 from jarvis.venues.kraken import KrakenUrls, KrakenVenue, Tier
 from jarvis.venues.kraken.requests import add_order
-from jarvis.venues.session import AiohttpTransport
+from jarvis.venues.session import NetworkTransport
 
 BTC = Pair.parse("BTC/USD")
 FENCE = 1
@@ -117,7 +117,7 @@ def sending(scale: int) -> Iterator[list[Duel]]:
     with _stub() as address, asyncio.Runner() as runner, TemporaryDirectory() as folder:
         urls = KrakenUrls(address, address.replace("http", "ws"), address.replace("http", "ws"))
         signer = Signer(Path(folder))
-        transport = runner.run(AiohttpTransport([urls]).__aenter__())
+        transport = runner.run(NetworkTransport([urls]).__aenter__())
         chance = Random(1)  # noqa: S311 - jitter of retries, which do not happen here
         venue = KrakenVenue(
             transport=transport, urls=urls, signer=signer, clock=Now(), random=chance, tier=PATIENT_VENUE

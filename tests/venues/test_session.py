@@ -11,10 +11,10 @@ from aiohttp import web
 from jarvis.venues.base import NotPermitted, OutcomeUnknown, RateLimited, Unreachable
 from jarvis.venues.session import (
     MAX_BODY_BYTES,
-    AiohttpTransport,
     AnswerLost,
     HttpAnswer,
     KeySession,
+    NetworkTransport,
     RateBudget,
     VenueUrls,
     measured_offset,
@@ -171,7 +171,7 @@ async def server(handler: object) -> AsyncIterator[VenueUrls]:
 
 
 async def fetch(urls: VenueUrls, timeout: float = 5, headers: Mapping[str, str] | None = None) -> HttpAnswer:  # noqa: ASYNC109
-    async with AiohttpTransport([urls]) as transport:
+    async with NetworkTransport([urls]) as transport:
         return await transport.request("POST", f"{urls.rest}/0/private/AddOrder", headers or {}, b"a=1", timeout)
 
 
@@ -195,7 +195,7 @@ async def test_transport_knows_what_never_left() -> None:
 
     with pytest.raises(Unreachable, match="could not connect"):
         await fetch(urls)
-    async with AiohttpTransport([urls]) as transport:
+    async with NetworkTransport([urls]) as transport:
         with pytest.raises(Unreachable):
             await transport.open_socket(urls.ws_public)
 
@@ -234,7 +234,7 @@ async def test_transport_refuses_an_answer_without_end() -> None:
 
 
 async def test_transport_reaches_only_its_venues() -> None:
-    async with AiohttpTransport([URLS]) as transport:
+    async with NetworkTransport([URLS]) as transport:
         with pytest.raises(Unreachable, match="not one of the venue's addresses"):
             await transport.request("GET", "http://127.0.0.1:10/kraken", {}, b"", 1)
         with pytest.raises(Unreachable, match="not one of the venue's addresses"):
@@ -243,7 +243,7 @@ async def test_transport_reaches_only_its_venues() -> None:
 
 async def test_transport_that_is_not_open_sends_nothing() -> None:
     with pytest.raises(Unreachable, match="not open"):
-        await AiohttpTransport([URLS]).request("GET", f"{URLS.rest}/0/public/Time", {}, b"", 1)
+        await NetworkTransport([URLS]).request("GET", f"{URLS.rest}/0/public/Time", {}, b"", 1)
 
 
 async def test_sockets_carry_frames_until_the_venue_closes() -> None:
@@ -254,7 +254,7 @@ async def test_sockets_carry_frames_until_the_venue_closes() -> None:
         await socket.close()
         return socket
 
-    async with server(handler) as urls, AiohttpTransport([urls]) as transport:
+    async with server(handler) as urls, NetworkTransport([urls]) as transport:
         socket = await transport.open_socket(urls.ws_public)
         await socket.send("hello")
         assert await socket.recv() == "hello"
@@ -272,7 +272,7 @@ async def test_a_socket_does_not_follow_a_redirect() -> None:
         visited.append(request.path)
         return web.Response(status=302, headers={"Location": "/elsewhere"})
 
-    async with server(handler) as urls, AiohttpTransport([urls]) as transport:
+    async with server(handler) as urls, NetworkTransport([urls]) as transport:
         with pytest.raises(Unreachable):
             await transport.open_socket(urls.ws_public)
 

@@ -24,7 +24,7 @@ from jarvis.trading.events import EntriesAllowed, EntriesBlocked
 from jarvis.trading.state import EngineState
 from jarvis.venues.base import Venue
 from jarvis.venues.catalog import VENUES, open_venue, sandbox_urls
-from jarvis.venues.session import AiohttpTransport, VenueUrls
+from jarvis.venues.session import NetworkTransport, VenueUrls
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class Worker:
         *,
         lockstep: bool,
     ) -> None:
-        async with AiohttpTransport([urls(each) for each in VENUES[name].execution_venues]) as transport:
+        async with NetworkTransport([urls(each) for each in VENUES[name].execution_venues]) as transport:
 
             def opened(plan: AccountPlan | None, fence: int) -> Venue:
                 execution_venue = None if plan is None else plan.execution_venue

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import websockets
+from pyreqwest.client import ClientBuilder
+from pyreqwest.exceptions import RequestError
 from websockets.asyncio.client import ClientConnection
 
 from jarvis.domain.market import Tick
@@ -86,11 +87,12 @@ async def sandbox_clock(url: str, *, follow: bool) -> AsyncIterator[SandboxClock
     Raises ConnectionError when no sandbox answers there.
     """
     try:
-        async with aiohttp.ClientSession() as session, session.get(f"{url}/sandbox/clock") as answer:
+        async with ClientBuilder().no_proxy().build() as client:
+            answer = await client.get(f"{url}/sandbox/clock").build().send()
             now = datetime.fromisoformat((await answer.json())["now"])
         address = f"{url.replace('http', 'ws', 1)}/sandbox/clock?follow={int(follow)}"
         socket = await websockets.connect(address, proxy=None, ping_interval=None)
-    except (OSError, aiohttp.ClientError) as error:
+    except (OSError, RequestError) as error:
         raise ConnectionError(f"no sandbox answers at {url}; start it with `jarvis sandbox`") from error
     try:
         yield SandboxClock(socket, now)

@@ -14,11 +14,12 @@ from types import TracebackType
 from typing import Protocol, Self
 from urllib.parse import urlsplit
 
-import aiohttp
 import structlog
 import websockets
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import RequestError
+from pyreqwest.response import Response
 from websockets.asyncio.client import ClientConnection, connect
-from yarl import URL
 
 from jarvis import __version__
 from jarvis.domain.clock import Clock
@@ -135,23 +136,27 @@ class _NoRedirect(connect):
         return exc
 
 
-class AiohttpTransport:
-    """The network. One client session for all venues and accounts; reaches only the hosts of the urls it was given.
+class NetworkTransport:
+    """The real network: one HTTP client for all venues of a process, plain WebSockets. An async context manager.
 
-    An async context manager; it must be entered inside the running loop.
+    It carries requests to the addresses of `urls` and to nowhere else, whoever built them.
     """
 
     def __init__(self, urls: Iterable[VenueUrls]) -> None:
         self._origins = frozenset(origin for each in urls for origin in each.origins)
-        self._session: aiohttp.ClientSession | None = None
+        self._client: Client | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            headers={"User-Agent": USER_AGENT},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            connector=aiohttp.TCPConnector(limit=200, limit_per_host=100),
-            trust_env=False,
+        builder = (
+            ClientBuilder()
+            .user_agent(USER_AGENT)
+            .follow_redirects(enable=False)
+            .default_cookie_store(enable=False)
+            .no_proxy()
+            .http1_only()
+            .connect_timeout(timedelta(seconds=CONNECT_SECONDS))
         )
+        self._client = await builder.build().__aenter__()
         return self
 
     async def __aexit__(
@@ -161,9 +166,9 @@ class AiohttpTransport:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
 
     async def request(
         self,
@@ -171,23 +176,21 @@ class AiohttpTransport:
         url: str,
         headers: Mapping[str, str],
         body: bytes,
-        timeout: float,  # noqa: ASYNC109 - aiohttp takes its time-outs apart: a connect that failed never left
+        timeout: float,  # noqa: ASYNC109 - the transport's own contract
     ) -> HttpAnswer:
-        """As Transport says. aiohttp repeats only idempotent methods on a dropped connection: a POST is sent once."""
+        """As Transport says. The client repeats nothing that was begun to be written."""
         self._check(url)
-        if self._session is None:
+        if self._client is None:
             raise Unreachable("the transport is not open")
-        limits = aiohttp.ClientTimeout(total=timeout, connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
+        request = self._client.request(method, url).headers(headers).timeout(timedelta(seconds=timeout))
+        if body:
+            request = request.body_bytes(body)
         try:
-            # Byte for byte as it was signed: a query must not be encoded anew.
-            address = URL(url, encoded=True)
-            async with self._session.request(
-                method, address, headers=headers, data=body or None, timeout=limits, allow_redirects=False
-            ) as response:
+            async with request.build_streamed() as response:
                 return HttpAnswer(response.status, dict(response.headers), await _bounded(response))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unreachable(f"could not connect to {_origin(url)}: {type(error).__name__}") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (RequestError, OSError) as error:
+            if _never_connected(error):
+                raise Unreachable(f"could not connect to {_origin(url)}: {type(error).__name__}") from error
             raise AnswerLost(f"{_origin(url)}: {type(error).__name__}") from error
 
     async def open_socket(self, url: str) -> Socket:
@@ -213,9 +216,19 @@ class AiohttpTransport:
             raise Unreachable(f"{_origin(url)} is not one of the venue's addresses; nothing was sent")
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+def _never_connected(error: Exception) -> bool:
+    """Whether the client says that no connection came about.
+
+    Its classes do not tell: ConnectError and ConnectTimeoutError also mean a connection that broke, or an answer that
+    did not come, after the request was sent (pyreqwest 0.15). The named cause does; without it nothing is proved.
+    """
+    causes = error.details["causes"] if isinstance(error, RequestError) else None
+    return any(cause["message"] == "client error (Connect)" for cause in causes or ())
+
+
+async def _bounded(response: Response) -> bytes:
     body = bytearray()
-    async for chunk in response.content.iter_chunked(64 * 1024):
+    while (chunk := await response.body_reader.read_chunk()) is not None:
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise AnswerLost(f"the answer is larger than {MAX_BODY_BYTES} bytes")

@@ -25,7 +25,7 @@ from jarvis.venues.base import KeyInvalid, NotPermitted, Venue, VenueError
 from jarvis.venues.catalog import VENUES, VenueEntry, open_venue, sandbox_urls
 from jarvis.venues.eligibility import Eligibility, find_margin
 from jarvis.venues.permissions import Need, Outcome, Verdict, judge
-from jarvis.venues.session import AiohttpTransport, VenueUrls
+from jarvis.venues.session import NetworkTransport, VenueUrls
 from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
 
 log = structlog.get_logger()
@@ -213,7 +213,7 @@ class VenueKeyConnector:
             else:
                 clock = await stack.enter_async_context(watched_sandbox_clock(self._sandbox_address))
                 urls = sandbox_urls(credential.venue, self._sandbox_address)
-            transport = await stack.enter_async_context(AiohttpTransport([urls]))
+            transport = await stack.enter_async_context(NetworkTransport([urls]))
             yield open_venue(
                 credential.venue,
                 transport=transport,

@@ -12,7 +12,7 @@ from jarvis.emulators.sandbox import Sandbox
 from jarvis.sim.market import RecordedMarket
 from jarvis.venues.base import Accepted, BarUpdate
 from jarvis.venues.catalog import KRAKEN, open_venue, sandbox_urls
-from jarvis.venues.session import AiohttpTransport
+from jarvis.venues.session import NetworkTransport
 from tests.signer.inprocess import InProcessSigner
 from tests.venues.contract.bench import BTC, DRAWN, MINUTE, NEEDED, START, closing, path, wish
 from tests.venues.wires import HandClock
@@ -31,7 +31,7 @@ async def test_a_position_is_opened_protected_and_stopped_out_over_the_network()
     sandbox.kraken.create_account("owner", {USD: Decimal(100_000)})
     signer = InProcessSigner(lambda: int(sandbox.now.timestamp()) * 1_000_000_000)
     credential = signer.credential(*sandbox.kraken.create_key("owner", NEEDED, "Jarvis, live"))
-    async with served(sandbox) as origin, AiohttpTransport([sandbox_urls(KRAKEN, origin)]) as transport:
+    async with served(sandbox) as origin, NetworkTransport([sandbox_urls(KRAKEN, origin)]) as transport:
         venue = open_venue(
             KRAKEN,
             transport=transport,
