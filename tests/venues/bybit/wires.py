@@ -210,10 +210,17 @@ class ScriptedSocket:
         self.is_closed = True
 
 
+class Hasty(Random):
+    """Chance that never makes a test wait."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return super().uniform(a, b) / 1000
+
+
 def bybit(
     transport: ScriptedTransport, *, clock: HandClock | None = None, signer: CheckingSigner | None = None
 ) -> BybitVenue:
     """An adapter over prepared answers."""
     return BybitVenue(
-        transport=transport, urls=URLS, signer=signer or CheckingSigner(), clock=clock or HandClock(), random=Random(7)
+        transport=transport, urls=URLS, signer=signer or CheckingSigner(), clock=clock or HandClock(), random=Hasty(7)
     )

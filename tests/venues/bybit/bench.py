@@ -1,0 +1,30 @@
+"""Bybit under test: our adapter over its emulator, for the cases that every venue has to pass."""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from jarvis.domain.money import Asset
+from jarvis.emulators.bybit import BybitEmulator
+from jarvis.venues.bybit import BybitVenue
+from tests.venues.contract.bench import Bench
+
+
+class BybitBench(Bench):
+    """Bybit: a unified account with spot margin switched on."""
+
+    name = "bybit"
+    quote = Asset("USDT")
+    leverage = 3
+    profile = "unified"
+    needed: Sequence[str] = ("Spot:SpotTrade",)
+    inputs: ClassVar[Mapping[str, str]] = {}
+    dangerous = "Wallet:Withdraw"
+    verbs: ClassVar[Mapping[str, str]] = {
+        "place": "POST /v5/order/create",
+        "amend": "POST /v5/order/amend",
+        "cancel": "POST /v5/order/cancel",
+        "stream": "execution.spot",
+    }
+    rejects_takers = False
+    emulator: BybitEmulator
+    venue: BybitVenue
