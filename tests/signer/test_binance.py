@@ -215,13 +215,13 @@ def test_an_ed25519_key_without_its_frame_is_completed() -> None:
 
 def other_pem(kind: str) -> str:
     ed25519 = Ed25519PrivateKey.from_private_bytes(SEED)
+
+    def rsa(shape: PrivateFormat) -> bytes:
+        return generate_private_key(65537, 2048).private_bytes(Encoding.PEM, shape, NoEncryption())
+
     makers: dict[str, Callable[[], bytes]] = {
-        "rsa": lambda: generate_private_key(65537, 2048).private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-        ),
-        "old rsa": lambda: generate_private_key(65537, 2048).private_bytes(
-            Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
-        ),
+        "rsa": lambda: rsa(PrivateFormat.PKCS8),
+        "old rsa": lambda: rsa(PrivateFormat.TraditionalOpenSSL),
         "public": lambda: ed25519.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         "encrypted": lambda: ed25519.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")),
         "openssh": lambda: ed25519.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()),

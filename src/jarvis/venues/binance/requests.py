@@ -105,7 +105,7 @@ def wide_limit(side: Side, trigger: Decimal, rules: PriceRules) -> Decimal:
         lowest = max(trigger * (1 - _WIDE), trigger * rules.lowest, rules.min_price)
         return round_up(lowest, rules.tick)
     highest = min(trigger * (1 + _WIDE), trigger * rules.highest, rules.max_price)
-    return round_down(highest, rules.tick)
+    return max(round_down(highest, rules.tick), rules.tick)
 
 
 def named_order(client_order_id: ClientOrderId, pair: Pair, *, isolated: bool) -> Mapping[str, str]:
