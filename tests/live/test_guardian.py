@@ -12,6 +12,7 @@ from tests.live.test_reconcile import story
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 BTC = Pair.parse("BTC/USD")
+LOTS = {BTC: Decimal("0.001")}
 NEEDED = frozenset(
     {
         "query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades", "query-ledger",
@@ -104,7 +105,7 @@ def test_a_position_with_a_stop_of_its_size_is_not_naked() -> None:
     watchman = guardian()
     held = {BTC: story(BTC, Side.BUY, "0.5")}
 
-    naked = [watchman.naked_too_long(held, [stop_of("0.5")], NOON + n * NAKED_FOR_AT_MOST) for n in range(3)]
+    naked = [watchman.naked_too_long(held, [stop_of("0.5")], NOON + n * NAKED_FOR_AT_MOST, LOTS) for n in range(3)]
 
     assert naked == [[], [], []]
 
@@ -113,7 +114,7 @@ def test_a_stop_that_is_too_small_leaves_the_position_naked_after_ten_seconds() 
     watchman = guardian()
     held = {BTC: story(BTC, Side.BUY, "0.5")}
 
-    naked = [watchman.naked_too_long(held, [stop_of("0.4")], NOON + seconds * SECOND) for seconds in (0, 10, 11)]
+    naked = [watchman.naked_too_long(held, [stop_of("0.4")], NOON + seconds * SECOND, LOTS) for seconds in (0, 10, 11)]
 
     assert naked == [[], [], [BTC]]
 
@@ -123,9 +124,9 @@ def test_a_stop_in_time_starts_the_countdown_anew() -> None:
     held = {BTC: story(BTC, Side.BUY, "0.5")}
     gone = replace(stop_of("0.5"), status=OrderStatus.CANCELLED)
 
-    watchman.naked_too_long(held, [gone], NOON)
-    watchman.naked_too_long(held, [stop_of("0.5")], NOON + 9 * SECOND)
-    naked = watchman.naked_too_long(held, [gone], NOON + 12 * SECOND)
+    watchman.naked_too_long(held, [gone], NOON, LOTS)
+    watchman.naked_too_long(held, [stop_of("0.5")], NOON + 9 * SECOND, LOTS)
+    naked = watchman.naked_too_long(held, [gone], NOON + 12 * SECOND, LOTS)
 
     assert naked == []
 
@@ -135,4 +136,4 @@ def test_a_flat_story_needs_no_stop() -> None:
     flat = story(BTC, Side.BUY, "0.5")
     flat = replace(flat, position=replace(flat.position, lots=()))
 
-    assert watchman.naked_too_long({BTC: flat}, [], NOON + timedelta(hours=1)) == []
+    assert watchman.naked_too_long({BTC: flat}, [], NOON + timedelta(hours=1), LOTS) == []

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from jarvis.domain.account import KeyPermissions, VenueName
 from jarvis.domain.instrument import Pair
-from jarvis.domain.money import ZERO
+from jarvis.domain.money import ZERO, round_down
 from jarvis.domain.order import Order, OrderRole
 from jarvis.trading.events import EntriesAllowed, EntriesBlocked
 from jarvis.trading.stories import PositionStory
@@ -77,9 +77,16 @@ class Guardian:
         return ("key_invalid", None) in self._raised
 
     def naked_too_long(
-        self, stories: Mapping[Pair, PositionStory], orders: Iterable[Order], now: datetime
+        self,
+        stories: Mapping[Pair, PositionStory],
+        orders: Iterable[Order],
+        now: datetime,
+        lots: Mapping[Pair, Decimal],
     ) -> list[Pair]:
-        """Pairs whose open position has had no working stop of its whole size for longer than is allowed."""
+        """Pairs whose open position has had no working stop of its whole size for longer than is allowed.
+
+        The size is in whole lots: no order can hold what is less.
+        """
         covered: dict[Pair, Decimal] = {}
         for order in orders:
             if order.request.role is OrderRole.STOP and order.status.may_rest_at_venue:
@@ -87,7 +94,7 @@ class Guardian:
         naked = [
             pair
             for pair, story in stories.items()
-            if not story.position.is_flat and covered.get(pair, ZERO) < abs(story.position.quantity)
+            if not story.position.is_flat and covered.get(pair, ZERO) < round_down(story.quantity, lots[pair])
         ]
         self._naked_since = {pair: self._naked_since.get(pair, now) for pair in naked}
         return [pair for pair, since in self._naked_since.items() if now - since > NAKED_FOR_AT_MOST]

@@ -11,26 +11,25 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import structlog
 
-from jarvis.domain.account import AccountEvent, AccountId, LedgerKind, LedgerRow, MarginState
+from jarvis.domain.account import AccountEvent, AccountId, AccountSnapshot, LedgerKind, LedgerRow, MarginState
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Quote, Tick
 from jarvis.domain.money import USD, ZERO, Asset
-from jarvis.domain.order import ClientOrderId, Fill, FillId, Order, OrderReport, OrderRole, OrderStatus, VenueOrderId
-from jarvis.domain.position import NOTHING_REALISED, Realised
-from jarvis.ledger.journal import Entry, entry_for_fill, entry_for_foreign_fill, entry_for_row
+from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderRole, OrderStatus, VenueOrderId
 from jarvis.live.books import Books
 from jarvis.live.crashpoints import crashpoint
-from jarvis.live.guardian import Guardian
+from jarvis.live.guardian import STALE_AFTER_SECONDS, Guardian
 from jarvis.live.keeping import kept, kept_if_possible
 from jarvis.live.reconcile import Comparison, compare
 from jarvis.live.sending import send, send_amendment, send_cancellation
+from jarvis.live.wallet import WalletKeeping
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreFull
-from jarvis.store.records import RecordedFill
 from jarvis.trading.engine import Engine
 from jarvis.trading.events import (
     Action,
@@ -76,6 +75,8 @@ EQUITY_EVERY = timedelta(minutes=1)
 EQUITY_AT_MOST_EVERY_SECONDS = 0.2
 MARGIN_EVERY = timedelta(seconds=10)
 IDLE_MARGIN_EVERY = timedelta(minutes=4)
+MISMATCH_EVERY = timedelta(minutes=2)
+READ_AGAIN_AFTER_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,8 @@ class Trader:
         self._stopped = False
         self._is_mismatched = False
         self._quote_asset = quote_asset
+        self._wallet = WalletKeeping(account, venue, store, engine, books, fence)
+        self._quotes: dict[Pair, Quote] = {}
         self._log = log.bind(account=account, venue=venue.name)
 
     async def run(self, on_ready: Callable[[], None]) -> None:
@@ -209,7 +212,7 @@ class Trader:
             self._margin_at = now
             await self._process(margin)
         fills_at_reading = len(self._books.fills)
-        events: list[EngineEvent] = [*step.bars, *step.signals, step.tick]
+        events: list[EngineEvent] = [*step.bars, *self._watched_quotes(step), *step.signals, step.tick]
         for event in events:
             if await self._process(event):
                 await self._flush_until_quiet()
@@ -218,6 +221,19 @@ class Trader:
         await self._reconcile_if_in_doubt(now, None if is_overtaken else margin)
         if margin is not None and self._equity_is_due(now):
             await kept_if_possible(self._store.record_equity(self._account, margin))
+            await self._wallet.record_facts(margin, self._prices(), now)
+
+    def _watched_quotes(self, step: Step) -> list[Quote]:
+        """Fresh quotes of pairs whose targets do not rest at the venue."""
+        before, self._quotes = self._quotes, dict(step.quotes)
+        if step.market_silent > STALE_AFTER_SECONDS:
+            return []
+        return [
+            quote for pair, quote in step.quotes.items() if self._engine.watches(pair) and quote != before.get(pair)
+        ]
+
+    def _prices(self) -> dict[Pair, Decimal]:
+        return {pair: quote.last for pair, quote in self._quotes.items()}
 
     def _margin_is_due(self, step: Step) -> bool:
         """Before every decision, every few seconds while something is open, and now and then while nothing is."""
@@ -242,10 +258,18 @@ class Trader:
         if since >= RECONCILE_EVERY:
             await self._reconcile("periodic")
         elif since >= RECONCILE_AT_MOST_EVERY:
-            explained = None if self._is_mismatched else margin  # what we do not hold is known to take margin, too
-            doubt = self._books.doubt(now, explained, self._engine.state.stories.values())
+            doubt = self._doubt(now, since, margin)
             if doubt:
                 await self._reconcile(doubt)
+
+    def _doubt(self, now: datetime, since: timedelta, margin: MarginState | None) -> str:
+        """Why the venue's records should be read again, in words; empty when all fits."""
+        if not self._books.is_wallet:
+            explained = None if self._is_mismatched else margin  # what we do not hold is known to take margin, too
+            return self._books.doubt(now, explained, self._engine.state.stories.values())
+        if self._is_mismatched and since >= MISMATCH_EVERY:
+            return "the last comparison did not agree"
+        return self._wallet.doubt(now) or self._books.wallet_doubt(now, now - since)
 
     async def _watch(self, step: Step) -> None:
         now = step.tick.at
@@ -258,7 +282,8 @@ class Trader:
         if self._guardian.key_check_due(now):
             await self._check_key(now)
         state = self._engine.state
-        for pair in self._guardian.naked_too_long(state.stories, state.orders.values(), now):
+        lots = {pair: instrument.lot for pair, instrument in self._engine.instruments.items()}
+        for pair in self._guardian.naked_too_long(state.stories, state.orders.values(), now, lots):
             await self._alarm(
                 "naked_position", Severity.CRITICAL, f"{pair}: no stop could be kept at the venue; closing it now", pair
             )
@@ -316,20 +341,15 @@ class Trader:
         before = self._engine.state.stories.get(fill.pair)
         actions = self._engine.process(fill)
         story, order = _records_of(fill, actions)
-        cleared = self._books.cleared.get((fill.fill_id, fill.fee_asset))
-        if story is not None:
-            same = before is not None and before.position_id == story.position_id
-            realised = before.position.apply(fill)[1] if before is not None and same else NOTHING_REALISED
-            booked = RecordedFill(fill, realised.pnl, story.position_id)
-            entry: Entry | None = entry_for_fill(fill, realised, story.position_id, cleared)
-        else:  # not ours: the engine has alarmed; what it did to the cash is the owner's own
-            booked = RecordedFill(fill, ZERO, None)
-            entry = entry_for_foreign_fill(fill, fill.fee_asset, cleared) if cleared else None
+        booked, entry = self._books.entry_of(fill, before, story)
         crashpoint("before_fill_is_recorded")
         if not await kept(lambda: self._store.record_fill(self._account, fill, entry, order, story, fence=self._fence)):
             raise RuntimeError(f"fill {fill.fill_id} was recorded by somebody else: two traders serve one account")
         crashpoint("after_fill_is_recorded")
         self._books.add_fill(booked)
+        self._books.add_entries([entry] if entry is not None else ())
+        if story is not None and story.is_closed:
+            self._books.add_closed(story)
         self._log.info("fill_recorded", pair=str(fill.pair), side=fill.side.value, fill=fill.fill_id)
         written = (None if story is None else StoryChanged(story), None if order is None else OrderChanged(order))
         await self._carry_out_all(action for action in actions if action not in written)
@@ -343,21 +363,29 @@ class Trader:
     async def _take_row(self, row: LedgerRow) -> None:
         if self._books.knows_row(row):
             return
-        booked = self._books.fills.get(FillId(row.ref_id))
-        key = row.ref_id, row.asset
-        if booked is None:
-            entry = entry_for_row(row, None, cleared_so_far=self._books.cleared.get(key))
-        elif booked.position_id is None:
-            entry = entry_for_row(replace(row, kind=LedgerKind.TRADE), None)
-        else:
-            realised = Realised(ZERO, booked.pnl)
-            entry = entry_for_row(row, booked.fill, realised, self._books.cleared.get(key), booked.position_id)
+        made, debts = self._books.entries_of(row, self._engine.state.stories.values())
+        actions = [action for debt in debts for action in self._engine.process(debt)]
+        grown = [action for action in actions if isinstance(action, StoryChanged)]
         crashpoint("before_row_is_recorded")
-        if not await kept(lambda: self._store.record_ledger_row(self._account, row, entry, fence=self._fence)):
+        if not await kept(
+            lambda: self._store.record_ledger_row(
+                self._account, row, *made, stories_changed=[each.story for each in grown], fence=self._fence
+            )
+        ):
             return
         self._books.add_row(row)
-        if row.kind in _FUNDS and row.asset == self._quote_asset:
-            await self._process(FundsMoved(row.change, row.at))
+        self._books.add_entries(made)
+        await self._carry_out_all(action for action in actions if action not in grown)
+        value = self._value_of(row)
+        if row.kind in _FUNDS and value:
+            await self._process(FundsMoved(value, row.at))
+
+    def _value_of(self, row: LedgerRow) -> Decimal:
+        """What a row moved, in the margin's asset; another one counts where equity counts it, if its price is known."""
+        if row.asset == self._quote_asset:
+            return row.change
+        quote = self._quotes.get(Pair(row.asset, self._quote_asset)) if self._books.is_wallet else None
+        return ZERO if quote is None else row.change * quote.last
 
     # --- what goes out -----------------------------------------------------------------------------------------
 
@@ -384,6 +412,8 @@ class Trader:
             case OrderChanged(order):
                 await kept(lambda: self._store.record_order(self._account, order, fence=self._fence))
             case StoryChanged(story):
+                if story.is_closed:
+                    self._books.add_closed(story)
                 await kept(lambda: self._store.record_story(self._account, story, fence=self._fence))
             case MarksChanged(marks):
                 await kept(lambda: self._store.record_marks(self._account, marks, fence=self._fence))
@@ -433,9 +463,24 @@ class Trader:
     async def _cancel(self, action: Cancel) -> None:
         answer = await send_cancellation(self._venue, action, self._clock)
         crashpoint("after_cancel")
+        if not self._venue.traits.reduce_only and not isinstance(answer, OrderLost):
+            answer = await self._proved(answer)
         await self._process(answer)
         if isinstance(answer, OrderLost):
             await self._look_up_lost()  # it ended another way while we asked: filled, most likely
+
+    async def _proved(self, cancelled: OrderReport) -> OrderReport | OrderLost:
+        """The venue's own word about an order that it says it cancelled: how much of it was filled before."""
+        name = cancelled.client_order_id
+        report = None
+        if name is not None:
+            try:
+                report = await self._find(name)
+            except VenueError as error:
+                self._log.warning("cancel_not_proved", client_order_id=name, reason=str(error))
+        if report is not None and report.status.is_final:
+            return report
+        return cancelled if name is None else OrderLost(name, self._clock.now())
 
     async def _alarm(self, kind: str, severity: Severity, message: str, pair: Pair | None) -> None:
         self._log.log(
@@ -494,14 +539,19 @@ class Trader:
 
     async def _reconcile(self, reason: str) -> None:
         """Start, crash and reconnect: the venue's records through the same door, then the comparison."""
-        comparison = await self._compare()
+        if self._books.is_wallet and self._books.opening is None:
+            await self._wallet.open_books(self._read_records)
+        comparison, snapshot = await self._compare()
         for _ in range(2):
-            if not comparison.mismatches:
+            if comparison.agrees:
                 break
-            comparison = await self._compare()  # a fill may have come between two reads: only what stays is a mismatch
+            if comparison.balances:
+                await asyncio.sleep(READ_AGAIN_AFTER_SECONDS)  # the venue may show a charge later than its effect
+            # A fill may have come between two reads: only what stays is a mismatch.
+            comparison, snapshot = await self._compare()
         now = self._clock.now()
         self._reconciled_at = now
-        self._is_mismatched = bool(comparison.mismatches)
+        self._is_mismatched = not comparison.agrees
         mismatched = {mismatch.pair: mismatch.message for mismatch in comparison.mismatches}
         for pair in {*comparison.confirmed, *mismatched, *self._engine.state.stories}:
             for verdict in self._guardian.judge("position_mismatch", mismatched.get(pair, ""), now, pair):
@@ -515,6 +565,7 @@ class Trader:
                     f"an order that is not ours rests at the venue ({report.pair}); it is never touched",
                     report.pair,
                 )
+        await self._settle_wallet(comparison, snapshot, now)
         await self._process(Tick(now))
         await self._flush_until_quiet()
         self._log.info(
@@ -526,22 +577,50 @@ class Trader:
             foreign=len(comparison.foreign_orders),
         )
 
-    async def _compare(self) -> Comparison:
+    async def _settle_wallet(self, comparison: Comparison, snapshot: AccountSnapshot, now: datetime) -> None:
+        """Say what the balances prove, repay what no position needs, and keep what the pages show."""
+        self._wallet.snapshot = snapshot
+        if self._books.is_wallet:
+            wrong = {mismatch.asset: mismatch.message for mismatch in comparison.balances}
+            for pair in self._engine.instruments:
+                for verdict in self._guardian.judge("balance_mismatch", wrong.pop(pair.base, ""), now, pair):
+                    await self._process(verdict)
+            for verdict in self._guardian.judge("balance_mismatch", wrong.pop(self._quote_asset, ""), now):
+                await self._process(verdict)
+            for asset, message in wrong.items():
+                if asset not in self._foreign_seen:
+                    self._foreign_seen.add(asset)
+                    await self._alarm("balance_mismatch", Severity.WARNING, message, None)
+            for message in await self._wallet.settle(snapshot, now):
+                await self._alarm("debt_stays", Severity.WARNING, message, None)
+        await self._wallet.record_facts(snapshot.margin, self._prices(), now)
+
+    async def _read_records(self) -> None:
+        """The venue's own records since the last that we know, through the same door as live ones."""
         books = self._books
+        for fill in await self._venue.fills((books.last_fill_at or books.opened_at) - OVERLAP):
+            await self._take_fill(fill)
+        for row in await self._venue.ledger((books.last_row_at or books.opened_at) - OVERLAP):
+            await self._take_row(row)
+
+    async def _compare(self) -> tuple[Comparison, AccountSnapshot]:
         # An order whose answer we never read must be recognised before its fills are: they carry the venue's id only.
         found: dict[ClientOrderId, OrderReport | None] = {}
         for order in list(self._engine.state.orders.values()):
             if not order.status.is_final and order.venue_order_id is None:
                 found[order.client_order_id] = await self._find(order.client_order_id)
-        for fill in await self._venue.fills((books.last_fill_at or books.opened_at) - OVERLAP):
-            await self._take_fill(fill)
-        for row in await self._venue.ledger((books.last_row_at or books.opened_at) - OVERLAP):
-            await self._take_row(row)
-        books.were_compared()
+        await self._read_records()
+        self._books.were_compared()
         snapshot = await self._venue.snapshot()
         await self._process(snapshot.margin)
         state = self._engine.state
-        comparison = compare(snapshot, state.orders.values(), state.stories, id_prefix=self._engine.id_prefix)
+        comparison = compare(
+            snapshot,
+            state.orders.values(),
+            state.stories,
+            id_prefix=self._engine.id_prefix,
+            wallet=self._wallet.held_against() if self._books.is_wallet else None,
+        )
         for report in comparison.resting:
             await self._process(report)
         for client_order_id in comparison.missing_orders:
@@ -550,7 +629,7 @@ class Trader:
                 await self._process(known)
             else:
                 await self._process(OrderLost(client_order_id, self._clock.now()))
-        return comparison
+        return comparison, snapshot
 
     async def _read_margin(self) -> MarginState | None:
         try:

@@ -4,12 +4,16 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from random import Random
 
 import structlog
 
 from jarvis.domain.account import AccountId, Environment, VenueName
 from jarvis.domain.clock import Clock
+from jarvis.domain.instrument import Pair
+from jarvis.domain.money import USD, ZERO
+from jarvis.domain.traits import Settlement
 from jarvis.live.books import Books
 from jarvis.live.floor import Floor
 from jarvis.live.guardian import Guardian
@@ -21,6 +25,7 @@ from jarvis.store.db import Store
 from jarvis.store.records import feed_name
 from jarvis.trading.engine import Engine, EngineConfig
 from jarvis.trading.events import EntriesAllowed, EntriesBlocked
+from jarvis.trading.sizing import Costs
 from jarvis.trading.state import EngineState
 from jarvis.venues.base import Venue
 from jarvis.venues.catalog import VENUES, open_venue, sandbox_urls
@@ -138,12 +143,23 @@ class Worker:
 async def build_trader(plan: AccountPlan, venue: Venue, store: Store, clock: Clock, fence: int) -> Trader:
     """The account's trader as the store left it: engine, books, and the venue's rules read anew."""
     expected = await store.expected(plan.account_id)
+    instruments = await venue.instruments()
+    taker_rates: dict[Pair, Decimal] = {}
+    costs = Costs()
+    if venue.traits.settlement is Settlement.WALLET:
+        await venue.key_permissions()  # the account's mode decides how it behaves; the first signed answer tells it
+        rates = await venue.fee_rates(list(instruments))
+        taker_rates = {pair: rate.taker_rate for pair, rate in rates.items()}
+        costs = Costs(max(taker_rates.values(), default=costs.taker_rate), opening_rate=ZERO)
     config = EngineConfig(
         account_id=plan.account_id,
         id_prefix=order_prefix(plan.account_id),
         limits=plan.limits,
-        instruments=await venue.instruments(),
+        instruments=instruments,
         leverage_caps=VENUES[plan.venue].leverage_caps,
+        costs=costs,
+        traits=venue.traits,
+        taker_rates=taker_rates,
     )
     state = EngineState.adopt(
         expected.orders,
@@ -160,8 +176,9 @@ async def build_trader(plan: AccountPlan, venue: Venue, store: Store, clock: Clo
         engine=engine,
         clock=clock,
         fence=fence,
-        books=Books.of(expected, plan.connected_at),
+        books=Books.of(expected, plan.connected_at, venue.traits.settlement),
         guardian=Guardian(plan.venue),
+        quote_asset=next((pair.quote for pair in instruments), USD),
     )
     now = clock.now()
     disarmed = "the account is not armed: it protects and closes only"

@@ -64,12 +64,7 @@ class ExpectationStore(Database):
                 last_row_at=last_row_at,
                 closed=await _closed_stories(connection, account_id, since) if since else (),
                 cash=await _cash(connection, account_id),
-                is_opened=await connection.scalar(
-                    select(entries.c.entry_id)
-                    .where(entries.c.account_id == account_id, entries.c.kind == EntryKind.OPENING)
-                    .limit(1)
-                )
-                is not None,
+                opening=await _opening(connection, account_id),
             )
 
     async def fill(self, account_id: AccountId, fill_id: FillId) -> RecordedFill | None:
@@ -117,10 +112,21 @@ async def _closed_stories(
 
 
 async def _cash(connection: AsyncConnection, account_id: AccountId) -> dict[Asset, Decimal]:
+    return await _sums(connection, entries.c.account_id == account_id, postings.c.account == Account.CASH)
+
+
+async def _opening(connection: AsyncConnection, account_id: AccountId) -> dict[Asset, Decimal] | None:
+    is_opening = entries.c.account_id == account_id, entries.c.kind == EntryKind.OPENING
+    if await connection.scalar(select(entries.c.entry_id).where(*is_opening).limit(1)) is None:
+        return None
+    return await _sums(connection, *is_opening, postings.c.account == Account.CASH)
+
+
+async def _sums(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> dict[Asset, Decimal]:
     rows = await connection.execute(
         select(postings.c.asset, postings.c.amount)
         .join(entries, entries.c.entry_id == postings.c.entry_id)
-        .where(entries.c.account_id == account_id, postings.c.account == Account.CASH)
+        .where(*conditions)
     )
     sums: dict[Asset, Decimal] = {}
     for row in rows:

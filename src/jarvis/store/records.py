@@ -160,8 +160,8 @@ class Expected:
     `orders` are all unfinished ones, all of open positions, and recent ones. `fills` and `row_ids` reach back far
     enough to know every repeat that reading the venue again can bring; fills stand oldest first. `cleared` is the
     sum of changes of the margin rows booked so far, by reference (a fill's id) and asset. `closed` are the stories
-    that ended lately: a late charge may be theirs. `cash` is the journal's, `is_opened` whether what the account held
-    before is booked in it.
+    that ended lately: a late charge may be theirs. `cash` is the journal's; `opening` what the account held or owed
+    before, net, None while that is not booked in it.
     """
 
     orders: tuple[Order, ...]
@@ -175,7 +175,7 @@ class Expected:
     last_row_at: datetime | None
     closed: tuple[PositionStory, ...] = ()
     cash: Mapping[Asset, Decimal] = field(default_factory=dict)
-    is_opened: bool = False
+    opening: Mapping[Asset, Decimal] | None = None
 
 
 @dataclass(frozen=True, slots=True)

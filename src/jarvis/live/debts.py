@@ -1,0 +1,116 @@
+"""What is owed and needed by no position any more is repaid, and said if it stays.
+
+Closing does not repay everywhere: some venues repay with the proceeds of each fill, some leave a rest, some leave it
+all to the borrower. Repaying moves no net balance, so it has no entry; it ends the interest.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
+
+from jarvis.domain.account import AccountSnapshot, Balance
+from jarvis.domain.instrument import Pair, Side
+from jarvis.domain.money import ZERO, Asset, plain
+from jarvis.domain.order import Order, OrderRole
+from jarvis.live.books import Books
+from jarvis.trading.stories import PositionStory
+from jarvis.venues.base import RateLimited, Venue, VenueError
+
+log = structlog.get_logger()
+
+TRY_AGAIN_AFTER = timedelta(minutes=1)
+TRIES = 3
+"""How often a debt is tried to be repaid before the owner is told that it stays."""
+
+
+class Debts:
+    """Looks at what is owed after every comparison. `again_at` is when it wants to look again, None if all is well."""
+
+    def __init__(self, venue: Venue, pairs: Collection[Pair]) -> None:
+        self._venue = venue
+        self._pairs = tuple(pairs)
+        self._tried: dict[Asset, int] = {}
+        self.again_at: datetime | None = None
+
+    async def settle(
+        self,
+        snapshot: AccountSnapshot,
+        books: Books,
+        stories: Collection[PositionStory],
+        orders: Collection[Order],
+        now: datetime,
+    ) -> list[str]:
+        """Repay what no position needs; what the owner must be told of debts that stay, each once."""
+        owed = {balance.asset: balance for balance in snapshot.balances if balance.owed > 0}
+        self._tried = {asset: tries for asset, tries in self._tried.items() if asset in owed}
+        self.again_at = None
+        told = []
+        for asset, balance in owed.items():
+            if books.is_foreign_debt(asset):
+                continue
+            pairs = self._unneeding(asset, snapshot, stories, orders)
+            if not pairs:
+                continue
+            left = balance.owed - await self._repay(asset, pairs, balance, now)
+            if left <= 0:
+                continue
+            tries = self._tried[asset] = self._tried.get(asset, 0) + 1
+            if tries < TRIES:
+                self.again_at = min(self.again_at or now + TRY_AGAIN_AFTER, now + TRY_AGAIN_AFTER)
+            elif tries == TRIES:
+                told.append(_words(asset, left))
+        return told
+
+    def _unneeding(
+        self,
+        asset: Asset,
+        snapshot: AccountSnapshot,
+        stories: Collection[PositionStory],
+        orders: Collection[Order],
+    ) -> list[Pair | None]:
+        """The margin accounts in which nothing open or on its way needs the debt; None is the whole account."""
+        concerned = [pair for pair in self._pairs if asset in (pair.base, pair.quote)]
+        needing = {pair for pair in concerned if _needs(pair, asset, stories, orders)}
+        if snapshot.margin.by_pair:
+            return [pair for pair in concerned if pair not in needing and pair in snapshot.margin.by_pair]
+        return [] if needing or not concerned else [None]
+
+    async def _repay(self, asset: Asset, pairs: Iterable[Pair | None], balance: Balance, now: datetime) -> Decimal:
+        """What was repaid of a debt."""
+        repaid = ZERO
+        for pair in pairs:
+            try:
+                part = await self._venue.repay(asset, pair)
+            except RateLimited as error:
+                self.again_at = min(self.again_at or now + error.retry_after, now + error.retry_after)
+                log.info("repaying_later", asset=asset, reason=str(error))
+            except VenueError as error:
+                log.warning("not_repaid", asset=asset, owed=plain(balance.owed), reason=str(error))
+            else:
+                repaid += part
+                if part:
+                    log.info("debt_repaid", asset=asset, amount=plain(part))
+        return repaid
+
+
+def _needs(pair: Pair, asset: Asset, stories: Iterable[PositionStory], orders: Iterable[Order]) -> bool:
+    """Whether a position on the pair, or an entry that may become one, lives on borrowed `asset`."""
+    borrower = Side.BUY if asset == pair.quote else Side.SELL
+    if any(story.pair == pair and story.position.side is borrower for story in stories):
+        return True
+    return any(
+        order.request.pair == pair
+        and order.request.role is OrderRole.ENTRY
+        and order.request.side is borrower
+        and not order.status.is_final
+        for order in orders
+    )
+
+
+def _words(asset: Asset, left: Decimal) -> str:
+    return (
+        f"{plain(left)} {asset} is still owed at the venue, though no position needs it, and bears interest: too "
+        f"little {asset} is free to repay it. Buy or deposit that much, or repay it at the venue."
+    )
