@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from jarvis.domain.money import Asset
-from jarvis.emulators.bybit import BybitEmulator
 from jarvis.venues.bybit import BybitVenue
 from tests.venues.contract.bench import Bench
 
@@ -26,5 +25,4 @@ class BybitBench(Bench):
         "stream": "execution.spot",
     }
     rejects_takers = False
-    emulator: BybitEmulator
     venue: BybitVenue

@@ -290,7 +290,7 @@ async def test_snapshot_is_whole_and_has_no_positions(wire: ScriptedTransport) -
     snapshot = await bybit(wire).snapshot()
 
     assert (snapshot.at, snapshot.positions) == (START, ())
-    assert {balance.asset: balance.total for balance in snapshot.balances}["ETH"] == D("-0.060001")
+    assert {balance.asset: balance.total for balance in snapshot.balances}[ETH] == D("-0.060001")
     assert len(snapshot.open_orders) == 5
     assert snapshot.margin.equity == D(2000)
     assert wire.sent(REALTIME) == [{"category": "spot", "openOnly": "0", "limit": "50"}]
