@@ -1,0 +1,57 @@
+"""What is remembered of the latest few thousand orders, because later messages leave it out."""
+
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+from jarvis.domain.order import ClientOrderId, OrderReport, OrderRequest, OrderType, VenueOrderId
+from jarvis.venues.okx.parse import Spawned
+
+_REMEMBERED = 5_000
+
+
+class OrderMemory:
+    """Our own requests by their client id, and which algo order each plain order came from."""
+
+    def __init__(self) -> None:
+        self._requests: OrderedDict[str, OrderRequest] = OrderedDict()
+        self._spawned: OrderedDict[VenueOrderId, Spawned | None] = OrderedDict()
+
+    def announce(self, request: OrderRequest) -> None:
+        """Remember an order that is about to be sent: the stream may tell of it before its sender gets an answer."""
+        _keep(self._requests, str(request.client_order_id), request)
+
+    def request(self, client_order_id: ClientOrderId | None) -> OrderRequest | None:
+        """Our request of this id, if it is remembered."""
+        return self._requests.get(str(client_order_id))
+
+    def learn(self, order_id: VenueOrderId, spawned: Spawned | None) -> None:
+        """Remember what an order came from; None for one that was placed as it is."""
+        _keep(self._spawned, order_id, spawned)
+
+    def knows(self, order_id: VenueOrderId) -> bool:
+        """Whether it is known what the order came from."""
+        return order_id in self._spawned
+
+    def spawned(self, order_id: VenueOrderId) -> Spawned | None:
+        """The algo order that it came from; None if there is none, or it is not known."""
+        return self._spawned.get(order_id)
+
+    def dressed(self, report: OrderReport) -> OrderReport:
+        """The report in the words of our request: what went out as an immediate order was meant as a market order."""
+        request = self.request(report.client_order_id)
+        if request is None:
+            return report
+        is_market = request.order_type is OrderType.MARKET
+        return replace(
+            report,
+            order_type=request.order_type,
+            limit_price=None if is_market else report.limit_price or request.limit_price,
+        )
+
+
+def _keep(kept: OrderedDict[Any, Any], key: object, value: object) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > _REMEMBERED:
+        kept.popitem(last=False)

@@ -1,0 +1,622 @@
+"""OKX's answers about markets, orders, fills and the ledger read into the domain's words: pure functions.
+
+Shapes: https://www.okx.com/docs-v5/en/ (March to July 2026) and recordings. A status, type or currency that is not
+listed here is UnreadableAnswer: it is never guessed. What belongs to other products (futures, swaps, options) is left
+out where a list may hold it, because a person may trade those by hand.
+
+An order that rests behind a trigger is an algo order at OKX, with an id of its own; when it triggers it spawns a plain
+order that names it. Here both are one order: the algo order's ids stand for whatever it spawned.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from jarvis.domain.account import FeeRates, LedgerKind, LedgerRow, LedgerRowId
+from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair, Side
+from jarvis.domain.market import Bar
+from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.order import (
+    ClientOrderId,
+    Fill,
+    FillId,
+    OrderReport,
+    OrderStatus,
+    OrderType,
+    VenueOrderId,
+)
+from jarvis.venues.base import UnreadableAnswer
+from jarvis.venues.okx.fields import (
+    Record,
+    flag,
+    milliseconds,
+    moment,
+    moment_or_none,
+    number,
+    number_or_none,
+    number_or_zero,
+    only,
+    rows_of,
+    side,
+    text,
+    text_or_none,
+    unreadable,
+)
+from jarvis.venues.okx.symbols import pair_of
+
+COST_STEP = Decimal("1e-12")
+"""Finer than any price times any quantity here: OKX books costs without rounding them."""
+
+_SPOT_CLASSES = frozenset({"SPOT", "MARGIN"})
+_INSTRUMENT_STATES = {
+    "live": InstrumentStatus.ONLINE,
+    "suspend": InstrumentStatus.CANCEL_ONLY,
+    "preopen": InstrumentStatus.CANCEL_ONLY,
+    "rebase": InstrumentStatus.CANCEL_ONLY,
+    "post_only": InstrumentStatus.POST_ONLY,
+    "expired": InstrumentStatus.DELISTED,
+    "settling": InstrumentStatus.CANCEL_ONLY,
+    "test": InstrumentStatus.DELISTED,
+}
+_ORDER_STATES = {
+    "live": OrderStatus.OPEN,
+    "partially_filled": OrderStatus.PARTLY_FILLED,
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELLED,
+    "mmp_canceled": OrderStatus.CANCELLED,
+}
+_ORDER_TYPES: dict[str, OrderType | None] = {
+    "market": OrderType.MARKET,
+    "limit": OrderType.LIMIT,
+    "post_only": OrderType.LIMIT,
+    "ioc": OrderType.LIMIT,
+    "fok": OrderType.LIMIT,
+    # A person may place these by hand; we never do.
+    "optimal_limit_ioc": None,
+    "mmp": None,
+    "mmp_and_post_only": None,
+    "op_fok": None,
+    "elp": None,
+}
+_ALGO_STATES = {
+    "live": OrderStatus.OPEN,
+    "pause": OrderStatus.OPEN,
+    "partially_effective": OrderStatus.OPEN,
+    "effective": OrderStatus.OPEN,
+    "canceled": OrderStatus.CANCELLED,
+    "order_failed": OrderStatus.REJECTED,
+    "partially_failed": OrderStatus.REJECTED,
+}
+_TRIGGERED_STATES = frozenset({"effective", "partially_effective"})
+_FORCED_CATEGORIES = frozenset({"full_liquidation", "partial_liquidation", "adl"})
+_FORCED_SUB_TYPES = frozenset({"16", "17", "114", "115", *(str(number) for number in range(100, 108))})
+_CANCEL_REASONS = {
+    "0": "cancelled by the venue",
+    "1": "cancelled by the user",
+    "2": "the margin is too low for a reduce-only order",
+    "3": "cancelled by the venue's risk control",
+    "4": "the currency's borrowing limit is reached",
+    "6": "cancelled by deleveraging",
+    "9": "cancelled by the venue's risk control",
+    "13": "fill-or-kill could not be filled whole",
+    "14": "the rest of an immediate order was cancelled",
+    "15": "the price is outside the venue's limits",
+    "17": "the position is closed already",
+    "20": "cancelled by a dead man's switch",
+    "21": "the position is closed already",
+    "22": "replaced by a better reduce-only order",
+    "23": "replaced by a better reduce-only order",
+    "27": "the price is too far from the counterparty's",
+    "31": "post-only, and it would have taken",
+    "32": "it would have traded with an own order",
+    "33": "it would have matched too many orders",
+    "36": "its take-profit was triggered",
+    "37": "its stop was triggered",
+    "44": "cancelled by an automatic conversion",
+}
+_ALGO_PREFIX = "algo-"
+
+
+def algo_order_id(algo_id: str) -> VenueOrderId:
+    """Our name for an algo order: OKX counts them apart from plain orders, and they are cancelled elsewhere."""
+    return VenueOrderId(f"{_ALGO_PREFIX}{algo_id}")
+
+
+def algo_id_of(order_id: VenueOrderId | None) -> str | None:
+    """The algo id in such a name; None for a plain order's id."""
+    return order_id.removeprefix(_ALGO_PREFIX) if order_id and order_id.startswith(_ALGO_PREFIX) else None
+
+
+# Markets -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One instrument as the venue lists it; `fee_group` names its group in `trade-fee`."""
+
+    instrument: Instrument
+    fee_group: str
+
+
+def parse_instruments(answer: object, pairs: Iterable[Pair]) -> dict[Pair, Listing]:
+    """Those of `pairs` that can be traded on margin.
+
+    `[{"instType":"MARGIN","instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT","groupId":"1","tickSz":"0.1",
+    "lotSz":"0.00000001","minSz":"0.00001","lever":"10","state":"live","maxLmtSz":"9999999999","maxMktSz":"",
+    "maxLmtAmt":"20000000","maxMktAmt":"1000000","listTime":"1606468572000"}]`
+    """
+    what = "instruments"
+    wanted = frozenset(pairs)
+    listings = {}
+    for row in rows_of(answer, what):
+        pair = Pair(Asset(text(row, "baseCcy", what)), Asset(text(row, "quoteCcy", what)))
+        if pair in wanted and number_or_zero(row, "lever", what) > 1:
+            listings[pair] = Listing(_instrument(pair, row, what), text_or_none(row, "groupId", what) or "")
+    return listings
+
+
+def _instrument(pair: Pair, row: Record, what: str) -> Instrument:
+    leverages = tuple(range(1, int(number(row, "lever", what)) + 1))
+    try:
+        return Instrument(
+            pair=pair,
+            symbol=text(row, "instId", what),
+            tick=number(row, "tickSz", what),
+            lot=number(row, "lotSz", what),
+            cost_step=COST_STEP,
+            min_quantity=number(row, "minSz", what),
+            min_cost=ZERO,
+            leverage_long=leverages,
+            leverage_short=leverages,
+            status=_INSTRUMENT_STATES[text(row, "state", what)],
+        )
+    except KeyError:
+        raise unreadable(what, "state", row) from None
+    except ValueError as error:
+        raise UnreadableAnswer(f"OKX {what}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A pair's lowest position tier: how large it may be at the full leverage, and its margin rates."""
+
+    largest: Decimal
+    initial_rate: Decimal
+    maintenance_rate: Decimal
+
+
+def parse_first_tier(answer: object) -> Tier:
+    """The lowest tier, in which the full leverage is offered.
+
+    `[{"instId":"BTC-USDT","tier":"1","minSz":"0","maxSz":"50","imr":"0.1","mmr":"0.03","maxLever":"10",
+    "baseMaxLoan":"50","quoteMaxLoan":"500000"}]`
+    """
+    what = "position-tiers"
+    rows = rows_of(answer, what)
+    row = min(rows, key=lambda each: number(each, "tier", what), default=None)
+    if row is None:
+        raise unreadable(what, "(a tier)", rows)
+    tier = Tier(number(row, "maxSz", what), number(row, "imr", what), number(row, "mmr", what))
+    if tier.initial_rate <= 0 or tier.largest <= 0:
+        raise unreadable(what, "imr, maxSz", row)
+    return tier
+
+
+def parse_leverages(answer: object) -> dict[Pair, int]:
+    """The leverage that the account has set per pair, in cross margin.
+
+    `[{"instId":"BTC-USDT","ccy":"","mgnMode":"cross","posSide":"net","lever":"10"}]`
+    """
+    what = "leverage-info"
+    set_to: dict[Pair, int] = {}
+    for row in rows_of(answer, what):
+        pair = pair_of(text(row, "instId", what))
+        set_to[pair] = min(int(number(row, "lever", what)), set_to.get(pair, 1_000))
+    return set_to
+
+
+def parse_price_ceiling(answer: object) -> Decimal | None:
+    """The highest price that a buy order may have now; None while there is none.
+
+    `[{"instType":"SPOT","instId":"BTC-USDT","buyLmt":"63000.1","sellLmt":"57000.2","ts":"1597026383085",
+    "enabled":true}]`
+    """
+    what = "price-limit"
+    row = only(answer, what)
+    return number_or_none(row, "buyLmt", what) if flag(row, "enabled", what) is not False else None
+
+
+def parse_ask(answer: object) -> Decimal:
+    """The best ask: `[{"instId":"BTC-USDT","last":"60000","askPx":"60000.1","bidPx":"59999.9"}]`."""
+    return number(only(answer, "ticker"), "askPx", "ticker")
+
+
+def parse_bar(row: object, pair: Pair, interval: timedelta) -> tuple[Bar, bool]:
+    """One candle, and whether it is finished.
+
+    `["1597026360000","3.721","3.743","3.677","3.708","8422410","22698348.04","22698348.04","0"]`: time, open, high,
+    low, close, volume in base, in quote, in USD, finished.
+    """
+    what = "candles"
+    if not isinstance(row, list) or len(row) != 9:
+        raise unreadable(what, "(row of nine)", row)
+    names = ("ts", "open", "high", "low", "close", "volume", "quote", "usd", "confirm")
+    fields = dict(zip(names, row, strict=True))
+    try:
+        bar = Bar(
+            pair=pair,
+            interval=interval,
+            opened_at=moment(fields, "ts", what),
+            open=number(fields, "open", what),
+            high=number(fields, "high", what),
+            low=number(fields, "low", what),
+            close=number(fields, "close", what),
+            volume=number(fields, "volume", what),
+        )
+    except ValueError as error:
+        raise UnreadableAnswer(f"OKX candles: a candle of {pair} contradicts itself") from error
+    return bar, text(fields, "confirm", what) == "1"
+
+
+# The account's own ---------------------------------------------------------------------------------------------------
+
+
+def parse_fee_rates(answer: object, groups: Mapping[Pair, str]) -> dict[Pair, FeeRates]:
+    """The account's fees as fractions: OKX tells what is paid as a negative number, by group of instruments.
+
+    `[{"instType":"SPOT","level":"Lv1","maker":"-0.0008","taker":"-0.001","feeGroup":[{"groupId":"1",
+    "maker":"-0.0008","taker":"-0.001"}],"ts":"1608623351857"}]`
+    """
+    what = "trade-fee"
+    record = only(answer, what)
+    by_group = {text(row, "groupId", what): row for row in rows_of(record.get("feeGroup") or [], what)}
+    rates = {}
+    for pair, group in groups.items():
+        row = by_group.get(group, record)
+        rates[pair] = FeeRates(maker_rate=-number(row, "maker", what), taker_rate=-number(row, "taker", what))
+    return rates
+
+
+def parse_interest_rates(answer: object) -> dict[Asset, Decimal]:
+    """Fractions per hour: `[{"ccy":"BTC","interestRate":"0.0000005"}]`."""
+    what = "interest-rate"
+    return {Asset(text(row, "ccy", what)): number(row, "interestRate", what) for row in rows_of(answer, what)}
+
+
+def parse_max_size(answer: object) -> tuple[Decimal, Decimal]:
+    """How much base one order could buy and sell: `[{"instId":"BTC-USDT","maxBuy":"0.05","maxSell":"64.4"}]`."""
+    what = "max-size"
+    row = only(answer, what)
+    return number(row, "maxBuy", what), number(row, "maxSell", what)
+
+
+# Orders --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """The algo order that a plain order came from; `client_order_id` is the algo order's."""
+
+    algo_id: str
+    client_order_id: ClientOrderId | None
+
+
+def is_spot(row: Record, what: str) -> bool:
+    """Whether a row is about currencies, bought with own or borrowed money, and not about a contract."""
+    return text(row, "instType", what) in _SPOT_CLASSES
+
+
+def parse_spawned(row: Record, what: str) -> Spawned | None:
+    """Which algo order an order row came from; None for one that was placed as it is."""
+    algo_id = text_or_none(row, "algoId", what)
+    if algo_id is None:
+        return None
+    client_order_id = text_or_none(row, "algoClOrdId", what)
+    return Spawned(algo_id, ClientOrderId(client_order_id) if client_order_id else None)
+
+
+def parse_order(row: Record, what: str) -> OrderReport:
+    """One order, as `order`, `orders-pending` and the stream's `orders` tell it.
+
+    `{"instType":"MARGIN","instId":"BTC-USDT","ccy":"USDT","ordId":"312269865356374016","clOrdId":"jv0000001",
+    "tdMode":"cross","side":"buy","ordType":"limit","px":"50000","sz":"0.01","accFillSz":"0.004","avgPx":"50000",
+    "state":"partially_filled","lever":"10","reduceOnly":"false","cancelSource":"","algoId":"","algoClOrdId":"",
+    "category":"normal","fee":"-0.000004","feeCcy":"BTC","tgtCcy":"","uTime":"1708587373362","cTime":"1708587373361"}`
+    """
+    spawned = parse_spawned(row, what)
+    order_id = VenueOrderId(text(row, "ordId", what))
+    client_order_id = text_or_none(row, "clOrdId", what)
+    kind = text(row, "ordType", what)
+    if kind not in _ORDER_TYPES:
+        raise unreadable(what, "ordType", row)
+    filled = number_or_none(row, "accFillSz", what)
+    return OrderReport(
+        venue_order_id=order_id if spawned is None else algo_order_id(spawned.algo_id),
+        status=_order_status(row, filled, what),
+        at=moment(row, "uTime", what),
+        client_order_id=(ClientOrderId(client_order_id) if client_order_id else None)
+        if spawned is None
+        else spawned.client_order_id,
+        pair=pair_of(text(row, "instId", what)),
+        side=side(row, what),
+        order_type=_ORDER_TYPES[kind] if spawned is None else None,
+        quantity=None if _is_sized_in_quote(row, kind, what) else number(row, "sz", what),
+        filled_quantity=filled,
+        limit_price=number_or_none(row, "px", what) if kind != "market" and spawned is None else None,
+        leverage=_leverage(row, what),
+        reduce_only=flag(row, "reduceOnly", what),
+        reason=_reason(row, what),
+    )
+
+
+def _order_status(row: Record, filled: Decimal | None, what: str) -> OrderStatus:
+    try:
+        status = _ORDER_STATES[text(row, "state", what)]
+    except KeyError:
+        raise unreadable(what, "state", row) from None
+    return OrderStatus.PARTLY_FILLED if status is OrderStatus.OPEN and filled else status
+
+
+def _is_sized_in_quote(row: Record, kind: str, what: str) -> bool:
+    """A market buy of a person's: its size is an amount of quote, unless it says otherwise."""
+    return kind == "market" and text(row, "side", what) == "buy" and text_or_none(row, "tgtCcy", what) != "base_ccy"
+
+
+def _leverage(row: Record, what: str) -> int:
+    """The leverage of a margin order; 1 for an order of own money (`cash`)."""
+    if text(row, "tdMode", what) == "cash":
+        return 1
+    return max(1, int(number_or_zero(row, "lever", what)))
+
+
+def _reason(row: Record, what: str) -> str:
+    source = text_or_none(row, "cancelSource", what)
+    return "" if source is None else _CANCEL_REASONS.get(source, f"cancelled by the venue (source {source})")
+
+
+@dataclass(frozen=True, slots=True)
+class AlgoOrder:
+    """An algo order: what rests until its trigger. `spawned_ids` are the orders that came from it, once triggered."""
+
+    report: OrderReport
+    kind: str
+    is_triggered: bool
+    spawns: Spawned
+    spawned_ids: tuple[VenueOrderId, ...]
+
+
+def parse_algo_order(row: Record, what: str) -> AlgoOrder:
+    """One algo order, as `order-algo`, `orders-algo-pending` and the stream's `orders-algo` tell it.
+
+    `{"instType":"MARGIN","instId":"BTC-USDT","algoId":"681096944655273984","algoClOrdId":"jv0000002","ccy":"USDT",
+    "tdMode":"cross","side":"sell","ordType":"conditional","sz":"0.01","slTriggerPx":"49000","slTriggerPxType":"last",
+    "slOrdPx":"-1","tpTriggerPx":"","tpOrdPx":"","state":"live","reduceOnly":"true","lever":"10","ordId":"",
+    "ordIdList":[],"failCode":"","actualSz":"","cTime":"1708658165774","uTime":"1708679675245"}`
+    """
+    try:
+        status = _ALGO_STATES[text(row, "state", what)]
+    except KeyError:
+        raise unreadable(what, "state", row) from None
+    client_order_id = text_or_none(row, "algoClOrdId", what)
+    order_side = side(row, what)
+    order_type, trigger_price, limit_price = _leg(row, order_side, what)
+    failed = text_or_none(row, "failCode", what)
+    report = OrderReport(
+        venue_order_id=algo_order_id(text(row, "algoId", what)),
+        status=status,
+        at=moment_or_none(row, "uTime", what) or moment(row, "cTime", what),
+        client_order_id=ClientOrderId(client_order_id) if client_order_id else None,
+        pair=pair_of(text(row, "instId", what)),
+        side=order_side,
+        order_type=order_type,
+        quantity=number_or_none(row, "sz", what),
+        filled_quantity=ZERO,
+        limit_price=limit_price,
+        trigger_price=trigger_price,
+        leverage=_leverage(row, what),
+        reduce_only=flag(row, "reduceOnly", what),
+        reason=f"the triggered order was refused ({failed})" if failed else "",
+    )
+    ids = row.get("ordIdList") or []
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise unreadable(what, "ordIdList", row)
+    single = text_or_none(row, "ordId", what)
+    return AlgoOrder(
+        report=report,
+        kind=text(row, "ordType", what),
+        is_triggered=text(row, "state", what) in _TRIGGERED_STATES,
+        spawns=Spawned(text(row, "algoId", what), report.client_order_id),
+        spawned_ids=tuple(VenueOrderId(each) for each in dict.fromkeys([*ids, *([single] if single else [])])),
+    )
+
+
+def _leg(row: Record, order_side: Side, what: str) -> tuple[OrderType | None, Decimal | None, Decimal | None]:
+    """What kind of order it is, where it triggers, and its limit (None for a market order).
+
+    A buy always has a price, because only then it is sized in base: it is told as the market order that it stands
+    for. Of two legs a conditional order uses the stop.
+    """
+    for leg, at_market, at_limit in (
+        ("sl", OrderType.STOP, OrderType.STOP_LIMIT),
+        ("tp", OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT),
+    ):
+        trigger_price = number_or_none(row, f"{leg}TriggerPx", what)
+        if trigger_price is None:
+            continue
+        price = number_or_none(row, f"{leg}OrdPx", what)
+        if order_side is Side.BUY or price is None or price <= 0:
+            return at_market, trigger_price, None
+        return at_limit, trigger_price, price
+    return None, number_or_none(row, "triggerPx", what), None
+
+
+# Fills ---------------------------------------------------------------------------------------------------------------
+
+
+def parse_fill(
+    row: Record,
+    spawned: Callable[[VenueOrderId], Spawned | None],
+    *,
+    spot_is_margin: bool,
+) -> Fill:
+    """One row of `fills-history`. `spawned` tells which algo order an order came from, which these rows do not.
+
+    `{"instType":"MARGIN","instId":"BTC-USDT","tradeId":"744876980","ordId":"680800019749904384","clOrdId":"jv0000001",
+    "billId":"680800019754098688","subType":"1","tag":"","fillPx":"51858","fillSz":"0.00192834","fillPnl":"0",
+    "side":"buy","posSide":"net","execType":"T","feeCcy":"BTC","fee":"-0.00000192834","fillTime":"1708587373361",
+    "ts":"1708587373362"}`
+    """
+    what = "fills-history"
+    return _fill(
+        row,
+        what,
+        spawned=spawned(VenueOrderId(text(row, "ordId", what))),
+        fee=("fee", "feeCcy"),
+        is_margin=spot_is_margin or text(row, "instType", what) == "MARGIN",
+        is_forced=text_or_none(row, "subType", what) in _FORCED_SUB_TYPES,
+    )
+
+
+def parse_order_fill(row: Record, *, spot_is_margin: bool) -> Fill | None:
+    """The fill that an update of the stream's `orders` tells; None if it tells none.
+
+    `{..., "tradeId":"242589207","fillPx":"31527.1","fillSz":"0.001","fillTime":"1654084353263","fillFee":"-0.0252",
+    "fillFeeCcy":"USDT","execType":"M"}` beside the fields of parse_order. The last update of a market order may repeat
+    none.
+    """
+    what = "orders"
+    if not number_or_zero(row, "fillSz", what) or text_or_none(row, "tradeId", what) is None:
+        return None
+    return _fill(
+        row,
+        what,
+        spawned=parse_spawned(row, what),
+        fee=("fillFee", "fillFeeCcy"),
+        is_margin=spot_is_margin or text(row, "instType", what) == "MARGIN",
+        is_forced=text_or_none(row, "category", what) in _FORCED_CATEGORIES,
+    )
+
+
+def _fill(
+    row: Record, what: str, *, spawned: Spawned | None, fee: tuple[str, str], is_margin: bool, is_forced: bool
+) -> Fill:
+    fee_key, fee_asset_key = fee
+    name, order_id = text(row, "instId", what), text(row, "ordId", what)
+    pair = pair_of(name)
+    client_order_id = text_or_none(row, "clOrdId", what)
+    quantity, price = number(row, "fillSz", what), number(row, "fillPx", what)
+    role = text(row, "execType", what)
+    if role not in ("T", "M"):
+        raise unreadable(what, "execType", row)
+    try:
+        return Fill(
+            # A trade's id is told per instrument, and twice where both of its sides are ours.
+            fill_id=FillId(f"{name}:{text(row, 'tradeId', what)}:{order_id}"),
+            venue_order_id=VenueOrderId(order_id) if spawned is None else algo_order_id(spawned.algo_id),
+            client_order_id=(ClientOrderId(client_order_id) if client_order_id else None)
+            if spawned is None
+            else spawned.client_order_id,
+            pair=pair,
+            side=side(row, what),
+            quantity=quantity,
+            price=price,
+            cost=quantity * price,
+            # Negative is paid, positive a rebate.
+            fee=-number_or_zero(row, fee_key, what) or ZERO,
+            fee_asset=Asset(text_or_none(row, fee_asset_key, what) or pair.quote),
+            at=moment(row, "fillTime", what),
+            is_maker=role == "M",
+            is_margin=is_margin,
+            is_liquidation=is_forced,
+        )
+    except ValueError as error:
+        raise unreadable(what, "fillSz, fillPx", row) from error
+
+
+# The ledger ----------------------------------------------------------------------------------------------------------
+
+_KINDS: dict[str, LedgerKind] = {
+    "1": LedgerKind.TRANSFER,
+    "3": LedgerKind.ADJUSTMENT,
+    "4": LedgerKind.CONVERSION,
+    "5": LedgerKind.LIQUIDATION_FEE,
+    "8": LedgerKind.ADJUSTMENT,
+    "9": LedgerKind.ADJUSTMENT,
+    "10": LedgerKind.ADJUSTMENT,
+    "11": LedgerKind.CONVERSION,
+    "12": LedgerKind.TRANSFER,
+    "13": LedgerKind.ADJUSTMENT,
+    "14": LedgerKind.ADJUSTMENT,
+    "18": LedgerKind.ADJUSTMENT,
+    "24": LedgerKind.ADJUSTMENT,
+    "26": LedgerKind.ADJUSTMENT,
+    "27": LedgerKind.CONVERSION,
+    "28": LedgerKind.CONVERSION,
+    "29": LedgerKind.CONVERSION,
+    "30": LedgerKind.CONVERSION,
+    "32": LedgerKind.TRANSFER,
+    "33": LedgerKind.ADJUSTMENT,
+    "34": LedgerKind.ADJUSTMENT,
+    "250": LedgerKind.ADJUSTMENT,
+    "251": LedgerKind.ADJUSTMENT,
+}
+_TRADE = "2"
+# They move nothing of the net balance: margin between a currency and its isolated position, the interest that was told
+# when it accrued, quick margin, borrowing and repaying.
+_SILENT = frozenset({"6", "7", "15", "16", "22"})
+
+
+def parse_interest(row: Record) -> LedgerRow:
+    """One hour's interest on one loan; the row has no id of its own, but is the only one of its hour and loan.
+
+    `{"type":"2","ccy":"USDT","instId":"BTC-USDT","mgnMode":"cross","interest":"0.00039608","interestRate":"0.00000408",
+    "liab":"97","totalLiab":"97","interestFreeLiab":"","ts":"1637312400000"}`
+    """
+    what = "interest-accrued"
+    at, asset = moment(row, "ts", what), text(row, "ccy", what)
+    name = text_or_none(row, "instId", what)
+    mode = text_or_none(row, "mgnMode", what) or ""
+    row_id = f"interest:{milliseconds(at)}:{asset}:{name or ''}:{mode}"
+    return LedgerRow(
+        row_id=LedgerRowId(row_id),
+        ref_id=row_id,
+        at=at,
+        kind=LedgerKind.INTEREST,
+        asset=Asset(asset),
+        amount=ZERO,
+        fee=abs(number(row, "interest", what)),
+        balance=None,
+        pair=pair_of(name) if name else None,
+    )
+
+
+def parse_bill(row: Record) -> LedgerRow | None:
+    """One row of `bills`; None for what moves nothing of the net balances, or is told as a fill or as interest.
+
+    `{"billId":"623950854533513219","type":"1","subType":"11","ts":"1695033476167","ccy":"USDT","balChg":"100",
+    "bal":"8694.21","sz":"100","fee":"0","pnl":"0","instType":"","instId":"","mgnMode":"","ordId":"","tradeId":"",
+    "execType":"","interest":"0","from":"6","to":"18","notes":""}`
+    """
+    what = "bills"
+    kind = text(row, "type", what)
+    is_fill = bool(text_or_none(row, "tradeId", what)) and (text_or_none(row, "instType", what) or "") in _SPOT_CLASSES
+    if kind in _SILENT or is_fill:
+        return None
+    change = number(row, "balChg", what)
+    told = LedgerKind.ADJUSTMENT if kind == _TRADE else _KINDS.get(kind)
+    if told is None:
+        raise unreadable(what, "type", row)
+    if not change:
+        return None
+    is_fee = told is LedgerKind.LIQUIDATION_FEE
+    return LedgerRow(
+        row_id=LedgerRowId(text(row, "billId", what)),
+        ref_id=text_or_none(row, "ordId", what) or text(row, "billId", what),
+        at=moment(row, "ts", what),
+        kind=told,
+        asset=Asset(text(row, "ccy", what)),
+        amount=ZERO if is_fee else change,
+        fee=-change if is_fee else ZERO,
+        balance=None,
+    )
