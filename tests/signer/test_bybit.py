@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jarvis.signer.audit import shown
 from jarvis.signer.errors import InvalidSecret, SignerRefused
 from jarvis.signer.vault import OpenedKey
 from jarvis.signer.venues import bybit, check
@@ -240,6 +241,13 @@ def test_only_an_entry_may_open() -> None:
     assert bybit.may_open(CREATE, ORDER)
     assert not bybit.may_open(CREATE, {**ORDER, "purpose": "close"})
     assert not any(bybit.may_open(name, ORDER) for name in bybit.OPERATIONS if name != CREATE)
+
+
+def test_the_audit_says_what_was_ordered() -> None:
+    assert shown(ORDER) == {name: ORDER[name] for name in ORDER if name not in _NOT_IN_THE_AUDIT}
+
+
+_NOT_IN_THE_AUDIT = frozenset({"category", "timeInForce", "isLeverage", "orderFilter", "timestamp"})
 
 
 # A signature covers neither method nor path: what is signed must be worthless elsewhere.

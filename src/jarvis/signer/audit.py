@@ -8,7 +8,9 @@ from pathlib import Path
 
 from jarvis.signer.errors import SignerUnavailable
 
-_SHOWN = ("pair", "type", "ordertype", "volume", "order_qty", "price", "leverage", "reduce_only", "cl_ord_id", "txid")
+_KRAKEN = ("pair", "type", "ordertype", "volume", "order_qty", "price", "leverage", "reduce_only", "cl_ord_id", "txid")
+_BYBIT = ("symbol", "side", "orderType", "qty", "triggerPrice", "orderId", "orderLinkId", "coin", "purpose")
+_SHOWN = (*_KRAKEN, *_BYBIT)
 
 
 class Audit:

@@ -15,7 +15,8 @@ class BybitBench(Bench):
     quote = Asset("USDT")
     leverage = 3
     profile = "unified"
-    needed: Sequence[str] = ("Spot:SpotTrade",)
+    # The box that only shows contracts comes with the one that trades; alone it may read the account and nothing else.
+    needed: Sequence[str] = ("ContractTrade:Position", "Spot:SpotTrade")
     inputs: ClassVar[Mapping[str, str]] = {}
     dangerous = "Wallet:Withdraw"
     verbs: ClassVar[Mapping[str, str]] = {

@@ -569,6 +569,31 @@ async def test_an_account_that_is_not_set_up_is_told_what_to_do(
     assert await venue.place(wish(side=Side.SELL, role=OrderRole.FLATTEN, reduce_only=True)) == Accepted(ORDER)
 
 
+async def test_an_exit_asks_nothing_of_the_account_first(wire: ScriptedTransport) -> None:
+    for path in ("/v5/account/info", "/v5/spot-margin-trade/state", "/v5/spot-margin-trade/position-tiers"):
+        wire.says(path, HTML)
+    venue = bybit(wire)
+
+    assert await venue.place(wish(side=Side.SELL, role=OrderRole.FLATTEN, reduce_only=True)) == Accepted(ORDER)
+    assert await venue.cancel(OURS, ORDER, BTC)
+    with pytest.raises(Unreachable):
+        await venue.place(wish())
+    assert len(wire.sent(CREATE)) == 1
+
+
+async def test_more_than_a_page_of_fills_of_a_forgotten_order_is_added_up(wire: ScriptedTransport) -> None:
+    pages = [
+        listed(*(fill_row(execId=f"{page}-{n}", execQty="0.00005", execValue="3") for n in range(100)), cursor=cursor)
+        for page, cursor in enumerate(("next", ""))
+    ]
+    wire.says(EXECUTIONS, *pages)
+
+    found = await bybit(wire).find_order(OURS)
+
+    assert found is not None
+    assert (found.status, found.filled_quantity) == (OrderStatus.FILLED, D("0.01"))
+
+
 async def test_an_account_that_is_set_up_needs_no_advice(wire: ScriptedTransport) -> None:
     assert await bybit(wire).advice() == ()
 

@@ -303,7 +303,10 @@ class AccountDialect:
         self._announced = self._memory.announcements
         await socket.send((await self._login()).body.decode())
         try:
-            _check_login(record_of(decode(await socket.recv()), "auth"), self._now())
+            answer = record_of(decode(await socket.recv()), "auth")
+            while answer.get("op") in ("ping", "pong"):
+                answer = record_of(decode(await socket.recv()), "auth")
+            _check_login(answer, self._now())
             return await _subscribed(socket, ["order.spot", "execution.spot"], self._read_frame)
         except UnreadableAnswer as error:
             raise Unreachable(f"the account stream could not be read: {error}") from error

@@ -131,12 +131,7 @@ class BybitVenue(Venue):
 
         With a key their leverage is what this account's tiers and switches allow; without one none is promised.
         """
-        listed = await self._calls.public("/v5/market/instruments-info", category="spot", limit="1000")
-        terms = await self._read_terms() if self._calls.has_key else None
-        symbols = Symbols(parse.parse_symbols(listed))
-        self._instruments = parse.parse_instruments(listed, symbols, self._pairs, terms)
-        self._symbols = symbols
-        return self._instruments
+        return await self._list(await self._read_terms() if self._calls.has_key else None)
 
     async def bars(self, pair: Pair, interval: timedelta, since: datetime | None = None) -> Sequence[Bar]:
         """Finished candles opened at or after `since`, oldest first; without `since` the latest thousand."""
@@ -379,9 +374,16 @@ class BybitVenue(Venue):
 
     # Reading
 
+    async def _list(self, terms: MarginTerms | None) -> Mapping[Pair, Instrument]:
+        listed = await self._calls.public("/v5/market/instruments-info", category="spot", limit="1000")
+        self._symbols = Symbols(parse.parse_symbols(listed))
+        self._instruments = parse.parse_instruments(listed, self._symbols, self._pairs, terms)
+        return self._instruments
+
     async def _known_symbols(self) -> Symbols:
+        """The symbol table; reading it asks nothing of the account, so that an exit needs no more than this."""
         if self._symbols is None:
-            await self.instruments()
+            await self._list(None)
         if self._symbols is None:
             raise UnreadableAnswer("Bybit told no symbols")
         return self._symbols
@@ -391,7 +393,7 @@ class BybitVenue(Venue):
         try:
             return read(result, await self._known_symbols())
         except UnknownName:
-            await self.instruments()
+            await self._list(None)
             return read(result, await self._known_symbols())
 
     async def _last_prices(self, symbols: Sequence[str]) -> Mapping[str, Decimal]:
@@ -449,10 +451,10 @@ class BybitVenue(Venue):
         return pages
 
     async def _found_by_fills(self, client_order_id: ClientOrderId, wanted: Mapping[str, str]) -> OrderReport | None:
-        result = await self._calls.read("/v5/execution/list", {**wanted, "limit": "100"}, urgent=True)
         executions = [
             each
-            for each in await self._with_symbols(self._parse_executions, result)
+            for page in await self._calls.pages("/v5/execution/list", wanted, limit=100, urgent=True)
+            for each in await self._with_symbols(self._parse_executions, page)
             if each.fill.client_order_id == client_order_id
         ]
         if not executions:
