@@ -1,5 +1,6 @@
-"""The rules of the nine pairs as Kraken lists them against USD (seen July to September 2026)."""
+"""The rules of the nine pairs as each venue lists them: Kraken against USD, the others against USDT."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from jarvis.domain.instrument import Instrument, Pair
@@ -27,7 +28,10 @@ def _instrument(base: str, tick: str, min_quantity: str, highest: int, limits: t
 
 
 def kraken_instruments() -> dict[Pair, Instrument]:
-    """The nine pairs. Position limits of BTC, SOL and DOGE were seen; the others are of a like value in dollars."""
+    """The nine pairs, seen July to September 2026.
+
+    Position limits of BTC, SOL and DOGE were seen; the others are of a like value in dollars.
+    """
     return {
         instrument.pair: instrument
         for instrument in (
@@ -42,3 +46,81 @@ def kraken_instruments() -> dict[Pair, Instrument]:
             _instrument("BNB", "0.01", "0.009", 5, (2_000, 1_500)),
         )
     }
+
+
+def _wallet_instrument(
+    base: str, tick: str, lot: str, min_quantity: str, min_cost: str, highest: int, *, symbol: str
+) -> Instrument:
+    leverages = tuple(range(2, highest + 1))
+    return Instrument(
+        pair=Pair.parse(f"{base}/USDT"),
+        symbol=symbol.format(base),
+        tick=Decimal(tick),
+        lot=Decimal(lot),
+        cost_step=_WALLET_STEP,
+        min_quantity=Decimal(min_quantity),
+        min_cost=Decimal(min_cost),
+        leverage_long=leverages,
+        leverage_short=leverages,
+    )
+
+
+_WALLET_STEP = Decimal("0.00000001")
+
+
+def binance_instruments() -> dict[Pair, Instrument]:
+    """The nine pairs; cross margin lends five times. Filters of 2024 to 2026: the real ones are read at run time."""
+    return _by_pair(
+        _wallet_instrument(base, tick, lot, lot, "5", 5, symbol="{}USDT")
+        for base, tick, lot in (
+            ("BTC", "0.01", "0.00001"),
+            ("ETH", "0.01", "0.0001"),
+            ("XRP", "0.0001", "0.1"),
+            ("SOL", "0.01", "0.001"),
+            ("DOGE", "0.00001", "1"),
+            ("ADA", "0.0001", "0.1"),
+            ("LTC", "0.01", "0.001"),
+            ("LINK", "0.01", "0.01"),
+            ("BNB", "0.01", "0.001"),
+        )
+    )
+
+
+def okx_instruments() -> dict[Pair, Instrument]:
+    """The nine pairs. BNB's margin and LINK's leverage are not confirmed: five times is assumed."""
+    return _by_pair(
+        _wallet_instrument(base, tick, lot, least, "0.00000001", highest, symbol="{}-USDT")
+        for base, tick, lot, least, highest in (
+            ("BTC", "0.1", "0.00000001", "0.00001", 10),
+            ("ETH", "0.01", "0.000001", "0.0001", 10),
+            ("XRP", "0.0001", "0.000001", "1", 10),
+            ("SOL", "0.01", "0.000001", "0.01", 10),
+            ("DOGE", "0.00001", "0.000001", "10", 10),
+            ("ADA", "0.0001", "0.000001", "1", 10),
+            ("LTC", "0.01", "0.000001", "0.01", 10),
+            ("LINK", "0.001", "0.000001", "0.1", 5),
+            ("BNB", "0.1", "0.000001", "0.001", 5),
+        )
+    )
+
+
+def bybit_instruments() -> dict[Pair, Instrument]:
+    """The nine pairs; leverage up to ten, less where the position tier of a coin says so."""
+    return _by_pair(
+        _wallet_instrument(base, tick, lot, lot, "5", 10, symbol="{}USDT")
+        for base, tick, lot in (
+            ("BTC", "0.1", "0.000001"),
+            ("ETH", "0.01", "0.00001"),
+            ("XRP", "0.0001", "0.01"),
+            ("SOL", "0.01", "0.001"),
+            ("DOGE", "0.00001", "0.1"),
+            ("ADA", "0.0001", "0.01"),
+            ("LTC", "0.01", "0.001"),
+            ("LINK", "0.001", "0.001"),
+            ("BNB", "0.1", "0.0001"),
+        )
+    )
+
+
+def _by_pair(instruments: Iterable[Instrument]) -> dict[Pair, Instrument]:
+    return {instrument.pair: instrument for instrument in instruments}

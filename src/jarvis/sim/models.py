@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from enum import Enum
 
 from jarvis.domain.instrument import Pair
-from jarvis.domain.money import USD, Asset
+from jarvis.domain.money import USD, ZERO, Asset
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,62 @@ class BookModel:
             raise ValueError("a book needs at least one level of a positive size")
 
 
+class BorrowsAt(Enum):
+    """When an order borrows what its owner lacks: while it is taken, or as it trades."""
+
+    PLACEMENT = "placement"
+    FILL = "fill"
+
+
+@dataclass(frozen=True, slots=True)
+class WalletModel:
+    """Margin out of one wallet: base and quote change hands at once, and what is missing is borrowed.
+
+    Rates are fractions: `hourly_rates` of the principal per hour (an asset that it does not name cannot be borrowed),
+    the others of the value that is owed. An account may borrow while its equity is at least the sum of owed value
+    times `initial_rate` (1 / 4 lets debts grow to four times equity), is called at `call_rate`, and liquidated when
+    equity is not above `maintenance_rate`. Interest falls due each hour at `interest_minute`; with
+    `interest_on_borrow` the first hour is charged when borrowing. `isolated` holds the rates of pairs that are
+    margined apart, None where the venue has no such accounts.
+
+    Unrealistic: one tier for any size; interest is on the principal alone and does not change with demand; the
+    lending pool is never empty unless told so.
+    """
+
+    hourly_rates: Mapping[Asset, Decimal]
+    initial: Decimal
+    call: Decimal
+    maintenance: Decimal
+    borrows_at: BorrowsAt = BorrowsAt.FILL
+    interest_minute: int = 0
+    interest_on_borrow: bool = False
+    liquidation_fee_rate: Decimal = Decimal("0.02")
+    isolated: "WalletModel | None" = None
+
+    def __post_init__(self) -> None:
+        """Refuse levels that contradict each other."""
+        if not 0 < self.maintenance <= self.call <= self.initial:
+            raise ValueError("a wallet is opened above where it is called, and called above where it is liquidated")
+
+    def initial_rate(self, asset: Asset) -> Decimal:  # noqa: ARG002 - venues may tell assets apart; these do not yet
+        """The equity that a unit of debt value in this asset needs to be taken up."""
+        return self.initial
+
+    def call_rate(self, asset: Asset) -> Decimal:  # noqa: ARG002
+        """The same at which the venue warns."""
+        return self.call
+
+    def maintenance_rate(self, asset: Asset) -> Decimal:  # noqa: ARG002
+        """The same at which it liquidates."""
+        return self.maintenance
+
+
 @dataclass(frozen=True, slots=True)
 class VenueModel:
     """All that a simulated venue charges and enforces. Levels are equity over used margin (0.8 = 80 %).
 
     `collateral` is the fraction of each asset's value that backs margin; an asset that it does not name backs none.
+    `wallet` says that margin works out of one wallet; None is Kraken's way, by lots.
     Liquidation closes the oldest lots until the level is at least `healthy_level`.
 
     Unrealistic: the real order and amount of a liquidation are not published, nor is it certain to happen exactly at
@@ -94,6 +146,7 @@ class VenueModel:
     healthy_level: Decimal = Decimal("0.8")
     min_level_to_open: Decimal = Decimal(1)
     max_open_orders: int = 80
+    wallet: WalletModel | None = None
 
     def __post_init__(self) -> None:
         """Refuse levels that contradict each other."""
@@ -126,4 +179,86 @@ KRAKEN = VenueModel(
 
 Unrealistic: the collateral fractions of XRP, ADA, LTC, LINK and BNB were not seen and are taken to be SOL's; the US
 books charge up to 0.60 % and 0.05 % per four hours.
+"""
+
+_USDT = Asset("USDT")
+_WALLET_ASSETS = tuple(map(Asset, ("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "LTC", "LINK", "BNB")))
+_NO_OPENING_FEE = OpeningFeeModel(default_rate=ZERO)
+_NO_ROLLOVER = RolloverModel(default_rate=ZERO)
+
+
+def _hourly(quote: str, base: str) -> Mapping[Asset, Decimal]:
+    return {_USDT: Decimal(quote), **dict.fromkeys(_WALLET_ASSETS, Decimal(base))}
+
+
+_BINANCE_ISOLATED_RATES = WalletModel(
+    hourly_rates=_hourly("0.0000100", "0.0000060"),
+    initial=Decimal(1) / 9,
+    call=Decimal("0.08"),
+    maintenance=Decimal("0.05"),
+    borrows_at=BorrowsAt.PLACEMENT,
+    interest_on_borrow=True,
+)
+
+BINANCE = VenueModel(
+    fee=FeeModel(maker_rate=Decimal("0.0010"), taker_rate=Decimal("0.0010")),
+    opening=_NO_OPENING_FEE,
+    rollover=_NO_ROLLOVER,
+    book=BookModel(),
+    collateral=dict.fromkeys((_USDT, *_WALLET_ASSETS), Decimal(1)),
+    max_open_orders=200,
+    wallet=WalletModel(
+        hourly_rates=_hourly("0.0000080", "0.0000050"),
+        initial=Decimal("0.25"),
+        call=Decimal("0.15"),
+        maintenance=Decimal("0.10"),
+        borrows_at=BorrowsAt.PLACEMENT,
+        interest_on_borrow=True,
+        isolated=_BINANCE_ISOLATED_RATES,
+    ),
+)
+"""Binance cross margin at 5x and isolated margin at 10x, VIP 0 (0.1 % maker and taker).
+
+Unrealistic: every asset counts in full as collateral; the interest rates are of the usual size, not today's; the bars
+of isolated pairs are those of the first tier, whatever the size.
+"""
+
+OKX = VenueModel(
+    fee=FeeModel(maker_rate=Decimal("0.0008"), taker_rate=Decimal("0.0010")),
+    opening=_NO_OPENING_FEE,
+    rollover=_NO_ROLLOVER,
+    book=BookModel(),
+    collateral={_USDT: Decimal(1), **dict.fromkeys(_WALLET_ASSETS, Decimal("0.95"))},
+    max_open_orders=500,
+    wallet=WalletModel(
+        hourly_rates=_hourly("0.0000110", "0.0000060"),
+        initial=Decimal("0.1"),
+        call=Decimal("0.09"),
+        maintenance=Decimal("0.03"),
+    ),
+)
+"""OKX, level 1 (0.08 % maker, 0.10 % taker), 10x, first position tier (mmr 3 %).
+
+Unrealistic: one collateral discount for every coin; in futures mode a position is liquidated with its own currency's
+margin alone, here with the account's.
+"""
+
+BYBIT = VenueModel(
+    fee=FeeModel(maker_rate=Decimal("0.0010"), taker_rate=Decimal("0.0010")),
+    opening=_NO_OPENING_FEE,
+    rollover=_NO_ROLLOVER,
+    book=BookModel(),
+    collateral={_USDT: Decimal(1), **dict.fromkeys(_WALLET_ASSETS, Decimal("0.95"))},
+    max_open_orders=500,
+    wallet=WalletModel(
+        hourly_rates=_hourly("0.0000090", "0.0000014"),
+        initial=Decimal("0.1"),
+        call=Decimal("0.08"),
+        maintenance=Decimal("0.04"),
+        interest_minute=5,
+    ),
+)
+"""Bybit Unified Trading Account, VIP 0 (0.1 % maker and taker), spot leverage 10x.
+
+Unrealistic: one tier and one collateral value for every coin; rates of the size of the documentation's examples.
 """

@@ -2,15 +2,19 @@
 
 from jarvis.sim.exchange.core import SimExchange
 from jarvis.sim.exchange.records import (
+    Borrow,
     ClosePrice,
     ConditionalClose,
     OrderNews,
     Refusal,
     SelfTrade,
     SimBook,
+    SimBorrow,
     SimCandle,
     SimEvent,
     SimFill,
+    SimHolding,
+    SimInterest,
     SimLedger,
     SimLevel,
     SimLiquidation,
@@ -23,19 +27,25 @@ from jarvis.sim.exchange.records import (
     SimPlaced,
     SimPublicTrade,
     SimRefused,
+    SimRepay,
+    SimWallet,
 )
 
 __all__ = [
+    "Borrow",
     "ClosePrice",
     "ConditionalClose",
     "OrderNews",
     "Refusal",
     "SelfTrade",
     "SimBook",
+    "SimBorrow",
     "SimCandle",
     "SimEvent",
     "SimExchange",
     "SimFill",
+    "SimHolding",
+    "SimInterest",
     "SimLedger",
     "SimLevel",
     "SimLiquidation",
@@ -48,4 +58,6 @@ __all__ = [
     "SimPlaced",
     "SimPublicTrade",
     "SimRefused",
+    "SimRepay",
+    "SimWallet",
 ]

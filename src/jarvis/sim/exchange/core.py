@@ -18,14 +18,17 @@ from jarvis.domain.market import Bar, PublicTrade, Quote
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import ClientOrderId, FillId, OrderStatus, TimeInForce, VenueOrderId
 from jarvis.sim.candles import KEPT, Candle, CandleTower, floor_time
-from jarvis.sim.exchange import ladder, margin, matching, orders, settlement
+from jarvis.sim.exchange import ladder, margin, matching, orders, settlement, wallets
 from jarvis.sim.exchange.ids import Ids
 from jarvis.sim.exchange.records import (
     Refusal,
     SimBook,
+    SimBorrow,
     SimCandle,
     SimEvent,
     SimFill,
+    SimInterest,
+    SimLiquidation,
     SimLot,
     SimMargin,
     SimOrder,
@@ -33,8 +36,10 @@ from jarvis.sim.exchange.records import (
     SimPlaced,
     SimPublicTrade,
     SimRefused,
+    SimRepay,
+    SimWallet,
 )
-from jarvis.sim.exchange.state import EXPIRY, ROLLOVER, Account, Hall
+from jarvis.sim.exchange.state import EXPIRY, INTEREST, ROLLOVER, Account, Hall
 from jarvis.sim.market import PriceSource
 from jarvis.sim.models import VenueModel
 
@@ -96,17 +101,27 @@ class SimExchange:
 
     # --- the venue's own people ------------------------------------------------------------------------------------
 
-    def open_account(self, account: str, deposits: Mapping[Asset, Decimal]) -> None:
-        """Open an account; each deposit becomes a ledger row. ValueError if there is one of that name."""
-        if account in self._hall.accounts:
-            raise ValueError(f"there is an account named {account!r} already")
-        self._hall.accounts[account] = Account(account)
+    def open_account(self, account: str, deposits: Mapping[Asset, Decimal], pot: str = "") -> None:
+        """Open an account, or an isolated pot of it; each deposit becomes a ledger row. ValueError if there is one."""
+        accounts = self._hall.accounts
+        if pot:
+            if self._hall.model.wallet is None or self._hall.model.wallet.isolated is None:
+                raise ValueError("this venue has no isolated accounts")
+            if Pair.parse(pot) not in self._offered:
+                raise ValueError(f"{pot} is not listed")
+            owner = accounts.setdefault(account, Account(account))
+            opened = owner.apart(pot)
+        else:
+            opened = Account(account)
+        if opened.key in accounts:
+            raise ValueError(f"there is an account named {opened.key!r} already")
+        accounts[opened.key] = opened
         for asset, amount in sorted(deposits.items()):
-            self.adjust(account, asset, amount, LedgerKind.DEPOSIT)
+            self.adjust(account, asset, amount, LedgerKind.DEPOSIT, pot=pot)
 
-    def adjust(self, account: str, asset: Asset, amount: Decimal, kind: LedgerKind) -> LedgerRow:
+    def adjust(self, account: str, asset: Asset, amount: Decimal, kind: LedgerKind, *, pot: str = "") -> LedgerRow:
         """Book a deposit, withdrawal (negative), transfer or adjustment. ValueError if more leaves than is free."""
-        owner = self._account(account)
+        owner = self._account(account, pot)
         if amount < 0 and -amount > owner.balances.get(asset, ZERO) - owner.held(asset):
             raise ValueError(f"{-amount} {asset} are not free")
         row = self._hall.post(owner, self._hall.ids.ledger_row(), kind, asset, amount, ZERO)
@@ -135,7 +150,7 @@ class SimExchange:
         if until < hall.now:
             raise ValueError(f"time cannot go back from {hall.now} to {until}")
         for bar in self._market.bars(hall.now, until):
-            self._run_timers(bar.closed_at, ROLLOVER)
+            self._run_timers(bar.closed_at, INTEREST)
             hall.now = bar.closed_at
             if bar.pair in hall.instruments:
                 self._apply(bar)
@@ -152,7 +167,7 @@ class SimExchange:
 
     def place(self, account: str, order: SimOrderRequest, *, validate_only: bool = False) -> SimPlaced | SimRefused:
         """Take or refuse an order; with `validate_only` nothing changes."""
-        hall, owner = self._hall, self._account(account)
+        hall, owner = self._hall, self._account(account, order.pot)
         drafted = orders.draft(hall, owner, order)
         if isinstance(drafted, SimRefused):
             return drafted
@@ -180,6 +195,7 @@ class SimExchange:
         order = owner.orders.get(order_id)
         if order is None or not order.is_open:
             return SimRefused(Refusal.UNKNOWN_ORDER, "there is no open order of this id")
+        owner = self._account(account, order.request.pot)
         changed = orders.change(
             hall, owner, order, quantity=quantity, limit_price=limit_price, trigger_price=trigger_price
         )
@@ -197,7 +213,8 @@ class SimExchange:
         order = owner.orders.get(order_id)
         if order is None or not order.is_open:
             return False
-        orders.end(self._hall, owner, order, OrderStatus.CANCELLED, "User requested")
+        holder = self._account(account, order.request.pot)
+        orders.end(self._hall, holder, order, OrderStatus.CANCELLED, "User requested")
         return True
 
     def cancel_all(self, account: str) -> int:
@@ -208,11 +225,12 @@ class SimExchange:
 
     def accounts(self) -> tuple[str, ...]:
         """All accounts, in the order of their opening."""
-        return tuple(self._hall.accounts)
+        return tuple(dict.fromkeys(account.name for account in self._hall.accounts.values()))
 
     def orders(self, account: str) -> list[SimOrder]:
         """Open orders, oldest first."""
-        working = self._account(account).working.values()
+        self._account(account)
+        working = (each for owner in self._of(account) for each in owner.working.values())
         return sorted((order for each in working for order in each.values()), key=lambda order: order.number)
 
     def closed_orders(self, account: str) -> Sequence[SimOrder]:
@@ -240,9 +258,11 @@ class SimExchange:
         """The lot that this fill opened, open or closed."""
         return self._account(account).lots.get(lot_id)
 
-    def balances(self, account: str) -> Mapping[Asset, Balance]:
-        """Balances by asset; what is available is not held by spot orders."""
-        owner = self._account(account)
+    def balances(self, account: str, pot: str = "") -> Mapping[Asset, Balance]:
+        """Balances by asset, net of what is owed; what is available is not held by spot orders."""
+        owner = self._account(account, pot)
+        if self._hall.model.wallet is not None:
+            return wallets.balances_of(owner)
         return {
             asset: Balance(asset, total, total - owner.held(asset)) for asset, total in sorted(owner.balances.items())
         }
@@ -259,6 +279,79 @@ class SimExchange:
     def fills(self, account: str) -> Sequence[SimFill]:
         """Every fill, oldest first. A live view: read it, do not keep it."""
         return self._account(account).fills
+
+    def positions(self, account: str) -> Mapping[Pair, Decimal]:
+        """Signed open quantities: lots in sum, or what fills and interest made of a base."""
+        held: dict[Pair, Decimal] = {}
+        for owner in self._of(account):
+            for pair, exposure in owner.exposures.items():
+                held[pair] = held.get(pair, ZERO) + exposure.quantity
+        return {pair: quantity for pair, quantity in sorted(held.items()) if quantity}
+
+    # --- wallets ---------------------------------------------------------------------------------------------------
+
+    def pots(self, account: str) -> tuple[str, ...]:
+        """The cross account (empty) and the isolated pairs' own, in the order of their opening."""
+        return tuple(owner.pot for owner in self._of(account))
+
+    def wallet(self, account: str, pot: str = "") -> SimWallet:
+        """The wallet at the last prices. ValueError where margin works by lots."""
+        return wallets.wallet_of(self._hall, self._account(account, pot))
+
+    def borrow(self, account: str, asset: Asset, amount: Decimal, pot: str = "") -> SimBorrow | SimRefused:
+        """Borrow by hand, if the account may."""
+        owner = self._account(account, pot)
+        if amount <= 0:
+            return SimRefused(Refusal.INVALID, "the amount must be positive")
+        refused = wallets.refuse_borrowing(self._hall, owner, asset, amount)
+        return refused or wallets.borrow(self._hall, owner, asset, amount)
+
+    def repay(self, account: str, asset: Asset, amount: Decimal | None, pot: str = "") -> SimRepay | SimRefused:
+        """Repay by hand, interest first; None: all that is owed and free."""
+        owner = self._account(account, pot)
+        owed = owner.owed(asset)
+        if owed == 0:
+            return SimRefused(Refusal.INVALID, f"no {asset} is owed")
+        if amount is not None and amount > owed:
+            return SimRefused(Refusal.INVALID, f"{amount} {asset} are more than the {owed} that are owed")
+        if amount is not None and amount > owner.free(asset):
+            return SimRefused(Refusal.INSUFFICIENT_FUNDS, f"{amount} {asset} are not free")
+        told = wallets.repay(self._hall, owner, asset, owed if amount is None else amount, automatic=False)
+        return told or SimRefused(Refusal.INSUFFICIENT_FUNDS, f"no {asset} is free")
+
+    def max_borrowable(self, account: str, asset: Asset, pot: str = "") -> Decimal:
+        """How much more of an asset the account could borrow now, unrounded."""
+        return wallets.max_borrowable(self._hall, self._account(account, pot), asset)
+
+    def borrows(self, account: str) -> Sequence[SimBorrow]:
+        """Everything that was borrowed, oldest first. A live view."""
+        return self._account(account).borrows
+
+    def repays(self, account: str) -> Sequence[SimRepay]:
+        """Everything that was repaid, oldest first. A live view."""
+        return self._account(account).repays
+
+    def interests(self, account: str) -> Sequence[SimInterest]:
+        """Every charge of interest, oldest first. A live view."""
+        return self._account(account).interests
+
+    def liquidations(self, account: str) -> Sequence[SimLiquidation]:
+        """What was closed by force, oldest first. A live view."""
+        return self._account(account).liquidations
+
+    def set_lendable(self, asset: Asset, lendable: bool) -> None:
+        """Empty the lending pool of an asset, or fill it again."""
+        (self._hall.not_lent.discard if lendable else self._hall.not_lent.add)(asset)
+
+    def set_fee_asset(self, account: str, asset: Asset | None) -> None:
+        """Take the account's trading fees in this asset while there is enough of it; None: in what is received."""
+        for owner in self._of(account):
+            owner.fee_asset = asset
+
+    def set_can_borrow(self, account: str, can_borrow: bool) -> None:
+        """Lend to the account, or nothing more."""
+        for owner in self._of(account):
+            owner.may_borrow = can_borrow
 
     def margin(self, account: str) -> SimMargin:
         """The account's margin at the last prices."""
@@ -309,11 +402,15 @@ class SimExchange:
 
     # --- within ----------------------------------------------------------------------------------------------------
 
-    def _account(self, name: str) -> Account:
+    def _account(self, name: str, pot: str = "") -> Account:
+        key = f"{name}|{pot}" if pot else name
         try:
-            return self._hall.accounts[name]
+            return self._hall.accounts[key]
         except KeyError:
-            raise KeyError(f"there is no account named {name!r}") from None
+            raise KeyError(f"there is no account named {key!r}") from None
+
+    def _of(self, name: str) -> list[Account]:
+        return [account for account in self._hall.accounts.values() if account.name == name]
 
     def _apply(self, bar: Bar) -> None:
         """Let a bar meet every account's orders, then make its close the price and tell its trade."""
@@ -336,7 +433,11 @@ class SimExchange:
         while hall.timers and hall.timers[0][:2] <= (until, kind):
             at, what, _, name, subject = heappop(hall.timers)
             account = hall.accounts[name]
-            if what == ROLLOVER:
+            if what == INTEREST:
+                hall.now = at
+                wallets.charge_interest(hall, account)
+                matching.check_margin(hall, account)
+            elif what == ROLLOVER:
                 lot = account.lots[FillId(subject)]
                 if lot.is_open:
                     hall.now = at

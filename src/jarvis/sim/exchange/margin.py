@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from jarvis.domain.instrument import Side
 from jarvis.domain.money import ZERO
-from jarvis.sim.exchange import ladder
+from jarvis.sim.exchange import ladder, wallets
 from jarvis.sim.exchange.records import Refusal, SimMargin, SimMarginCall, SimOrder, SimRefused
 from jarvis.sim.exchange.state import Account, Hall
 
@@ -32,6 +32,8 @@ def used_margin(account: Account) -> Decimal:
 
 def level(hall: Hall, account: Account) -> Decimal | None:
     """Equity over used margin as a fraction; None when nothing is open."""
+    if hall.model.wallet is not None:
+        return wallets.level(hall, account)
     used = used_margin(account)
     return equity(hall, account) / used if used else None
 
@@ -102,16 +104,23 @@ def opening_quantity(account: Account, order: SimOrder, quantity: Decimal) -> De
 def watch_call(hall: Hall, account: Account) -> None:
     """Tell a margin call when the level is below the call level, and not again before `rearm_call`."""
     now_level = level(hall, account)
-    if now_level is not None and now_level < hall.model.margin_call_level and not account.margin_called:
+    if now_level is not None and is_called(hall, account, now_level) and not account.margin_called:
         account.margin_called = True
-        hall.events.append(SimMarginCall(account.name, hall.now, now_level))
+        hall.events.append(SimMarginCall(account.name, hall.now, now_level, account.pot))
 
 
 def rearm_call(hall: Hall, account: Account) -> None:
     """Allow the next margin call once the level is not below the call level any more."""
     if account.margin_called:
         now_level = level(hall, account)
-        account.margin_called = now_level is not None and now_level < hall.model.margin_call_level
+        account.margin_called = now_level is not None and is_called(hall, account, now_level)
+
+
+def is_called(hall: Hall, account: Account, now_level: Decimal) -> bool:
+    """Whether the account is below the level at which the venue warns."""
+    if hall.model.wallet is not None:
+        return wallets.surplus(hall, account, hall.rates(account).call_rate) < 0
+    return now_level < hall.model.margin_call_level
 
 
 def _needed(hall: Hall, account: Account, order: SimOrder, quantity: Decimal) -> Decimal:

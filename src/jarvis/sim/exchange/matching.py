@@ -8,12 +8,14 @@ jump passed over happens at the open.
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from jarvis.domain.account import LedgerKind
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.market import Bar
 from jarvis.domain.money import ZERO, round_down, round_up
 from jarvis.domain.order import OrderStatus, OrderType, TimeInForce, VenueOrderId
-from jarvis.sim.exchange import ladder, margin, orders, settlement
+from jarvis.sim.exchange import ladder, margin, orders, settlement, wallets
 from jarvis.sim.exchange.records import (
+    Borrow,
     OrderNews,
     SelfTrade,
     SimLiquidation,
@@ -25,6 +27,9 @@ from jarvis.sim.exchange.records import (
 from jarvis.sim.exchange.state import FLAT, Account, Hall
 
 _TAKE_PROFITS = frozenset({OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT})
+
+# Of the quote that a forced purchase may spend: walking the book costs a little more than its first price.
+_ALMOST_ALL = Decimal("0.99")
 
 NOTHING_LEFT_TO_REDUCE = "Reduce only:No position exists"
 
@@ -54,7 +59,7 @@ def take(hall: Hall, account: Account, order: SimOrder) -> SimOrder:
         if is_blocked:
             return order
         part = min(level.quantity, wanted)
-        if not order.is_margin and not _affords(hall, account, order, part, level.price):
+        if not _affords(hall, account, order, part, level.price):
             return orders.end(hall, account, order, OrderStatus.CANCELLED, "Insufficient funds")
         order, told = settlement.execute(hall, account, order, part, level.price, is_maker=False)
         orders.spawn_close(hall, account, told)
@@ -73,7 +78,7 @@ def walk_bar(hall: Hall, account: Account, bar: Bar) -> None:
     pair = bar.pair
     before = hall.prices[pair]
     working = account.working.get(pair)
-    if not working and not account.exposures:
+    if not working and not account.exposures and not account.debts:
         return
     if _can_matter(hall, account, bar):
         legs = (bar.low, bar.high) if _fears_the_low(account, pair) else (bar.high, bar.low)
@@ -90,9 +95,14 @@ def walk_bar(hall: Hall, account: Account, bar: Bar) -> None:
 
 def check_margin(hall: Hall, account: Account) -> None:
     """Call or liquidate at the present prices, if the level demands it."""
-    now_level = margin.level(hall, account)
-    if now_level is not None and now_level < hall.model.liquidation_level:
-        liquidate(hall, account)
+    if hall.model.wallet is not None:
+        account.is_bankrupt = False
+        if account.debts and wallets.surplus(hall, account, hall.rates(account).maintenance_rate) <= 0:
+            liquidate(hall, account)
+    else:
+        now_level = margin.level(hall, account)
+        if now_level is not None and now_level < hall.model.liquidation_level:
+            liquidate(hall, account)
     margin.watch_call(hall, account)
     margin.rearm_call(hall, account)
 
@@ -103,6 +113,8 @@ def liquidate(hall: Hall, account: Account) -> bool:
     Lots of pairs that do not trade now are passed over.
     """
     margin.watch_call(hall, account)
+    if hall.model.wallet is not None:
+        return _liquidate_wallet(hall, account)
     closed_any = False
     while True:
         lot = _oldest_lot(hall, account)
@@ -203,7 +215,7 @@ def _fill_resting(hall: Hall, account: Account, order: SimOrder) -> None:
     price = order.limit_price
     if quantity is None or price is None:
         return
-    if not order.is_margin and not _affords(hall, account, order, quantity, price):
+    if not _affords(hall, account, order, quantity, price):
         orders.end(hall, account, order, OrderStatus.CANCELLED, "Insufficient funds")
         return
     order, told = settlement.execute(hall, account, order, quantity, price, is_maker=True)
@@ -258,6 +270,8 @@ def _can_matter(hall: Hall, account: Account, bar: Bar) -> bool:
         falls = (order.side is Side.SELL) == (order.is_waiting and order.order_type not in _TAKE_PROFITS)
         if (falls and low <= mark) or (not falls and high >= mark):
             return True
+    if hall.model.wallet is not None:
+        return _wallet_can_fail(hall, account, bar)
     if not account.exposures:
         return False
     if account.margin_called:
@@ -281,10 +295,12 @@ def _slope(hall: Hall, account: Account, pair: Pair) -> Decimal:
 
 def _liquidated_at(hall: Hall, account: Account, pair: Pair, target: Decimal) -> Decimal | None:
     """The price on the way to `target` at which the account falls below the liquidation level."""
+    now = hall.prices[pair]
+    if hall.model.wallet is not None:
+        return _wallet_liquidated_at(hall, account, pair, target)
     used = margin.used_margin(account)
     if not used or _oldest_lot(hall, account) is None:
         return None
-    now = hall.prices[pair]
     floor = hall.model.liquidation_level * used
     equity = margin.equity(hall, account)
     if equity < floor:
@@ -297,6 +313,94 @@ def _liquidated_at(hall: Hall, account: Account, pair: Pair, target: Decimal) ->
     if target < now:
         return max(target, round_down(exact, tick))
     return min(target, round_up(exact, tick))
+
+
+def _wallet_can_fail(hall: Hall, account: Account, bar: Bar) -> bool:
+    if not account.debts:
+        return False
+    if account.margin_called:
+        return True
+    rate = hall.rates(account).call_rate
+    slope = wallets.slope(hall, account, bar.pair, rate)
+    worst = bar.low if slope > 0 else bar.high
+    return wallets.surplus(hall, account, rate) + slope * (worst - hall.prices[bar.pair]) < 0
+
+
+def _wallet_liquidated_at(hall: Hall, account: Account, pair: Pair, target: Decimal) -> Decimal | None:
+    if not account.debts or account.is_bankrupt:
+        return None
+    now = hall.prices[pair]
+    rate = hall.rates(account).maintenance_rate
+    surplus = wallets.surplus(hall, account, rate)
+    if surplus <= 0:
+        return now
+    slope = wallets.slope(hall, account, pair, rate)
+    if surplus + slope * (target - now) > 0:
+        return None
+    exact = now - surplus / slope
+    tick = hall.instruments[pair].tick
+    if target < now:
+        return max(target, round_down(exact, tick))
+    return min(target, round_up(exact, tick))
+
+
+def _liquidate_wallet(hall: Hall, account: Account) -> bool:
+    """Cancel all, sell what is owned, buy back what is owed, repay, and take the venue's fee; whether it could."""
+    now_level = margin.level(hall, account)
+    if now_level is None:
+        return False
+    for working in list(account.working.values()):
+        for order in list(working.values()):
+            orders.end(hall, account, order, OrderStatus.CANCELLED, "Liquidation")
+    pairs = [pair for pair in hall.instruments if hall.has_price(pair)]
+    traded = ZERO
+    for pair in pairs:
+        instrument = hall.instruments[pair]
+        owned = instrument.round_quantity(max(ZERO, account.net(pair.base)))
+        if owned >= instrument.min_quantity:
+            traded += _trade_by_force(hall, account, pair, Side.SELL, owned, now_level)
+    for pair in pairs:
+        instrument = hall.instruments[pair]
+        wanted = wallets.buy_back_quantity(hall, account, instrument)
+        price = ladder.best(hall.model.book, instrument, hall.prices[pair], Side.BUY)
+        affordable = instrument.round_quantity(account.free(pair.quote) * _ALMOST_ALL / price)
+        if (quantity := min(wanted, affordable)) > 0:
+            traded += _trade_by_force(hall, account, pair, Side.BUY, quantity, now_level)
+    for asset in sorted({*account.debts, *account.interest}):
+        wallets.repay(hall, account, asset, account.owed(asset), automatic=True)
+    fee = min(
+        round_up(traded * hall.rates(account).liquidation_fee_rate, wallets.STEP), max(ZERO, account.free(hall.asset))
+    )
+    if fee > 0:
+        row = hall.post(account, "liquidation", LedgerKind.LIQUIDATION_FEE, hall.asset, ZERO, fee)
+        hall.tell_row(account, row)
+    account.is_bankrupt = bool(account.debts)
+    return traded > 0
+
+
+def _trade_by_force(
+    hall: Hall, account: Account, pair: Pair, side: Side, quantity: Decimal, now_level: Decimal
+) -> Decimal:
+    """Trade at market whatever the order's minimum; what it cost or brought."""
+    request = SimOrderRequest(
+        pair=pair,
+        side=side,
+        order_type=OrderType.MARKET,
+        quantity=quantity,
+        self_trade=SelfTrade.CANCEL_OLDEST,
+        pot=account.pot,
+        borrow=Borrow.NONE,
+        repay=True,
+    )
+    order = orders.fresh(hall, account, request, quantity)
+    order = orders.enter(hall, account, replace(order, is_liquidation=True, is_queued=False))
+    told = SimLiquidation(account.name, hall.now, now_level, pair, order.order_id, None, quantity, account.pot)
+    account.liquidations.append(told)
+    hall.events.append(told)
+    after = take(hall, account, order)
+    if after.is_open:
+        after = orders.end(hall, account, after, OrderStatus.CANCELLED, "Liquidation")
+    return after.filled_cost
 
 
 def _oldest_lot(hall: Hall, account: Account) -> SimLot | None:
@@ -334,7 +438,7 @@ def _allowed(hall: Hall, account: Account, order: SimOrder) -> Decimal | None:
             orders.end(hall, account, order, OrderStatus.CANCELLED, NOTHING_LEFT_TO_REDUCE)
             return None
         return min(order.remaining_quantity, closable)
-    if order.is_margin:
+    if order.is_margin and hall.model.wallet is None:
         refused = margin.refuse_opening(hall, account, order, with_reserved=False)
         if refused is not None:
             orders.end(hall, account, order, OrderStatus.CANCELLED, refused.reason.value)
@@ -358,6 +462,10 @@ def _reaches(order: SimOrder, price: Decimal) -> bool:
 
 
 def _affords(hall: Hall, account: Account, order: SimOrder, quantity: Decimal, price: Decimal) -> bool:
+    if hall.model.wallet is not None:
+        return wallets.affords(hall, account, order, quantity, price)
+    if order.is_margin:
+        return True
     if order.side is Side.SELL:
         asset, needed = order.pair.base, quantity
     else:

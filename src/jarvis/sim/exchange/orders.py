@@ -7,7 +7,7 @@ from typing import assert_never
 from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair, Side
 from jarvis.domain.money import ZERO, Asset, is_multiple
 from jarvis.domain.order import LIMIT_TYPES, TRIGGERED_TYPES, OrderStatus, OrderType, TimeInForce, VenueOrderId
-from jarvis.sim.exchange import ladder, margin
+from jarvis.sim.exchange import ladder, margin, wallets
 from jarvis.sim.exchange.records import (
     OrderNews,
     Refusal,
@@ -28,9 +28,9 @@ def draft(hall: Hall, account: Account, request: SimOrderRequest) -> SimOrder | 
     if instrument is None:
         return SimRefused(Refusal.INVALID, f"{request.pair} is not listed")
     refused = (
-        _refuse_shape(request)
+        _refuse_shape(request, is_wallet=hall.model.wallet is not None)
         or _refuse_status(instrument, request)
-        or _refuse_leverage(instrument, request)
+        or (_refuse_leverage(instrument, request) if hall.model.wallet is None else None)
         or _refuse_prices(instrument, request.limit_price, request.trigger_price)
     )
     if refused is not None:
@@ -171,7 +171,7 @@ def _resolved(hall: Hall, account: Account, request: SimOrderRequest, instrument
     return fresh(hall, account, request, quantity)
 
 
-def _refuse_shape(request: SimOrderRequest) -> SimRefused | None:
+def _refuse_shape(request: SimOrderRequest, *, is_wallet: bool) -> SimRefused | None:
     kind = request.order_type
     if request.quantity < 0 or (request.quantity == 0 and request.leverage is None):
         return SimRefused(Refusal.INVALID, "the quantity must be positive")
@@ -186,12 +186,12 @@ def _refuse_shape(request: SimOrderRequest) -> SimRefused | None:
         return SimRefused(Refusal.INVALID, "only a limit order that may rest can be post-only")
     if (request.time_in_force is TimeInForce.GTD) != (request.expires_at is not None):
         return SimRefused(Refusal.INVALID, "a good-till-date order, and no other, needs an expiry")
-    if request.leverage is None and (request.reduce_only or request.settle):
+    if not is_wallet and request.leverage is None and (request.reduce_only or request.settle):
         return SimRefused(Refusal.INVALID, "only a margin order can reduce or settle a position")
     if request.settle and kind is not OrderType.MARKET:
         return SimRefused(Refusal.INVALID, "a settling order has no price")
     if request.quantity_in_quote and (
-        kind is not OrderType.MARKET or request.side is not Side.BUY or request.leverage is not None
+        kind is not OrderType.MARKET or request.side is not Side.BUY or (request.leverage is not None and not is_wallet)
     ):
         return SimRefused(Refusal.INVALID, "only a spot market buy can be given in quote")
     if request.close is not None and (request.reduce_only or request.quantity == 0 or request.settle):
@@ -282,6 +282,8 @@ def would_take(hall: Hall, instrument: Instrument, order: SimOrder) -> bool:
 def _refuse_funds(hall: Hall, account: Account, order: SimOrder) -> SimRefused | None:
     if order.request.settle:
         return _refuse_settling(account, order)
+    if hall.model.wallet is not None:
+        return None if order.reduce_only else wallets.refuse_funds(hall, account, order)
     if order.is_margin:
         return margin.refuse_opening(hall, account, order, with_reserved=True)
     asset, amount = _to_hold(hall, order)
@@ -313,5 +315,7 @@ def _to_hold(hall: Hall, order: SimOrder) -> tuple[Asset, Decimal]:
 
 
 def _hold(hall: Hall, account: Account, order: SimOrder) -> None:
-    if not order.is_margin:
+    if hall.model.wallet is not None:
+        wallets.hold(hall, account, order)
+    elif not order.is_margin:
         account.holds[order.order_id] = _to_hold(hall, order)

@@ -1,5 +1,6 @@
 """What goes into the simulated exchange and what comes out of it: requests, orders, lots, events, refusals."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,7 +9,7 @@ from enum import Enum, StrEnum
 from jarvis.domain.account import LedgerRow, LedgerRowId
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.market import Bar, PublicTrade
-from jarvis.domain.money import ZERO, round_nearest
+from jarvis.domain.money import ZERO, Asset, round_nearest
 from jarvis.domain.order import (
     LIMIT_TYPES,
     TRIGGERED_TYPES,
@@ -47,6 +48,14 @@ class SelfTrade(Enum):
     CANCEL_NEWEST = "cancel-newest"
     CANCEL_OLDEST = "cancel-oldest"
     CANCEL_BOTH = "cancel-both"
+
+
+class Borrow(Enum):
+    """What an order out of a wallet borrows: nothing, what its owner lacks, or all that it spends."""
+
+    NONE = "none"
+    MISSING = "missing"
+    FULL = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +103,10 @@ class SimOrderRequest:
     `leverage` None is plain spot. `quantity` is in base; zero closes the whole opposite margin position; with
     `quantity_in_quote` (spot market buys only) it is in quote. `limit_offset` makes a trailing stop a trailing
     stop-limit: the limit is the trigger price plus it (signed, quote). `settle` closes margin lots from balances.
+
+    Where margin works out of a wallet, `pot` names the account of an isolated pair (empty: the cross account), `borrow`
+    what may be borrowed, `repay` that each fill repays what is owed of the asset it brought, `locks` that a waiting
+    order keeps its funds; `leverage` is information only.
     """
 
     pair: Pair
@@ -115,6 +128,10 @@ class SimOrderRequest:
     quantity_in_quote: bool = False
     settle: bool = False
     self_trade: SelfTrade = SelfTrade.CANCEL_NEWEST
+    pot: str = ""
+    borrow: Borrow = Borrow.MISSING
+    repay: bool = False
+    locks: bool = True
 
     @classmethod
     def from_order(cls, order: OrderRequest) -> "SimOrderRequest":
@@ -300,6 +317,96 @@ class SimMargin:
 
 
 @dataclass(frozen=True, slots=True)
+class SimHolding:
+    """One asset of a wallet: what is there (`free`, and `locked` by orders) and what is owed of it."""
+
+    free: Decimal
+    locked: Decimal
+    borrowed: Decimal
+    interest: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """What is there."""
+        return self.free + self.locked
+
+    @property
+    def owed(self) -> Decimal:
+        """Principal and interest."""
+        return self.borrowed + self.interest
+
+    @property
+    def net(self) -> Decimal:
+        """What is there less what is owed."""
+        return self.total - self.owed
+
+
+@dataclass(frozen=True, slots=True)
+class SimWallet:
+    """A wallet at the last prices, values in quote and unrounded.
+
+    `equity` counts each asset that is owned with its collateral fraction, and each debt in full. `initial`, `call` and
+    `maintenance` are the equity that the debts demand for borrowing more, for quiet, and for staying open.
+    """
+
+    holdings: Mapping[Asset, SimHolding]
+    assets_value: Decimal
+    debt_value: Decimal
+    equity: Decimal
+    initial: Decimal
+    call: Decimal
+    maintenance: Decimal
+
+    @property
+    def level(self) -> Decimal | None:
+        """Equity over initial margin; None when nothing is owed."""
+        return self.equity / self.initial if self.initial else None
+
+
+@dataclass(frozen=True, slots=True)
+class SimBorrow:
+    """Somebody borrowed: an order that lacked funds (`order_id`), or the owner by hand."""
+
+    account: str
+    pot: str
+    number: int
+    asset: Asset
+    amount: Decimal
+    at: datetime
+    order_id: VenueOrderId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SimRepay:
+    """Something owed was repaid, interest first; `automatic` when no one asked for this very repayment."""
+
+    account: str
+    pot: str
+    number: int
+    asset: Asset
+    principal: Decimal
+    interest: Decimal
+    at: datetime
+    order_id: VenueOrderId | None = None
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SimInterest:
+    """An hour's interest on what was borrowed fell due; `on_borrow` for the first hour, charged at once."""
+
+    account: str
+    pot: str
+    number: int
+    asset: Asset
+    principal: Decimal
+    rate: Decimal
+    interest: Decimal
+    at: datetime
+    on_borrow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SimLevel:
     """One price of the book and what is offered at it (base)."""
 
@@ -360,6 +467,7 @@ class SimFill:
     opening_fee: Decimal = ZERO
     margin: Decimal = ZERO
     ledger_ids: tuple[LedgerRowId, ...] = ()
+    pot: str = ""
 
 
 class OrderNews(Enum):
@@ -399,19 +507,24 @@ class SimMarginCall:
     account: str
     at: datetime
     level: Decimal
+    pot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SimLiquidation:
-    """The venue began to close a lot by force at this level (a fraction); its fills follow."""
+    """The venue began to close by force at this level (a fraction); its fills follow.
+
+    A lot, or (`lot_id` None) what a wallet holds or owes of the pair's base.
+    """
 
     account: str
     at: datetime
     level: Decimal
     pair: Pair
     order_id: VenueOrderId
-    lot_id: FillId
+    lot_id: FillId | None
     quantity: Decimal
+    pot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,4 +535,14 @@ class SimPublicTrade:
     number: int
 
 
-SimEvent = SimFill | SimOrderEvent | SimLedger | SimMarginCall | SimLiquidation | SimPublicTrade
+SimEvent = (
+    SimFill
+    | SimOrderEvent
+    | SimLedger
+    | SimBorrow
+    | SimRepay
+    | SimInterest
+    | SimMarginCall
+    | SimLiquidation
+    | SimPublicTrade
+)

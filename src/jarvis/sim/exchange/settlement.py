@@ -6,7 +6,7 @@ from decimal import Decimal
 from jarvis.domain.account import LedgerKind, LedgerRow
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import Fill, FillId, OrderStatus
-from jarvis.sim.exchange import lots
+from jarvis.sim.exchange import lots, wallets
 from jarvis.sim.exchange.records import OrderNews, SimFill, SimLot, SimOrder, SimOrderEvent
 from jarvis.sim.exchange.state import ROLLOVER, Account, Hall
 
@@ -18,6 +18,8 @@ def execute(
     instrument = hall.instruments[order.pair]
     cost = instrument.round_cost(quantity * price)
     rate = hall.model.fee.maker_rate if is_maker else hall.model.fee.taker_rate
+    if hall.model.wallet is not None:
+        return _trade_from_wallet(hall, account, order, quantity, price, cost, rate, is_maker=is_maker)
     fill = _fill(hall, order, quantity, price, cost, instrument.round_cost(cost * rate), is_maker=is_maker)
     if order.is_margin:
         told, rows = _trade_on_margin(hall, account, order, fill)
@@ -75,6 +77,27 @@ def _fill(
         is_margin=order.is_margin,
         is_liquidation=order.is_liquidation,
     )
+
+
+def _trade_from_wallet(
+    hall: Hall,
+    account: Account,
+    order: SimOrder,
+    quantity: Decimal,
+    price: Decimal,
+    cost: Decimal,
+    rate: Decimal,
+    *,
+    is_maker: bool,
+) -> tuple[SimOrder, SimFill]:
+    fill = _fill(hall, order, quantity, price, cost, ZERO, is_maker=is_maker)
+    fee, fee_asset = wallets.fee_of(hall, account, fill, rate)
+    fill = replace(fill, fee=fee, fee_asset=fee_asset, is_margin=True)
+    wallets.trade(account, fill)
+    told = replace(_told(hall, account, order, fill, []), pot=account.pot)
+    after = _record(hall, account, order, told, [])
+    wallets.settle_after(hall, account, after, fill)
+    return after, told
 
 
 def _trade_on_spot(hall: Hall, account: Account, order: SimOrder, fill: Fill) -> tuple[SimFill, list[LedgerRow]]:
@@ -188,7 +211,7 @@ def _record(hall: Hall, account: Account, order: SimOrder, told: SimFill, rows: 
     after = told.order
     account.keep_order(after)
     hold = account.holds.get(order.order_id)
-    if hold is not None:
+    if hold is not None and hall.model.wallet is None:
         asset, amount = hold
         kept = lots.share(amount, after.remaining_quantity, order.remaining_quantity, _HOLD_STEP)
         account.holds[order.order_id] = (asset, kept)

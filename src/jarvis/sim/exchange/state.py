@@ -10,11 +10,21 @@ from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import ClientOrderId, FillId, VenueOrderId
 from jarvis.sim.exchange.ids import Ids
-from jarvis.sim.exchange.records import SimEvent, SimFill, SimLedger, SimLot, SimOrder
-from jarvis.sim.models import VenueModel
+from jarvis.sim.exchange.records import (
+    SimBorrow,
+    SimEvent,
+    SimFill,
+    SimInterest,
+    SimLedger,
+    SimLiquidation,
+    SimLot,
+    SimOrder,
+    SimRepay,
+)
+from jarvis.sim.models import VenueModel, WalletModel
 
-ROLLOVER, EXPIRY = 0, 1
-"""Timers of one instant: a rollover is charged before the bar that ends then, an order expires after it."""
+ROLLOVER, INTEREST, EXPIRY = 0, 1, 2
+"""Timers of one instant: rollover and interest are charged before the bar that ends then, an order expires after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,57 @@ class Account:
     ledger: list[LedgerRow] = field(default_factory=list)
     fills: list[SimFill] = field(default_factory=list)
     margin_called: bool = False
+    pot: str = ""
+    debts: dict[Asset, Decimal] = field(default_factory=dict)
+    interest: dict[Asset, Decimal] = field(default_factory=dict)
+    may_borrow: bool = True
+    fee_asset: Asset | None = None
+    is_bankrupt: bool = False
+    borrows: list[SimBorrow] = field(default_factory=list)
+    repays: list[SimRepay] = field(default_factory=list)
+    interests: list[SimInterest] = field(default_factory=list)
+    liquidations: list[SimLiquidation] = field(default_factory=list)
+
+    @property
+    def key(self) -> str:
+        """What the hall knows it by: the owner's name, and the pot's of an isolated pair."""
+        return f"{self.name}|{self.pot}" if self.pot else self.name
+
+    def apart(self, pot: str) -> "Account":
+        """A new account of the same owner for an isolated pair: money and debts of its own, one history with this."""
+        return Account(
+            self.name,
+            pot=pot,
+            orders=self.orders,
+            closed=self.closed,
+            client_ids=self.client_ids,
+            ledger=self.ledger,
+            fills=self.fills,
+            borrows=self.borrows,
+            repays=self.repays,
+            interests=self.interests,
+            liquidations=self.liquidations,
+        )
+
+    def owed(self, asset: Asset) -> Decimal:
+        """Principal and interest."""
+        return self.debts.get(asset, ZERO) + self.interest.get(asset, ZERO)
+
+    def net(self, asset: Asset) -> Decimal:
+        """What is there less what is owed."""
+        return self.balances.get(asset, ZERO) - self.owed(asset)
+
+    def free(self, asset: Asset, *, besides: VenueOrderId | None = None) -> Decimal:
+        """What is there and not held by orders, one order left out."""
+        return self.balances.get(asset, ZERO) - self.held(asset, besides=besides)
+
+    def hold_position(self, pair: Pair, change: Decimal) -> None:
+        """Move what a wallet's fills and interest made of a pair's base."""
+        quantity = self.quantity(pair) + change
+        if quantity:
+            self.exposures[pair] = Exposure(quantity, ZERO, ZERO)
+        else:
+            self.exposures.pop(pair, None)
 
     def quantity(self, pair: Pair) -> Decimal:
         """The signed margin position."""
@@ -108,6 +169,20 @@ class Hall:
     order_count: int = 0
     trade_count: int = 0
     timer_count: int = 0
+    loan_count: int = 0
+    not_lent: set[Asset] = field(default_factory=set)
+
+    def next_loan_number(self) -> int:
+        """The number of a new borrowing, repayment or charge."""
+        self.loan_count += 1
+        return self.loan_count
+
+    def rates(self, account: Account) -> WalletModel:
+        """What a wallet account pays and must keep. Raises ValueError where margin works by lots."""
+        wallet = self.model.wallet
+        if wallet is None:
+            raise ValueError("this venue has no wallet accounts")
+        return (wallet.isolated or wallet) if account.pot else wallet
 
     def is_trading(self, pair: Pair) -> bool:
         """Whether orders of the pair can match now: it is not halted, and no bar of it is missing."""
@@ -128,7 +203,7 @@ class Hall:
     def set_timer(self, at: datetime, kind: int, account: Account, subject: str) -> None:
         """Wake up at `at` for a lot or an order."""
         self.timer_count += 1
-        heappush(self.timers, (at, kind, self.timer_count, account.name, subject))
+        heappush(self.timers, (at, kind, self.timer_count, account.key, subject))
 
     def next_order_number(self) -> int:
         """The place of a new order in time."""
@@ -144,9 +219,15 @@ class Hall:
         self, account: Account, ref_id: str, kind: LedgerKind, asset: Asset, amount: Decimal, fee: Decimal
     ) -> LedgerRow:
         """Change a balance by `amount - fee`; the ledger row, which the caller tells when its turn comes."""
-        balance = account.balances.get(asset, ZERO) + amount - fee
-        account.balances[asset] = balance
-        row = LedgerRow(self.ids.ledger_row(), ref_id, self.now, kind, asset, amount, fee, balance)
+        account.balances[asset] = account.balances.get(asset, ZERO) + amount - fee
+        return self.note(account, ref_id, kind, asset, amount, fee)
+
+    def note(
+        self, account: Account, ref_id: str, kind: LedgerKind, asset: Asset, amount: Decimal, fee: Decimal
+    ) -> LedgerRow:
+        """The ledger row of a change that was made already; its balance is net of what is owed."""
+        pair = Pair.parse(account.pot) if account.pot else None
+        row = LedgerRow(self.ids.ledger_row(), ref_id, self.now, kind, asset, amount, fee, account.net(asset), pair)
         account.ledger.append(row)
         return row
 
