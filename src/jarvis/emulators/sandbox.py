@@ -6,13 +6,16 @@ from datetime import datetime, timedelta
 from typing import cast
 
 from jarvis.domain.instrument import Instrument, Pair
+from jarvis.domain.money import USD, Asset
 from jarvis.emulators.clock import SandboxClock
 from jarvis.emulators.kraken import KrakenEmulator
 from jarvis.emulators.venue import VenueEmulator
 from jarvis.sim.exchange import SimExchange
 from jarvis.sim.instruments import kraken_instruments
-from jarvis.sim.market import PriceSource
+from jarvis.sim.market import PriceSource, Requoted, SharedMarket
 from jarvis.sim.models import KRAKEN, VenueModel
+
+_USDT = Asset("USDT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,11 @@ class Emulated:
     instruments: Callable[[], Mapping[Pair, Instrument]]
     model: VenueModel
     emulator: Callable[..., VenueEmulator]
+    quote: Asset = _USDT
 
 
 EMULATED: Mapping[str, Emulated] = {
-    "kraken": Emulated(kraken_instruments, KRAKEN, KrakenEmulator),
+    "kraken": Emulated(kraken_instruments, KRAKEN, KrakenEmulator, USD),
 }
 """One line per venue."""
 
@@ -48,7 +52,7 @@ class Sandbox:
         venues: Sequence[str] = tuple(EMULATED),
     ) -> None:
         self._now = market.start
-        self._market = market
+        self._shared = SharedMarket(market)
         self.exchanges: dict[str, SimExchange] = {}
         self.venues: dict[str, VenueEmulator] = {}
         for name in venues:
@@ -67,7 +71,8 @@ class Sandbox:
             venue = EMULATED[name]
         except KeyError:
             raise ValueError(f"the sandbox has no venue {name!r}; it has {', '.join(EMULATED)}") from None
-        market = self._market
+        reader = self._shared.reader()
+        market: PriceSource = reader if venue.quote == USD else Requoted(reader, venue.quote)
         listed = venue.instruments()
         exchange = SimExchange(
             instruments={pair: listed[pair] for pair in market.pairs if pair in listed},
