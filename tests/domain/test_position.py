@@ -149,3 +149,71 @@ def test_unrealised_is_what_closing_at_that_price_would_bring_but_for_the_roundi
     _, realised = position.apply(fill(Side.SELL if position.quantity > 0 else Side.BUY, abs(position.quantity), price))
 
     assert abs(position.unrealised(price) - realised.pnl) <= STEP
+
+
+def with_base_fee(one: Fill, fee: str) -> Fill:
+    return replace(one, fee=D(fee), fee_asset=BTC.base)
+
+
+def test_a_fee_in_base_makes_a_purchase_smaller_and_its_share_of_the_cost_is_the_fee() -> None:
+    position, _ = after(with_base_fee(buy("1", "100"), "0.001"))
+
+    assert (position.quantity, position.cost) == (D("0.999"), D("99.9"))
+    assert position.entry_price == D(100)
+
+
+def test_a_fee_in_base_makes_a_sale_larger() -> None:
+    position, _ = after(with_base_fee(sell("1", "100"), "0.001"))
+
+    assert (position.quantity, position.cost) == (D("-1.001"), D("100.1"))
+
+
+def test_interest_on_a_short_is_owed_beside_what_was_sold_and_does_not_move_its_price() -> None:
+    position = after(sell("1", "100"))[0].accrue(D("0.01"), "I1", AT).accrue(D("0.01"), "I2", AT)
+
+    assert (position.quantity, position.accrued, position.entry_price) == (D("-1.02"), D("0.02"), D(100))
+    assert position.unrealised(D(90)) == D(100) - D("1.02") * 90
+    assert len(position.lots) == 2
+
+
+def test_buying_back_interest_is_interest_and_no_profit() -> None:
+    short = after(sell("1", "100"))[0].accrue(D("0.02"), "I1", AT)
+
+    flat, realised = short.apply(buy("1.02", "50"))
+
+    assert flat.is_flat
+    assert realised == Realised(D("1.02"), D(50), D(1))
+
+
+def test_interest_is_bought_back_last() -> None:
+    short = after(sell("1", "100"))[0].accrue(D("0.02"), "I1", AT)
+
+    rest, realised = short.apply(buy("1.01", "50"))
+
+    assert (rest.quantity, rest.accrued, rest.entry_price) == (D("-0.01"), D("0.01"), None)
+    assert realised == Realised(D("1.01"), D(50), D("0.5"))
+
+
+@pytest.mark.parametrize("position", [FLAT, after(buy("1", "100"))[0]])
+def test_interest_in_base_belongs_to_a_short(position: Position) -> None:
+    with pytest.raises(ValueError, match="belongs to a short"):
+        position.accrue(D("0.1"), "I1", AT)
+
+
+@given(fills_strategy, st.lists(st.decimals(min_value=D("0.00000001"), max_value=D("0.1"), places=8), max_size=5))
+def test_with_interest_all_results_and_open_costs_are_still_exactly_the_cash_that_flowed(
+    fills: list[Fill], charges: list[Decimal]
+) -> None:
+    position, pnl, interest, charged = FLAT, ZERO, ZERO, ZERO
+    left = list(charges)
+    for each in fills:
+        position, realised = position.apply(each)
+        pnl += realised.pnl
+        interest += realised.interest
+        if position.side is Side.SELL and left:
+            charged += left[-1]
+            position = position.accrue(left.pop(), "I", AT)
+
+    exchanged = sum((-each.cost * each.side.sign for each in fills), ZERO)
+    assert pnl - interest == exchanged + position.cost * (position.side.sign if position.side else 0)
+    assert position.quantity == sum((each.signed_quantity for each in fills), ZERO) - charged
