@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from itertools import takewhile
 
 from jarvis.domain.money import ZERO, Asset
 from jarvis.emulators.bybit.coins import coin_of
@@ -153,8 +154,8 @@ class AccountReads:
         category = params.text("category")
         rows = [
             row
-            for row in reversed(self._log.of(call.account.name))
-            if since <= row.at <= until
+            for row in takewhile(lambda row: row.at >= since, reversed(self._log.of(call.account.name)))
+            if row.at <= until
             and currency in (None, row.asset)
             and kind in (None, row.kind)
             and (base is None or (row.fill is not None and row.fill.fill.pair.base == base))

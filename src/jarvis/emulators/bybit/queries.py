@@ -5,8 +5,9 @@ never traded for 24 hours when it was cancelled and seven days at most, and what
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import takewhile
 
 from jarvis.domain.instrument import Side
 from jarvis.domain.money import ZERO, round_down
@@ -21,7 +22,7 @@ from jarvis.emulators.bybit.text import Json, number
 from jarvis.emulators.bybit.trading import Trading, is_listed
 from jarvis.emulators.bybit.views import fill_row, order_row, status_of
 from jarvis.emulators.bybit.wallet import Wallets
-from jarvis.sim.exchange import SimFill, SimOrder
+from jarvis.sim.exchange import SimOrder
 
 _RECENT = 500
 _WEEK = timedelta(days=7)
@@ -90,7 +91,7 @@ class Queries:
         since, until = window(params, call.now, default=_WEEK, most=_WEEK)
         orders = [
             order
-            for order in self._closed(call.account)
+            for order in self._closed(call.account, since)
             if since <= order.placed_at <= until and self._is_kept(call, order)
         ]
         if "orderId" in params or "orderLinkId" in params:
@@ -120,14 +121,15 @@ class Queries:
         category_of(params)
         limit = params.limit(50, 100)
         pair = self._state.pair(params.required("symbol")) if "symbol" in params else None
-        fills: Sequence[SimFill] = list(reversed(self._exchange.fills(call.account.name)))
         if "orderId" in params or "orderLinkId" in params:
             order = self._trading.find(call.account.name, params)
-            wanted = set(order.fill_ids) if order is not None else set()
-            fills = [fill for fill in fills if fill.fill.fill_id in wanted]
+            fills = self._state.fills_of(order)[::-1] if order is not None else []
         else:
             since, until = window(params, call.now, default=_WEEK, most=_WEEK)
-            fills = [fill for fill in fills if since <= fill.fill.at <= until]
+            newest_first = reversed(self._exchange.fills(call.account.name))
+            fills = [
+                fill for fill in takewhile(lambda fill: fill.fill.at >= since, newest_first) if fill.fill.at <= until
+            ]
         kind, base = params.text("execType"), params.text("baseCoin")
         fills = [
             fill
@@ -188,22 +190,30 @@ class Queries:
             and (wanted is None or is_listed(self._state, order, wanted))
         ]
 
-    def _closed(self, account: VenueAccount) -> list[SimOrder]:
-        return [*self._exchange.closed_orders(account.name), *self._state.ghosts.get(account.name, ())]
+    def _closed(self, account: VenueAccount, since: datetime) -> list[SimOrder]:
+        """What ended since; nothing that ended earlier was placed later."""
+        lists = (self._exchange.closed_orders(account.name), self._state.ghosts.get(account.name, ()))
+        return [order for each in lists for order in takewhile(lambda order: _ended_at(order) >= since, reversed(each))]
 
     def _recent(self, account: VenueAccount) -> list[SimOrder]:
         restarted = self._state.restarted_at
         ended = [
-            order for order in self._closed(account) if restarted is None or (order.closed_at or restarted) > restarted
+            *self._exchange.closed_orders(account.name)[-_RECENT:],
+            *self._state.ghosts.get(account.name, [])[-_RECENT:],
         ]
-        return sorted(ended, key=lambda order: order.closed_at or order.placed_at)[-_RECENT:]
+        alive = [order for order in ended if restarted is None or _ended_at(order) > restarted]
+        return sorted(alive, key=_ended_at)[-_RECENT:]
 
     def _is_recent(self, account: VenueAccount, order: SimOrder) -> bool:
         return any(each.order_id == order.order_id for each in self._recent(account))
 
     def _is_kept(self, call: Call, order: SimOrder) -> bool:
-        age = call.now - (order.closed_at or order.placed_at)
+        age = call.now - _ended_at(order)
         return age <= (_FILLED_KEPT if order.filled_quantity else _UNFILLED_KEPT)
+
+
+def _ended_at(order: SimOrder) -> datetime:
+    return order.closed_at or order.placed_at
 
 
 def _first(numbered: tuple[int, SimOrder]) -> int:

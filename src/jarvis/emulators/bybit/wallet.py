@@ -43,11 +43,13 @@ class Wallets:
             coin for coin, holding in wallet.holdings.items() if holding.total or holding.borrowed or holding.interest
         ]
         is_isolated = account.margin_mode is MarginMode.ISOLATED
+        # What it is worth, all coins less all debts at the index; the rates are reckoned with haircuts taken.
+        worth = sum((holding.net * self._state.price(coin) for coin, holding in wallet.holdings.items()), ZERO)
         equity = wallet.equity
         account_wide = {
-            "accountIMRate": _rate(wallet.initial, self.backing(account)),
-            "accountMMRate": _rate(wallet.maintenance, self.backing(account)),
-            "totalMarginBalance": number(self.net_value(account), _VALUE_PLACES),
+            "accountIMRate": _rate(wallet.initial, equity),
+            "accountMMRate": _rate(wallet.maintenance, equity),
+            "totalMarginBalance": number(worth, _VALUE_PLACES),
             "totalAvailableBalance": number(max(ZERO, equity - wallet.initial), _VALUE_PLACES),
             "totalInitialMargin": number(wallet.initial, _VALUE_PLACES),
             "totalMaintenanceMargin": number(wallet.maintenance, _VALUE_PLACES),
@@ -61,24 +63,15 @@ class Wallets:
         if is_isolated:
             account_wide = dict.fromkeys(account_wide, "")
         return account_wide | {
-            "totalEquity": number(self.net_value(account), _VALUE_PLACES),
+            "totalEquity": number(worth, _VALUE_PLACES),
             "accountType": "UNIFIED",
             "totalPerpUPL": "0",
-            "totalWalletBalance": number(self.net_value(account), _VALUE_PLACES),
+            "totalWalletBalance": number(worth, _VALUE_PLACES),
             "accountLTV": "",
             "coin": [self._coin_row(account, coin, wallet.holdings.get(coin, _NOTHING)) for coin in named],
         }
 
-    def net_value(self, account: VenueAccount) -> Decimal:
-        """All coins less all debts at the index, without haircuts."""
-        holdings = self.of(account).holdings.items()
-        return sum((holding.net * self._state.price(coin) for coin, holding in holdings), ZERO)
-
-    def backing(self, account: VenueAccount) -> Decimal:
-        """What the rates of margin are reckoned against: the exchange's equity, haircuts taken."""
-        return self.of(account).equity
-
-    def order_borrowing(self, account: VenueAccount, coin: Asset) -> Decimal:
+    def order_borrowing(self, account: VenueAccount, coin: Asset, holding: SimHolding) -> Decimal:
         """What open leverage orders would have to borrow of a coin to fill."""
         spent = sum(
             (
@@ -88,12 +81,12 @@ class Wallets:
             ),
             ZERO,
         )
-        return max(ZERO, spent - self.holding(account, coin).total)
+        return max(ZERO, spent - holding.total)
 
-    def borrow_amount(self, account: VenueAccount, coin: Asset) -> Decimal:
+    def borrow_amount(self, account: VenueAccount, coin: Asset, holding: SimHolding | None = None) -> Decimal:
         """The liability in a coin: loans, interest charged on them, and what open leverage orders reserve."""
-        holding = self.holding(account, coin)
-        return holding.borrowed + holding.interest + self.order_borrowing(account, coin)
+        held = holding or self.holding(account, coin)
+        return held.borrowed + held.interest + self.order_borrowing(account, coin, held)
 
     def borrowable(self, account: VenueAccount, coin: Asset) -> Decimal:
         """How much more of a coin the account may borrow: margin, the coin's leverage and cap all count."""
@@ -101,9 +94,8 @@ class Wallets:
             return ZERO
         if account.margin_mode is MarginMode.ISOLATED:
             return ZERO
-        most = self._state.exchange.max_borrowable(account.name, coin)
-        cap = coin_of(coin).max_borrow - self.holding(account, coin).borrowed
-        wallet = self.of(account)
+        most, wallet = self._state.exchange.max_borrowable(account.name, coin), self.of(account)
+        cap = coin_of(coin).max_borrow - wallet.holdings.get(coin, _NOTHING).borrowed
         # Each debt must be backed by its part of the equity at the leverage that the owner has chosen.
         needed = sum(
             (
@@ -139,7 +131,7 @@ class Wallets:
             "walletBalance": number(holding.total),
             "locked": number(holding.locked),
             "spotHedgingQty": "0",
-            "borrowAmount": number(self.borrow_amount(account, coin)),
+            "borrowAmount": number(self.borrow_amount(account, coin, holding)),
             "spotBorrow": number(borrowed),
             "accruedInterest": "0",
             "totalOrderIM": "0",
