@@ -293,7 +293,7 @@ def test_fees_rates_and_burning() -> None:
 
 def test_cross_balances_are_net_and_without_the_zero_rows() -> None:
     cross = account.parse_cross_account(told("margin_account"))
-    balances = {balance.asset: balance for balance in account.balances_of(cross.holdings)}
+    balances = {str(balance.asset): balance for balance in account.balances_of(cross.holdings)}
 
     assert set(balances) == {"BTC", "BNB", "USDT"}
     assert (balances["BTC"].total, balances["BTC"].available) == (D("0.14"), D("0.04"))
@@ -332,7 +332,7 @@ def test_level_is_equity_over_used_margin_whatever_the_ratio(held: Decimal, shar
     at_bar = account.cross_margin_state(
         account.CrossAccount((), D("1.5"), D("0.5"), D(1), may_borrow=True, may_trade=True), CROSS_RATIOS, D(1), NOW
     )
-    assert (at_bar.margin_level, at_bar.free_margin) == (1, 0)
+    assert (at_bar.margin_level, at_bar.free_margin) == (D(1), D(0))
 
 
 def test_isolated_pots_are_those_of_our_pairs() -> None:
@@ -349,7 +349,7 @@ def test_isolated_balances_are_summed_and_margins_kept_apart() -> None:
     pots = account.parse_isolated_account(told("isolated_account"))
     tiers = dict.fromkeys(pots, account.parse_tiers(told("isolated_margin_tier")))
     state = account.isolated_margin_state(pots, tiers, NOW)
-    balances = {balance.asset: balance for balance in account.balances_of(account.holdings_of(pots))}
+    balances = {str(balance.asset): balance for balance in account.balances_of(account.holdings_of(pots))}
 
     assert (balances["USDT"].total, balances["USDT"].borrowed) == (D("-1300.05"), D(5200))
     assert (balances["ETH"].total, balances["ETH"].interest) == (D("-1.0001"), D("0.0001"))
@@ -379,7 +379,7 @@ def test_a_larger_debt_stands_on_a_higher_tier() -> None:
 def test_without_any_pot_there_is_nothing() -> None:
     state = account.isolated_margin_state({}, {}, NOW)
 
-    assert (state.equity, state.used_margin, state.margin_level) == (0, 0, None)
+    assert (state.equity, state.used_margin, state.margin_level) == (D(0), D(0), None)
     assert [balance.total for balance in account.balances_of(())] == [0]
 
 

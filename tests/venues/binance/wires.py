@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from jarvis.signer.venues import check
 from jarvis.venues.base import SignedRequest, Unreachable
 from jarvis.venues.binance import CROSS, BinanceVenue
-from jarvis.venues.binance.fields import decode
+from jarvis.venues.binance.fields import decode, milliseconds
 from jarvis.venues.session import HttpAnswer, Socket, VenueUrls
 from tests.venues.wires import HandClock
 
@@ -152,6 +152,10 @@ class ScriptedTransport:
             raise socket
         socket.url = url
         return socket
+
+    def keeps_time(self, clock: HandClock) -> None:
+        """Let the venue's clock be this one."""
+        self.says("GET /api/v3/time", lambda _: answer({"serverTime": milliseconds(clock.now())}))
 
     def sent(self, operation: str) -> list[dict[str, str]]:
         """What was sent in these calls, without the time."""

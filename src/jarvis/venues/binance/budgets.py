@@ -19,7 +19,7 @@ class MinuteBudget:
     def __init__(self, now: Callable[[], datetime], limit: int, *, reserve: float = 0.3) -> None:
         self._now = now
         self._limit = limit
-        self._ceiling = int(limit * (1 - reserve))
+        self._ceiling = limit - int(limit * reserve)
         self._used = 0
         self._minute = _minute_of(now())
 
@@ -53,7 +53,7 @@ class MinuteBudget:
         while (missing := self.missing(weight, urgent=urgent)) > timedelta(0):
             before = self._now()
             if missing <= patience:
-                await asyncio.sleep(min(0.25, missing.total_seconds()))
+                await asyncio.sleep(min(0.25, missing.total_seconds() + 0.001))
             if missing > patience or self._now() <= before:
                 raise RateLimited("our own share of the venue's request weight is used up", missing)
         self.add(weight)

@@ -521,6 +521,8 @@ class BinanceVenue(Venue):
             return Refused(RefusalReason.NOT_ELIGIBLE, f"Binance offers no such leverage on {request.pair}")
         if not instrument.quantity_fits(request.quantity):
             return Refused(RefusalReason.BELOW_MINIMUM, "the quantity does not fit the pair's steps")
+        if request.limit_price is not None and request.quantity * request.limit_price < instrument.min_cost:
+            return Refused(RefusalReason.BELOW_MINIMUM, f"an order on {request.pair} is worth {instrument.min_cost}")
         prices = (request.limit_price, request.trigger_price)
         if not all(price is None or instrument.price_fits(price) for price in prices):
             return Refused(RefusalReason.PRICE_STEP, "a price does not fit the pair's steps")
