@@ -7,13 +7,15 @@ from typing import cast
 
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.money import USD, Asset
+from jarvis.emulators.binance import BinanceEmulator
+from jarvis.emulators.bybit import BybitEmulator
 from jarvis.emulators.clock import SandboxClock
 from jarvis.emulators.kraken import KrakenEmulator
 from jarvis.emulators.venue import VenueEmulator
 from jarvis.sim.exchange import SimExchange
-from jarvis.sim.instruments import kraken_instruments
+from jarvis.sim.instruments import binance_instruments, bybit_instruments, kraken_instruments
 from jarvis.sim.market import PriceSource, Requoted, SharedMarket
-from jarvis.sim.models import KRAKEN, VenueModel
+from jarvis.sim.models import BINANCE, BYBIT, KRAKEN, VenueModel
 
 _USDT = Asset("USDT")
 
@@ -30,6 +32,8 @@ class Emulated:
 
 EMULATED: Mapping[str, Emulated] = {
     "kraken": Emulated(kraken_instruments, KRAKEN, KrakenEmulator, USD),
+    "binance": Emulated(binance_instruments, BINANCE, BinanceEmulator),
+    "bybit": Emulated(bybit_instruments, BYBIT, BybitEmulator),
 }
 """One line per venue."""
 

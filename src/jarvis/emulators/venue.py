@@ -95,13 +95,40 @@ class VenueEmulator(Protocol):
     they are given. `kinds` are the faults that can happen here.
     """
 
-    name: str
-    title: str
-    quote: Asset
-    roots: tuple[str, ...]
-    page: KeyPage
-    kinds: frozenset[FaultKind]
-    faults: Faults
+    @property
+    def name(self) -> str:
+        """Its name, and its path on the sandbox."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Its name as people write it."""
+        ...
+
+    @property
+    def quote(self) -> Asset:
+        """What its pairs are priced in."""
+        ...
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The first parts of its REST paths."""
+        ...
+
+    @property
+    def page(self) -> KeyPage:
+        """Its API-management page."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[FaultKind]:
+        """The faults that can happen here."""
+        ...
+
+    @property
+    def faults(self) -> Faults:
+        """The switchboard."""
+        ...
 
     async def handle(self, request: WireRequest) -> WireResponse:
         """The answer to one request; its path begins after the venue's name."""

@@ -8,12 +8,13 @@ from jarvis.domain.account import VenueName
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import Asset
-from jarvis.venues import kraken
+from jarvis.venues import binance, bybit, kraken, okx
 from jarvis.venues.base import RequestSigner, Venue
 from jarvis.venues.session import Transport, VenueUrls
 
-KRAKEN = VenueName("kraken")
+KRAKEN, BINANCE, OKX, BYBIT = map(VenueName, ("kraken", "binance", "okx", "bybit"))
 
+# Kraken's; what the others lend is read at run time.
 _LOWER_CAPS = {"BNB": 5}
 _USUAL_CAP = 10
 
@@ -64,6 +65,26 @@ _KRAKEN_URLS = VenueUrls(
     ws_private="wss://ws-auth.kraken.com/v2",
 )
 
+_BINANCE_URLS = VenueUrls(
+    rest="https://api.binance.com",
+    ws_public="wss://stream.binance.com:9443/stream",
+    ws_private="wss://ws-api.binance.com:443/ws-api/v3",
+)
+_BYBIT_URLS = VenueUrls(
+    rest="https://api.bybit.com",
+    ws_public="wss://stream.bybit.com/v5/public/spot",
+    ws_private="wss://stream.bybit.com/v5/private",
+)
+
+
+def _okx_urls(rest: str, sockets: str) -> VenueUrls:
+    return VenueUrls(
+        rest=f"https://{rest}",
+        ws_public=f"wss://{sockets}:8443/ws/v5/public",
+        ws_private=f"wss://{sockets}:8443/ws/v5/private",
+    )
+
+
 VENUES: Mapping[VenueName, VenueEntry] = {
     entry.name: entry
     for entry in (
@@ -74,6 +95,35 @@ VENUES: Mapping[VenueName, VenueEntry] = {
             live_urls={kraken.INTERNATIONAL: _KRAKEN_URLS, kraken.US_RETAIL: _KRAKEN_URLS},
             adapter=kraken.KrakenVenue,
             sandbox_sockets=("/ws/v2", "/ws-auth/v2"),
+        ),
+        VenueEntry(
+            name=BINANCE,
+            title="Binance",
+            leverage_caps=dict.fromkeys(binance.CATALOGUE, _USUAL_CAP),
+            live_urls={binance.CROSS: _BINANCE_URLS, binance.ISOLATED: _BINANCE_URLS},
+            adapter=binance.BinanceVenue,
+            sandbox_sockets=("/stream", "/ws-api/v3"),
+            chosen=True,
+        ),
+        VenueEntry(
+            name=OKX,
+            title="OKX",
+            leverage_caps=dict.fromkeys(okx.CATALOGUE, _USUAL_CAP),
+            live_urls={
+                okx.WWW: _okx_urls("www.okx.com", "ws.okx.com"),
+                okx.EEA: _okx_urls("eea.okx.com", "wseea.okx.com"),
+                okx.US: _okx_urls("us.okx.com", "wsus.okx.com"),
+            },
+            adapter=okx.OkxVenue,
+            sandbox_sockets=("/ws/v5/public", "/ws/v5/private"),
+        ),
+        VenueEntry(
+            name=BYBIT,
+            title="Bybit",
+            leverage_caps=dict.fromkeys(bybit.CATALOGUE, _USUAL_CAP),
+            live_urls={bybit.GLOBAL: _BYBIT_URLS},
+            adapter=bybit.BybitVenue,
+            sandbox_sockets=("/v5/public/spot", "/v5/private"),
         ),
     )
 }
