@@ -125,7 +125,7 @@ class Bench:
 
     A venue's own bench says the names below; nothing else of a case depends on the venue. `numbered_stream`: a lost
     event shows. `has_deadlines`: an order that arrives late is refused. `rejects_takers`: a post-only order that would
-    trade at once is refused, not taken and cancelled.
+    trade at once is refused, not taken and cancelled. `tells_status`: the venue says when it is in maintenance.
     """
 
     name = "kraken"
@@ -140,6 +140,7 @@ class Bench:
     numbered_stream = False
     has_deadlines = False
     rejects_takers = True
+    tells_status = False
 
     def __init__(
         self,
@@ -272,6 +273,7 @@ class KrakenBench(Bench):
     }
     numbered_stream = True
     has_deadlines = True
+    tells_status = True
     emulator: KrakenEmulator
     venue: KrakenVenue
 

@@ -46,6 +46,7 @@ from tests.venues.contract.benches import BENCHES
 from tests.venues.wires import on_virtual_time
 
 D = Decimal
+FUNDING = {LedgerKind.DEPOSIT, LedgerKind.TRANSFER}
 
 
 @pytest.fixture(params=sorted(BENCHES))
@@ -104,7 +105,7 @@ async def test_case_01_an_entry_is_placed_and_told_the_same_by_stream_and_histor
     assert last_report(events, order_id).status is OrderStatus.FILLED
     assert bench.open_quantity(snapshot) == bench.moved([fill]) > 0
     assert snapshot.open_orders == ()
-    rows = [row for row in ledger if row.kind is not LedgerKind.DEPOSIT]
+    rows = [row for row in ledger if row.kind not in FUNDING]
     if bench.venue.traits.settlement is Settlement.MARGIN:
         assert rows == [event for event in events if isinstance(event, LedgerRow)]
         assert all(row.ref_id == fill.fill_id for row in rows)
@@ -246,6 +247,7 @@ async def test_case_08_a_refusal_has_its_reason_and_leaves_nothing_behind(bench:
         RefusalReason.INSUFFICIENT_FUNDS,
         RefusalReason.MARGIN_LEVEL_TOO_LOW,
         RefusalReason.POSITION_LIMIT,
+        RefusalReason.ORDER_LIMIT,
         RefusalReason.LENDING_POOL_EMPTY,
     )
     snapshot = await bench.venue.snapshot()
@@ -359,7 +361,7 @@ async def test_case_14_a_limited_or_locked_out_caller_is_told_when_to_come_back(
 async def test_case_15_an_empty_lending_pool_is_a_reason_of_its_own(bench: Bench) -> None:
     bench.fail("insufficient_margin_pool", verb="place")
 
-    result = await bench.venue.place(bench.wish())
+    result = await bench.venue.place(bench.wish(quantity=D(30)))  # more than the account's own money buys
 
     assert isinstance(result, Refused)
     assert result.reason is RefusalReason.LENDING_POOL_EMPTY
@@ -493,7 +495,7 @@ async def test_case_22b_interest_is_charged_in_what_was_borrowed_and_repaid_with
     owed = bench.quote if side is Side.BUY else bench.pair.base
     bench.advance(3 * 60 + 10)
     fills = await bench.venue.fills(START)
-    rows = [row for row in await bench.venue.ledger(START) if row.kind is not LedgerKind.DEPOSIT]
+    rows = [row for row in await bench.venue.ledger(START) if row.kind not in FUNDING]
     snapshot = await bench.venue.snapshot()
 
     assert len(rows) >= 3
@@ -541,7 +543,8 @@ async def test_case_24_in_maintenance_nothing_is_taken_for_an_answer(bench: Benc
     entry = bench.wish()
     bench.fail("maintenance")
 
-    assert await bench.venue.status() is VenueStatus.MAINTENANCE
+    if bench.tells_status:
+        assert await bench.venue.status() is VenueStatus.MAINTENANCE
     with pytest.raises(Unreachable):
         await bench.venue.snapshot()
     with pytest.raises(OutcomeUnknown):
