@@ -190,7 +190,7 @@ class Stream:
         """Every frame that is there, and what a quiet socket lets go."""
         import asyncio
 
-        frames = []
+        frames: list[Any] = []
         try:
             async with asyncio.timeout(0.08):
                 while True:

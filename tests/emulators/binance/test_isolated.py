@@ -1,15 +1,15 @@
 """Isolated accounts: one per pair, each with its own money, debts, level and end."""
 
 from decimal import Decimal
+from typing import Any
 
 from tests.emulators.binance.actors import Client, Venue
 
 FALL = ["50000 50000 50000 50000", "50000 50000 46000 46000", "46000 46000 45000 45000"]
 
 
-async def row(client: Client, symbol: str = "BTCUSDT") -> dict[str, dict[str, str]]:
+async def row(client: Client, symbol: str = "BTCUSDT") -> Any:
     (found,) = (await client.call("GET margin/isolated/account", symbols=symbol))["assets"]
-    assert isinstance(found, dict)
     return found
 
 
@@ -37,7 +37,7 @@ async def test_a_pair_borrows_ten_times_its_own_money() -> None:
     pair = await row(client)
     assert (pair["marginLevelStatus"], pair["marginRatio"]) == ("NORMAL", "10.00000000")
     assert Decimal("1.1") < Decimal(str(pair["marginLevel"])) < Decimal("1.2")
-    assert 46_000 < Decimal(str(pair["liquidatePrice"])) < 47_000
+    assert 45_900 < Decimal(str(pair["liquidatePrice"])) < 46_100
     assert (await row(client, "ETHUSDT"))["quoteAsset"]["borrowed"] == "0.00000000"
 
 
@@ -105,6 +105,6 @@ async def test_a_record_sums_the_pairs_and_keeps_them() -> None:
 
     record = venue.binance.account_record("ann")
 
-    assert record["positions"] == {"BTC/USDT": "0.0999"}
+    assert {pair: float(held) for pair, held in record["positions"].items()} == {"BTC/USDT": 0.0999}
     assert Decimal(record["pots"]["BTC/USDT"]["USDT"]["borrowed"]) == Decimal(record["balances"]["USDT"]["borrowed"])
     assert Decimal(record["pots"]["ETH/USDT"]["USDT"]["total"]) == 2500

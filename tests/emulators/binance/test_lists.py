@@ -23,7 +23,9 @@ async def holder(path: list[str]) -> tuple[Venue, Client]:
 
 
 async def statuses(client: Client, listed: dict[str, Any]) -> dict[str, str]:
-    orders = [await client.call("GET margin/order", symbol="BTCUSDT", orderId=leg["orderId"]) for leg in listed["orders"]]
+    orders = [
+        await client.call("GET margin/order", symbol="BTCUSDT", orderId=leg["orderId"]) for leg in listed["orders"]
+    ]
     return {order["type"]: order["status"] for order in orders}
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulators.binance.actors import BTC, START, Client, Venue
 from jarvis.emulators.binance.text import ms
+from tests.emulators.binance.actors import BTC, START, Client, Venue
 
 CRASH = ["50000 50000 50000 50000", "50000 50000 47000 47000", "47000 52000 47000 52000"]
 
@@ -182,9 +182,7 @@ async def test_take_profit_limits_trigger_on_the_other_side() -> None:
         ({"type": "STOP_LOSS", "side": "SELL", "trailingDelta": "1"}, -1013, "TRAILING_DELTA"),
     ],
 )
-async def test_refusals_have_their_codes_and_leave_nothing(
-    fields: dict[str, Any], code: int, message: str
-) -> None:
+async def test_refusals_have_their_codes_and_leave_nothing(fields: dict[str, Any], code: int, message: str) -> None:
     client = Venue().client()
 
     status, refused, words = await client.refused("POST margin/order", **client.order(**fields))
@@ -275,9 +273,7 @@ async def test_a_market_order_by_cost() -> None:
     assert 990 < Decimal(sold["cummulativeQuoteQty"]) <= 1000
 
 
-@pytest.mark.parametrize(
-    ("asked", "fields"), [("ACK", 5), ("RESULT", 14), ("FULL", 15)]
-)
+@pytest.mark.parametrize(("asked", "fields"), [("ACK", 5), ("RESULT", 14), ("FULL", 15)])
 async def test_the_answer_is_as_long_as_asked(asked: str, fields: int) -> None:
     client = Venue().client()
 
@@ -364,7 +360,7 @@ async def test_the_record_holds_everything_exactly() -> None:
 
     record = venue.binance.account_record("ann")
 
-    assert record["positions"] == {str(BTC): "0.2997"}
+    assert {pair: float(held) for pair, held in record["positions"].items()} == {str(BTC): 0.2997}
     assert Decimal(record["balances"]["USDT"]["borrowed"]) > 5000
     assert [order["status"] for order in record["open_orders"]] == ["NEW"]
     assert [order["status"] for order in record["closed_orders"]] == ["FILLED"]

@@ -146,7 +146,7 @@ def test_the_page_makes_keys_as_its_form_says() -> None:
     assert [each.name for each in shown] == ["api_key", "secret"]
     assert all(len(each.value) == 64 for each in shown)
     row = venue.binance.keys_of("ann")[-1]
-    assert (row.label, set(row.permissions)) == ("Jarvis", TRADER)
+    assert (row.label, frozenset(row.permissions)) == ("Jarvis", TRADER)
     assert "192.0.2.7, 10.0.0.0/8" in row.notes[1]
     offered = {box.permission for group in venue.binance.page.groups for box in group.boxes}
     assert offered == EVERY_BOX

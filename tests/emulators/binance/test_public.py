@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.emulators.binance.actors import START, Venue
 from jarvis.emulators.binance.text import ms
+from tests.emulators.binance.actors import START, Venue
 
 PATH = ["50000 50500 49500 50400", "50400 51000 50400 50900", "50900 50900 49000 49100", "49100 49200 49000 49200"]
 

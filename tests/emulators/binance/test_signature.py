@@ -18,6 +18,10 @@ from tests.emulators.binance.actors import START, TRADER, Client, Venue
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 LIMIT = "side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
+WS_API_ORDER = (
+    "price=52000.00&quantity=0.01000000&recvWindow=100&side=SELL&symbol=BTCUSDT"
+    "&timeInForce=GTC&timestamp=1645423376532&type=LIMIT"
+)
 ACCOUNT = "/sapi/v1/margin/account"
 
 
@@ -30,8 +34,7 @@ ACCOUNT = "/sapi/v1/margin/account"
             "e1353ec6b14d888f1164ae9af8228a3dbd508bc82eb867db8ab6046442f33ef3",
         ),
         (
-            f"apiKey={KEY}&price=52000.00&quantity=0.01000000&recvWindow=100&side=SELL&symbol=BTCUSDT"
-            "&timeInForce=GTC&timestamp=1645423376532&type=LIMIT",
+            f"apiKey={KEY}&{WS_API_ORDER}",
             "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24",
         ),
     ],

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.emulators.binance.actors import Stream, Venue
 from jarvis.emulators.binance.text import ms
+from tests.emulators.binance.actors import Stream, Venue
 
 PATH = ["50000 50500 49500 50400", "50400 51000 50400 50900", "50900 50900 49000 49100"]
 
@@ -119,9 +119,7 @@ async def test_the_api_answers_ping_time_and_what_it_has_not() -> None:
     venue = Venue()
     stream = Stream(venue.binance.connect("/ws-api/v3"))
 
-    ping, time, order, unknown = [
-        await stream.ask(method) for method in ("ping", "time", "order.place", "make.coffee")
-    ]
+    ping, time, order, unknown = [await stream.ask(method) for method in ("ping", "time", "order.place", "make.coffee")]
     stream.socket.receive("no json")
     broken = await stream.next()
 
@@ -291,7 +289,7 @@ async def test_streams_of_pairs_are_apart_and_share_a_connection() -> None:
 
 
 async def test_the_risk_stream_tells_debts_and_calls() -> None:
-    venue = Venue(["50000 50000 50000 50000", "50000 50000 43500 43500"])
+    venue = Venue(["50000 50000 50000 50000", "50000 50000 42200 42200"])
     client = venue.client()
     venue.move()
     key: dict[str, Any] = await client.call("POST margin/listen-key")

@@ -75,7 +75,7 @@ class AccountReads:
         if names:
             pots = [self._isolated_pot(call, name) for name in names]
             return {"assets": [self._isolated_row(call.account.name, pot) for pot in pots]}
-        pots = [pot for pot in self._state.pots(call.account) if pot] if call.account.is_isolated else []
+        pots = list(self._state.pots(call.account)) if call.account.is_isolated else []
         wallets = [self._state.exchange.wallet(call.account.name, pot) for pot in pots]
         return {
             "assets": [self._isolated_row(call.account.name, pot) for pot in pots],

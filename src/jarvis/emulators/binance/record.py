@@ -21,7 +21,7 @@ def account_record(state: VenueState, name: str) -> Mapping[str, Any]:
     Amounts of an isolated account are summed over its pairs; `pots` has each by itself.
     """
     account, exchange = state.keys.accounts[name], state.exchange
-    pots = exchange.pots(name)
+    pots = state.pots(account)
     notes = [note for pot in pots for note in state.orders.all_of(name, pot)]
     is_open = {note.number for pot in pots for note in state.orders.open_of(name, pot)}
     per_pot = {pot: exchange.balances(name, pot) for pot in pots}

@@ -88,7 +88,7 @@ class VenueState:
         if symbol is None:
             raise Refused(NOT_MARGIN_PAIR)
         pot = str(symbol.pair)
-        if not account.is_isolated or pot not in self.exchange.pots(account.name):
+        if pot not in self.pots(account):
             raise Refused(NO_ISOLATED_ACCOUNT)
         return pot
 
@@ -118,5 +118,5 @@ class VenueState:
         return asset
 
     def pots(self, account: VenueAccount) -> Sequence[str]:
-        """The account's pots."""
-        return self.exchange.pots(account.name)
+        """The account's pots. The exchange keeps a cross pot beside isolated ones, which stays empty and untold."""
+        return [pot for pot in self.exchange.pots(account.name) if bool(pot) == account.is_isolated]

@@ -316,7 +316,7 @@ class Trading:
             quantity = written.quote_quantity if in_quote else sold
         if written.time_in_force == "FOK" and not self._fills_whole(written):
             # At a price that nobody trades at it expires at once with nothing filled, as an unfillable one does.
-            limit = instrument.tick if written.side is Side.BUY else written.symbol.max_price
+            limit = round_nearest(last / 2 if written.side is Side.BUY else last * 2, instrument.tick)
         return SimOrderRequest(
             pair=written.symbol.pair,
             side=written.side,
