@@ -163,7 +163,10 @@ class Bench:
         self.transport = EmulatorTransport(self.emulator)
         self.signer = InProcessSigner(lambda: int(self.now().timestamp()) * 1_000_000_000)
         credential = self.signer.credential(
-            self.key["api_key"], self.key["secret"], venue=self.name, passphrase=self.key.get("passphrase")
+            self.key["api_key"],
+            self.key["secret"],
+            venue=self.name,
+            passphrase=self.key.get("passphrase", self.inputs.get("passphrase")),
         )
         self.venue: Venue = self._open(self.signer.bound(credential), execution_venue or self.execution_venue)
         self.deposited = Decimal(deposit)

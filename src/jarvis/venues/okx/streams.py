@@ -30,13 +30,13 @@ from jarvis.venues.okx.fields import (
     text,
     unreadable,
 )
+from jarvis.venues.okx.history import parse_order_fill
 from jarvis.venues.okx.memory import OrderMemory
 from jarvis.venues.okx.parse import (
     is_spot,
     parse_algo_order,
     parse_bar,
     parse_order,
-    parse_order_fill,
     parse_spawned,
 )
 from jarvis.venues.okx.sockets import PING, PONG, SocketPair

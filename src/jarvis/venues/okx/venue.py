@@ -32,7 +32,6 @@ from jarvis.domain.order import (
     OrderRole,
     OrderStatus,
     OrderType,
-    TimeInForce,
     VenueOrderId,
 )
 from jarvis.domain.traits import Settlement, VenueTraits
@@ -53,7 +52,7 @@ from jarvis.venues.base import (
     Venue,
     VenueStatus,
 )
-from jarvis.venues.okx import parse, requests
+from jarvis.venues.okx import history, parse, requests
 from jarvis.venues.okx.account import (
     AccountConfig,
     AccountMode,
@@ -70,6 +69,7 @@ from jarvis.venues.okx.calls import OkxCalls
 from jarvis.venues.okx.errors import AlreadyCancelling, InMaintenance, KeyUnknown, NotFound
 from jarvis.venues.okx.fields import Record, milliseconds, moment, text
 from jarvis.venues.okx.memory import OrderMemory
+from jarvis.venues.okx.rules import by, capped, class_of, held, is_ours, refused_here, sure_id, tiered
 from jarvis.venues.okx.sockets import PairedTransport, business_url
 from jarvis.venues.okx.streams import BARS, AccountDialect, MarketDialect
 from jarvis.venues.okx.symbols import CATALOGUE, inst_id
@@ -203,7 +203,7 @@ class OkxVenue(Venue):
     async def fee_rates(self, pairs: Sequence[Pair]) -> Mapping[Pair, FeeRates]:
         """The account's own trading fees."""
         config, listings = await self._known_config(), await self._known_listings()
-        answer = await self._calls.read("GET /api/v5/account/trade-fee", {"instType": _class_of(config)})
+        answer = await self._calls.read("GET /api/v5/account/trade-fee", {"instType": class_of(config)})
         return parse.parse_fee_rates(
             answer, {pair: listings[pair].fee_group if pair in listings else "" for pair in pairs}
         )
@@ -224,9 +224,9 @@ class OkxVenue(Venue):
         wallet, positions = await self._holdings(config)
         for _ in range(_CONSISTENT_TRIES):
             orders = await self._open_orders()
-            before = _held(wallet, positions)
+            before = held(wallet, positions)
             wallet, positions = await self._holdings(config)
-            if before == _held(wallet, positions):
+            if before == held(wallet, positions):
                 return AccountSnapshot(
                     at=self._clock.now(),
                     balances=balances_of(wallet, positions),
@@ -246,13 +246,13 @@ class OkxVenue(Venue):
             rows += await self._calls.pages(
                 "GET /api/v5/trade/fills-history",
                 {"instType": instrument_class, "begin": begin},
-                _by("billId", "fills-history"),
+                by("billId", "fills-history"),
             )
         await self._learn_origins(rows)
         spot_is_margin = config.mode is not AccountMode.FUTURES
         fills: dict[str, tuple[int, Fill]] = {}
         for row in rows:
-            fill = parse.parse_fill(row, self._memory.spawned, spot_is_margin=spot_is_margin)
+            fill = history.parse_fill(row, self._memory.spawned, spot_is_margin=spot_is_margin)
             fills.setdefault(fill.fill_id, (int(text(row, "billId", "fills-history")), fill))
         ordered = sorted(fills.values(), key=lambda each: (each[1].at, each[0]))
         return [fill for _, fill in ordered if fill.at >= since]
@@ -270,10 +270,10 @@ class OkxVenue(Venue):
         bills = await self._calls.pages(
             "GET /api/v5/account/bills" if is_recent else "GET /api/v5/account/bills-archive",
             {"begin": milliseconds(since - _MILLISECOND)},
-            _by("billId", "bills"),
+            by("billId", "bills"),
         )
-        told = [parse.parse_interest(row) for row in interest]
-        told += [row for row in map(parse.parse_bill, bills) if row is not None]
+        told = [history.parse_interest(row) for row in interest]
+        told += [row for row in map(history.parse_bill, bills) if row is not None]
         rows = {row.row_id: row for row in told if row.at >= since}
         return sorted(rows.values(), key=lambda row: (row.at, row.row_id))
 
@@ -283,7 +283,7 @@ class OkxVenue(Venue):
         None only after it was asked for in every list: together with `send_deadline` having passed since it was sent,
         that proves that the order does not exist, or ended without a fill more than two hours ago.
         """
-        if not _is_ours(client_order_id):
+        if not is_ours(client_order_id):
             return None
         request = self._memory.request(client_order_id)
         if request is not None and requests.is_triggered(request):
@@ -298,7 +298,7 @@ class OkxVenue(Venue):
     async def place(self, request: OrderRequest, *, validate_only: bool = False) -> PlaceResult:
         """Place an order, or have the venue's limits looked up for it without placing."""
         config, listings = await self._known_config(), await self._known_listings()
-        refused = _refused_here(request, config, listings)
+        refused = refused_here(request, config, listings)
         if refused is not None:
             return refused
         if validate_only:
@@ -322,7 +322,7 @@ class OkxVenue(Venue):
             row = await self._calls.write(operation, parameters, budget)
         except Rejected as refusal:
             return self._refused(refusal)
-        order_id = _sure_id(row, "algoId" if triggered else "ordId", operation)
+        order_id = sure_id(row, "algoId" if triggered else "ordId", operation)
         return Accepted(parse.algo_order_id(order_id) if triggered else VenueOrderId(order_id))
 
     async def amend(
@@ -417,16 +417,16 @@ class OkxVenue(Venue):
         return self._listings
 
     async def _own_instruments(self, config: AccountConfig) -> dict[Pair, parse.Listing]:
-        answer = await self._calls.read("GET /api/v5/account/instruments", {"instType": _class_of(config)})
+        answer = await self._calls.read("GET /api/v5/account/instruments", {"instType": class_of(config)})
         listed = parse.parse_instruments(answer, self._pairs)
         if config.mode is AccountMode.FUTURES and listed:
             names = ",".join(listing.instrument.symbol for listing in listed.values())
             answer = await self._calls.read("GET /api/v5/account/leverage-info", {"mgnMode": "cross", "instId": names})
             set_to = parse.parse_leverages(answer)
-            listed = {pair: _capped(listing, set_to.get(pair)) for pair, listing in listed.items()}
+            listed = {pair: capped(listing, set_to.get(pair)) for pair, listing in listed.items()}
         for pair in listed:
             await self._learn_tier(pair)
-        return {pair: _tiered(listing, self._tiers.get(pair)) for pair, listing in listed.items()}
+        return {pair: tiered(listing, self._tiers.get(pair)) for pair, listing in listed.items()}
 
     async def _learn_tier(self, pair: Pair) -> None:
         """Ask once for a pair's limits. All accounts share this public call's counter: without it there are none."""
@@ -456,12 +456,12 @@ class OkxVenue(Venue):
         for kind in ("conditional", "oco"):
             what = "orders-algo-pending"
             rows = await self._calls.pages(
-                f"GET /api/v5/trade/{what}", {"ordType": kind}, _by("algoId", what), urgent=True
+                f"GET /api/v5/trade/{what}", {"ordType": kind}, by("algoId", what), urgent=True
             )
             for order in (parse.parse_algo_order(row, what) for row in rows if parse.is_spot(row, what)):
                 reports[order.report.venue_order_id] = self._memory.dressed(order.report)
         what = "orders-pending"
-        rows = await self._calls.pages(f"GET /api/v5/trade/{what}", {}, _by("ordId", what), urgent=True)
+        rows = await self._calls.pages(f"GET /api/v5/trade/{what}", {}, by("ordId", what), urgent=True)
         for report in (self._learned(row, what) for row in rows if parse.is_spot(row, what)):
             reports[report.venue_order_id] = report
         return tuple(reports.values())
@@ -607,76 +607,3 @@ async def find_region(open_at: Callable[[str], OkxVenue], regions: Sequence[str]
             continue
         return venue
     return None
-
-
-def _class_of(config: AccountConfig) -> str:
-    """What OKX calls a pair that is traded on margin: a class of its own only where loans belong to positions."""
-    return "MARGIN" if config.mode is AccountMode.FUTURES else "SPOT"
-
-
-def _capped(listing: parse.Listing, leverage: int | None) -> parse.Listing:
-    """The listing with no more leverage than the account has set."""
-    if leverage is None:
-        return listing
-    offered = tuple(step for step in listing.instrument.leverage_long if step <= leverage)
-    return replace(listing, instrument=replace(listing.instrument, leverage_long=offered, leverage_short=offered))
-
-
-def _tiered(listing: parse.Listing, tier: parse.Tier | None) -> parse.Listing:
-    """The listing with the lowest tier's size as its limit: within it the full leverage holds."""
-    if tier is None:
-        return listing
-    level = tier.maintenance_rate / tier.initial_rate
-    return replace(
-        listing,
-        instrument=replace(
-            listing.instrument,
-            long_position_limit=tier.largest,
-            short_position_limit=tier.largest,
-            margin_call_level=3 * level,
-            liquidation_level=level,
-        ),
-    )
-
-
-def _held(wallet: Wallet, positions: Iterable[MarginPosition]) -> object:
-    """What only fills, interest and transfers change: not what moves with prices."""
-    cash = {asset: (each.cash, each.borrowed, each.interest) for asset, each in wallet.holdings.items()}
-    return cash, {(each.pair, each.asset, each.held, each.borrowed, each.interest) for each in positions}
-
-
-def _by(key: str, what: str) -> Callable[[Record], str]:
-    """The cursor of a list that is paged by its rows' ids."""
-    return lambda row: text(row, key, what)
-
-
-def _is_ours(client_order_id: ClientOrderId) -> bool:
-    """Whether OKX could know an order by this id: it takes letters and digits only."""
-    return client_order_id.isalnum() and client_order_id.isascii()
-
-
-def _refused_here(
-    request: OrderRequest, config: AccountConfig, listings: Mapping[Pair, parse.Listing]
-) -> Refused | None:
-    """What need not be sent to be refused; an exit is let through wherever the venue may take it."""
-    if request.pair not in listings:
-        return Refused(RefusalReason.MARKET_CLOSED, f"OKX does not lend on {request.pair} now")
-    if config.advice and not request.reduce_only:
-        return Refused(RefusalReason.NOT_ELIGIBLE, " ".join(config.advice))
-    if not _is_ours(request.client_order_id):
-        return Refused(RefusalReason.INVALID, "OKX takes only letters and digits as a client order id")
-    if request.order_type is OrderType.TRAILING_STOP or request.time_in_force is TimeInForce.GTD:
-        return Refused(RefusalReason.INVALID, "trailing stops and good-till-date orders are not made at OKX")
-    tick = listings[request.pair].instrument.tick
-    prices = (request.limit_price, request.trigger_price)
-    if not all(is_multiple(price, tick) for price in prices if price is not None):
-        return Refused(RefusalReason.PRICE_STEP, f"a price is no multiple of {tick}")
-    return None
-
-
-def _sure_id(row: Record, key: str, operation: str) -> str:
-    """The new order's id; if it cannot be read, what the call did is not known."""
-    order_id = row.get(key)
-    if not isinstance(order_id, str) or not order_id:
-        raise OutcomeUnknown(f"the answer to {operation} names no {key}")
-    return order_id

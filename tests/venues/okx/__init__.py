@@ -1,0 +1,1 @@
+"""OKX's adapter: its readers, its requests, its streams, and its verbs."""
