@@ -232,8 +232,8 @@ class BinanceVenue(Venue):
         """
         read = await self._account()
         for _ in range(_CONSISTENT_TRIES):
-            pairs = self._pairs if isinstance(read, account.CrossAccount) else tuple(read)
-            orders = await self._open_orders(pairs)
+            open_pots = None if isinstance(read, account.CrossAccount) else tuple(read)
+            orders = await self._open_orders(await self._tradable_pairs() if open_pots is None else open_pots)
             before, read = read, await self._account()
             held = account.holdings_of(read)
             if held == account.holdings_of(before):
@@ -268,7 +268,7 @@ class BinanceVenue(Venue):
         proves that the order does not exist.
         """
         known = self._memory.pair(client_order_id)
-        for pair in self._pairs if known is None else (known,):
+        for pair in await self._known_listings() if known is None else (known,):
             wanted = requests.named_order(client_order_id, pair, isolated=self._isolated)
             try:
                 answer = await self._calls.read("GET /sapi/v1/margin/order", wanted, ip=10, urgent=True)
@@ -458,7 +458,7 @@ class BinanceVenue(Venue):
 
     async def _tradable_pairs(self) -> tuple[Pair, ...]:
         """The pairs that can have a history in this account."""
-        return tuple(await self._pots()) if self._isolated else self._pairs
+        return tuple(await self._pots() if self._isolated else await self._known_listings())
 
     async def _holding(self, asset: Asset, pot: Pair | None) -> account.Holding:
         if pot is None and not self._isolated:
