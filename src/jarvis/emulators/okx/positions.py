@@ -1,0 +1,198 @@
+"""Margin positions of futures mode: what one pair's trades in one margin currency hold and owe, by OKX's arithmetic.
+
+A long holds base and owes quote, a short holds quote and owes base. What a closing trade brings beyond the debt goes
+to the account's cash at once, and what is still owed when nothing is held any more is taken from it.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from jarvis.domain.instrument import Pair, Side
+from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.order import Fill
+
+
+@dataclass(slots=True)
+class MarginPosition:
+    """One open position. `held` is base of a long or quote of a short; `debt` and `interest` are of the other asset.
+
+    `size` is what is open in base at `average_price`. `opened_size` is the largest that it ever was, `closed_size`
+    and `closed_cost` what was closed of it and for how much. `profit` is before fees (negative) and interest.
+    """
+
+    number: int
+    pair: Pair
+    margin_asset: Asset
+    side: Side
+    opened_at: datetime
+    updated_at: datetime
+    held: Decimal = ZERO
+    debt: Decimal = ZERO
+    interest: Decimal = ZERO
+    size: Decimal = ZERO
+    average_price: Decimal = ZERO
+    opened_size: Decimal = ZERO
+    closed_size: Decimal = ZERO
+    closed_cost: Decimal = ZERO
+    profit: Decimal = ZERO
+    fees: Decimal = ZERO
+    penalty: Decimal = ZERO
+    trade_id: str = ""
+    was_liquidated: bool = False
+
+    @property
+    def held_asset(self) -> Asset:
+        """What it holds: base when long, quote when short."""
+        return self.pair.base if self.side is Side.BUY else self.pair.quote
+
+    @property
+    def debt_asset(self) -> Asset:
+        """What it owes: quote when long, base when short."""
+        return self.pair.quote if self.side is Side.BUY else self.pair.base
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is left: what is held of a long, what is owed of a short."""
+        return self.held > 0 if self.side is Side.BUY else self.debt + self.interest > 0
+
+    def closable(self, fee_rate: Decimal) -> Decimal:
+        """How much base an order may trade at most to close it; buying back a short pays its fee in base."""
+        if self.side is Side.BUY:
+            return self.held
+        return (self.debt + self.interest) / (1 - fee_rate)
+
+    def unrealised(self, price: Decimal) -> Decimal:
+        """Profit of what is open at this price (quote), interest not counted."""
+        return (price - self.average_price) * self.size * self.side.sign
+
+    def net(self, asset: Asset) -> Decimal:
+        """What it is worth in this asset alone: held less owed."""
+        total = self.held if asset == self.held_asset else ZERO
+        return total - (self.debt + self.interest if asset == self.debt_asset else ZERO)
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """One fill as the wallet saw it. `base` and `quote` are signed, with the fee in them."""
+
+    side: Side
+    quantity: Decimal
+    cost: Decimal
+    base: Decimal
+    quote: Decimal
+    fee_in_quote: Decimal
+    price: Decimal
+    at: datetime
+    trade_id: str
+    is_liquidation: bool = False
+
+    @classmethod
+    def of(cls, fill: Fill) -> "Traded":
+        """The fill's effect."""
+        sign = fill.side.sign
+        in_base = fill.fee if fill.fee_asset == fill.pair.base else ZERO
+        in_quote = fill.fee if fill.fee_asset == fill.pair.quote else ZERO
+        return cls(
+            side=fill.side,
+            quantity=fill.quantity,
+            cost=fill.cost,
+            base=sign * fill.quantity - in_base,
+            quote=-sign * fill.cost - in_quote,
+            fee_in_quote=in_base * fill.price + in_quote,
+            price=fill.price,
+            at=fill.at,
+            trade_id=str(fill.fill_id),
+            is_liquidation=fill.is_liquidation,
+        )
+
+    def split(self, share: Decimal) -> tuple["Traded", "Traded"]:
+        """This trade as two: `share` of it, and the rest."""
+        first = replace(
+            self,
+            quantity=self.quantity * share,
+            cost=self.cost * share,
+            base=self.base * share,
+            quote=self.quote * share,
+            fee_in_quote=self.fee_in_quote * share,
+        )
+        rest = replace(
+            self,
+            quantity=self.quantity - first.quantity,
+            cost=self.cost - first.cost,
+            base=self.base - first.base,
+            quote=self.quote - first.quote,
+            fee_in_quote=self.fee_in_quote - first.fee_in_quote,
+        )
+        return first, rest
+
+
+def increase(position: MarginPosition, trade: Traded) -> None:
+    """Open, or add to, the position by a trade of its own side."""
+    size = position.size + trade.quantity
+    position.average_price = (position.average_price * position.size + trade.cost) / size
+    if position.side is Side.BUY:
+        position.held += trade.base
+        position.debt -= trade.quote
+        # The fee came out of what was bought: the position is that much smaller.
+        position.size = position.held
+    else:
+        position.held += trade.quote
+        position.debt -= trade.base
+        position.size = size
+    position.opened_size = max(position.opened_size, position.size)
+    _note(position, trade)
+
+
+def closing_share(position: MarginPosition, trade: Traded) -> Decimal:
+    """Which share of an opposite trade closes the position; what is beyond it is another matter."""
+    if position.side is Side.BUY:
+        return min(Decimal(1), position.held / trade.quantity)
+    return min(Decimal(1), (position.debt + position.interest) / trade.base)
+
+
+def decrease(position: MarginPosition, trade: Traded) -> tuple[Decimal, Decimal]:
+    """Close by an opposite trade that is not beyond it. What the account's cash gains: base and quote, signed."""
+    if position.side is Side.BUY:
+        closed = min(position.size, trade.quantity)
+        position.held += trade.base
+        gained = _pay(position, trade.quote)
+        base, quote = ZERO, gained
+        if position.held <= 0:
+            base, quote = position.held, gained - position.debt - position.interest
+            _empty(position)
+    else:
+        closed = min(position.size, trade.base)
+        base = _pay(position, trade.base)
+        position.held += trade.quote
+        quote = min(ZERO, position.held)
+        position.held -= quote
+        if position.debt + position.interest <= 0:
+            quote += position.held
+            _empty(position)
+    position.profit += (trade.price - position.average_price) * closed * position.side.sign
+    position.size = max(ZERO, position.size - closed) if position.is_open else ZERO
+    position.closed_size += trade.quantity
+    position.closed_cost += trade.cost
+    position.was_liquidated = position.was_liquidated or trade.is_liquidation
+    _note(position, trade)
+    return base, quote
+
+
+def _pay(position: MarginPosition, amount: Decimal) -> Decimal:
+    """Pay interest, then debt, from `amount`; what is left."""
+    interest = min(position.interest, amount)
+    position.interest -= interest
+    debt = min(position.debt, amount - interest)
+    position.debt -= debt
+    return amount - interest - debt
+
+
+def _empty(position: MarginPosition) -> None:
+    position.held = position.debt = position.interest = ZERO
+
+
+def _note(position: MarginPosition, trade: Traded) -> None:
+    position.fees -= trade.fee_in_quote
+    position.trade_id = trade.trade_id
+    position.updated_at = trade.at
