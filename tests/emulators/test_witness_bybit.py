@@ -62,9 +62,7 @@ async def test_ccxt_reads_what_the_key_may_do(exchange: Any, sandbox: ServedBybi
 async def test_ccxt_places_amends_stops_closes_and_reads_it_all_back(exchange: Any, sandbox: ServedBybit) -> None:
     lever = {"isLeverage": 1}
     entry = await exchange.create_order(SYMBOL, "market", "sell", 0.3, None, {**lever, "clientOrderId": "one"})
-    stop = await exchange.create_order(
-        SYMBOL, "market", "buy", 0.3, None, {**lever, "triggerPrice": 51000, "triggerDirection": "ascending"}
-    )
+    stop = await exchange.create_order(SYMBOL, "market", "buy", 0.3, None, {**lever, "triggerPrice": 51000})
     limit = await exchange.create_order(SYMBOL, "limit", "buy", 0.05, 48000, {**lever, "postOnly": True})
     await exchange.edit_order(limit["id"], SYMBOL, "limit", "buy", 0.06, 48100)
 
@@ -81,7 +79,7 @@ async def test_ccxt_places_amends_stops_closes_and_reads_it_all_back(exchange: A
     assert await exchange.fetch_open_orders(SYMBOL) == []
 
     await exchange.create_market_buy_order_with_cost(SYMBOL, 1000)
-    await exchange.create_order(SYMBOL, "market", "buy", 0.2803, None, lever)
+    await exchange.create_order(SYMBOL, "market", "buy", 0.2813, None, lever)
     repaid = await exchange.repay_cross_margin("BTC", 0.3)
     trades = await exchange.fetch_my_trades(SYMBOL)
     balance = await exchange.fetch_balance()
@@ -136,13 +134,13 @@ async def test_ccxt_reads_market_data(exchange: Any, sandbox: ServedBybit) -> No
     book = await exchange.fetch_order_book(SYMBOL, 10)
     ticker = await exchange.fetch_ticker(SYMBOL)
     trades = await exchange.fetch_trades(SYMBOL)
-    rate = await exchange.fetch_cross_borrow_rate("BTC", {"vipLevel": "No%20VIP"})
+    lent = await exchange.publicGetV5SpotMarginTradeData({"vipLevel": "No%20VIP", "currency": "BTC"})
 
     assert candles[-1][1:5] == [50000] * 4
     assert book["bids"][0][0] < 50000 < book["asks"][0][0]
     assert ticker["last"] == 50000
     assert trades[-1]["price"] == 50000
-    assert rate["rate"] > 0
+    assert lent["result"]["vipCoinList"][0]["list"][0]["borrowable"] is True
     await exchange.load_time_difference()
     assert (await exchange.fetch_trading_fee(SYMBOL))["taker"] == 0.001
 

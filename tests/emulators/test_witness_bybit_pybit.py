@@ -152,7 +152,12 @@ class Heard:
 async def test_pybit_follows_orders_fills_and_the_wallet(http: HTTP, sandbox: ServedBybit) -> None:
     with addresses(sandbox.ws):
         stream = await asyncio.to_thread(
-            WebSocket, channel_type="private", api_key=sandbox.key, api_secret=sandbox.secret, private_auth_expire=3600
+            WebSocket,
+            testnet=False,
+            channel_type="private",
+            api_key=sandbox.key,
+            api_secret=sandbox.secret,
+            private_auth_expire=3600,
         )
     orders, fills, wallet = Heard(), Heard(), Heard()
     try:
@@ -171,7 +176,7 @@ async def test_pybit_follows_orders_fills_and_the_wallet(http: HTTP, sandbox: Se
 
 async def test_pybit_follows_the_market(sandbox: ServedBybit) -> None:
     with addresses(sandbox.ws):
-        stream = await asyncio.to_thread(WebSocket, channel_type="spot")
+        stream = await asyncio.to_thread(WebSocket, testnet=False, channel_type="spot")
     books, trades, candles = Heard(), Heard(), Heard()
     try:
         await asyncio.to_thread(stream.orderbook_stream, 50, "BTCUSDT", books)
@@ -191,6 +196,7 @@ async def test_pybit_trades_over_the_socket(http: HTTP, sandbox: ServedBybit) ->
     with addresses(sandbox.ws):
         socket = await asyncio.to_thread(
             WebSocketTrading,
+            testnet=False,
             recv_window=3_600_000,
             api_key=sandbox.key,
             api_secret=sandbox.secret,

@@ -35,11 +35,13 @@ def market(path: Sequence[str] = (), *, minutes: int = 600, start: datetime = ST
         own = list(path) if pair == BTC else []
         last = own[-1].split()[-1] if own else price
         own += [f"{last} {last} {last} {last}"] * (minutes - len(own))
-        bars[pair] = [
-            Bar(pair, MINUTE, start + minute * MINUTE, *(Decimal(each) for each in prices.split()), Decimal(10))
-            for minute, prices in enumerate(own)
-        ]
+        bars[pair] = [_bar(pair, start + minute * MINUTE, prices) for minute, prices in enumerate(own)]
     return RecordedMarket(bars)
+
+
+def _bar(pair: Pair, opened_at: datetime, prices: str) -> Bar:
+    opened, high, low, close = (Decimal(price) for price in prices.split())
+    return Bar(pair, MINUTE, opened_at, opened, high, low, close, Decimal(10))
 
 
 class Venue:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from jarvis.emulators.app import served
@@ -58,10 +58,8 @@ async def bybit_served() -> AsyncIterator[ServedBybit]:
     exchange = SimExchange(
         instruments={pair: listed[pair] for pair in source.pairs}, model=BYBIT, market=source, seed=11
     )
-    # Market time begins with the running second, so that the machine's clock is right for a while.
-    exchange.advance(start + timedelta(seconds=max(0, (datetime.now(UTC) - start).seconds)))
-    box.advance(exchange.now)
-    bybit = BybitEmulator(exchange, now=lambda: exchange.now, seed=11)
+    # The venue's clock is the machine's until the market was moved past it: its clients have no other.
+    bybit = BybitEmulator(exchange, now=lambda: max(exchange.now, datetime.now(UTC)), seed=11)
     box.exchanges["bybit"], box.venues["bybit"] = exchange, bybit
     bybit.open_account("demo", {USDT: Decimal(10_000)})
     key, secret = bybit.make_key("demo", KeyForm("witness", TRADER))

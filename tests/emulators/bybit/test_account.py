@@ -374,5 +374,5 @@ async def test_a_falling_market_liquidates_and_shuts_the_account_out_for_a_while
     assert log
     assert venue.exchange.liquidations("ann")
     venue.move(1)
-    await client.order(side="Buy", qty="5")
+    await client.order(side="Buy", qty="10")
     assert venue.exchange.positions("ann")[BTC] < Decimal("0.5")

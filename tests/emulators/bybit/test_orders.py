@@ -323,3 +323,15 @@ async def test_a_filled_limit_order_leaves_its_exits_and_one_cancels_the_other()
     assert states["46000"] == ("Deactivated", "CancelByOCO")
     assert await client.open_orders() == []
     assert venue.exchange.positions("ann").get(BTC, 0) == 0
+
+
+async def test_what_cannot_be_borrowed_is_refused_by_its_reason() -> None:
+    venue = Venue()
+    client = venue.client()
+
+    too_much = await client.refused_order(side="Sell", qty="9", isLeverage=1)
+    venue.exchange.set_lendable(BTC.base, False)
+    none_left = await client.refused_order(side="Sell", qty="0.1", isLeverage=1)
+    by_hand = await client.refused("POST", "account/borrow", coin="BTC", amount="0.1")
+
+    assert (too_much, none_left, by_hand) == (170033, 170207, 176028)

@@ -180,7 +180,7 @@ async def test_trade_socket_replies_have_the_real_shape() -> None:
     venue = Venue()
     client = venue.client()
     stream = await client.stream(path="/v5/trade")
-    named = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "mine"}
+    named: dict[str, Any] = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "mine"}
 
     for number, (name, op, fields) in enumerate(
         [

@@ -163,7 +163,7 @@ def message(client: Client, op: str, order: dict[str, Any], request_id: str = "a
     return json.dumps({"reqId": request_id, "header": header, "op": op, "args": [order]})
 
 
-LIMIT = {
+LIMIT: dict[str, Any] = {
     "category": "spot",
     "symbol": "BTCUSDT",
     "side": "Buy",
@@ -178,7 +178,7 @@ async def test_orders_are_placed_changed_and_cancelled_over_the_trade_socket() -
     venue = Venue()
     client = venue.client()
     stream = await client.stream(path="/v5/trade")
-    named = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "mine"}
+    named: dict[str, Any] = {"category": "spot", "symbol": "BTCUSDT", "orderLinkId": "mine"}
 
     replies = []
     for number, (op, fields) in enumerate(

@@ -228,7 +228,7 @@ class SpotMargin:
             raise Refused(COIN_NOT_BORROWABLE)
         if self._state.faults.strike((FaultKind.INSUFFICIENT_MARGIN_POOL,), "POST /v5/account/borrow", account.name):
             raise Refused(BORROW_POOL_SHORT)
-        if amount > self._wallets.borrowable(account, coin):
+        if amount > self._wallets.room(account, coin):
             raise Refused(BORROW_LIMIT)
         borrowed = self._exchange.borrow(account.name, coin, amount)
         if isinstance(borrowed, SimRefused):

@@ -85,6 +85,8 @@ _REFUSALS = {
     Refusal.MARKET_CLOSED: NEW_ORDER_REJECTED,
     Refusal.UNKNOWN_ORDER: NO_SUCH_ORDER,
 }
+# What is refused to an order that may borrow: it was found before that its coin is lent at all.
+_MARGIN_REFUSALS = {Refusal.INSUFFICIENT_FUNDS: MARGIN_INSUFFICIENT, Refusal.NOT_ELIGIBLE: POOL_SHORT}
 _FORCED_LISTS = ("OcoOrder", "BidirectionalTpslOrder")
 
 Tell = Callable[[Sequence[SimEvent]], None]
@@ -213,6 +215,8 @@ class Trading:
         if isinstance(placed, SimRefused):
             if placed.reason is Refusal.WOULD_TAKE:
                 return self._end_at_once(account, drafted, POST_ONLY_TAKES)
+            if drafted.note.is_leveraged and placed.reason in _MARGIN_REFUSALS:
+                raise Refused(_MARGIN_REFUSALS[placed.reason])
             raise refusal(placed)
         return self._noted(account, drafted.note, placed.order_id)
 
@@ -287,7 +291,7 @@ class Trading:
             return
         if self._state.faults.strike((FaultKind.INSUFFICIENT_MARGIN_POOL,), "POST /v5/order/create", account.name):
             raise Refused(POOL_SHORT)
-        if request.locks and needed > self._wallets.borrowable(account, lent):
+        if request.locks and needed > self._wallets.room(account, lent):
             raise Refused(MARGIN_INSUFFICIENT)
 
     def _needed(self, account: VenueAccount, drafted: Draft) -> Decimal:

@@ -89,23 +89,29 @@ class Wallets:
         return held.borrowed + held.interest + self.order_borrowing(account, coin, held)
 
     def borrowable(self, account: VenueAccount, coin: Asset) -> Decimal:
-        """How much more of a coin the account may borrow: margin, the coin's leverage and cap all count."""
+        """How much more of a coin the account may borrow: its mode, its margin and the coin's terms all count."""
         if self._public.hourly_rate(coin) is None or not account.is_spot_margin_on:
             return ZERO
         if account.margin_mode is MarginMode.ISOLATED:
             return ZERO
-        most, wallet = self._state.exchange.max_borrowable(account.name, coin), self.of(account)
+        return min(self._state.exchange.max_borrowable(account.name, coin), self.room(account, coin))
+
+    def room(self, account: VenueAccount, coin: Asset) -> Decimal:
+        """How much more of a coin its cap and the leverage that the owner has chosen let be borrowed."""
+        wallet = self.of(account)
         cap = coin_of(coin).max_borrow - wallet.holdings.get(coin, _NOTHING).borrowed
-        # Each debt must be backed by its part of the equity at the leverage that the owner has chosen.
+        # Each debt must be backed by its part of the equity.
         needed = sum(
             (
-                (holding.borrowed + holding.interest) * self._state.price(owed) * self.initial_rate(account, owed)
+                self.borrow_amount(account, owed, holding)
+                * self._state.price(owed)
+                * self.initial_rate(account, owed)
                 for owed, holding in wallet.holdings.items()
             ),
             ZERO,
         )
         chosen = (wallet.equity - needed) / (self._state.price(coin) * self.initial_rate(account, coin))
-        return max(ZERO, min(most, cap, chosen))
+        return max(ZERO, min(cap, chosen))
 
     def highest_leverage(self, coin: Asset) -> int:
         """The leverage of the coin's only tier."""
