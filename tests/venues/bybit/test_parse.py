@@ -77,11 +77,11 @@ def test_instruments_are_those_that_a_unified_account_may_borrow_for() -> None:
 def test_leverage_is_the_tiers_and_the_persons_choice_and_never_a_tables() -> None:
     read = parse.parse_instruments(result("instruments_info"), symbols(), CATALOGUE, terms())
 
-    assert read[BTC].leverage_long == (2, 3, 4, 5, 6, 7, 8, 9, 10)
-    # Borrowing BTC: five by its tier, four by the person's choice for it.
-    assert read[BTC].leverage_short == (2, 3, 4)
+    # Ten for USDT; for BTC five by its tier and four by the person's choice: the lower coin is obeyed.
+    assert read[BTC].leverage_long == read[BTC].leverage_short == (2, 3, 4)
     assert read[ETH].leverage_short == (2, 3)
-    assert read[LTC].leverage_short == ()
+    # What is not lent cannot be sold short; a long borrows dollars.
+    assert (read[LTC].leverage_long, read[LTC].leverage_short) == ((2, 3), ())
     assert (read[ADA].leverage_long, read[ADA].leverage_short) == ((), ())
     assert read[BTC].liquidation_level == D("0.4")
     without_key = parse.parse_instruments(result("instruments_info"), symbols(), CATALOGUE, None)

@@ -92,19 +92,32 @@ class MarginTerms:
                 )
         return None
 
-    def max_leverage(self, borrowed: Asset) -> int | None:
-        """The highest leverage for borrowing a coin now; None if it cannot be borrowed."""
-        coin, tier, chosen = self.coins.get(borrowed), self.tiers.get(borrowed), self.spot_margin.leverage
-        if coin is None or not coin.is_borrowable or tier is None or chosen is None:
+    def max_leverage(self, pair: Pair, side: Side) -> int | None:
+        """The highest leverage for opening by `side` now; None if what that borrows is not lent.
+
+        A buy borrows the quote coin, a sell the base coin. Which of the two coins' leverages binds a pair is not
+        documented: the lower one is obeyed.
+        """
+        borrowed = self.coins.get(borrowed_by(pair, side))
+        if borrowed is None or not borrowed.is_borrowable or borrowed_by(pair, side) not in self.tiers:
             return None
-        return min(tier.max_leverage, self.coin_leverages.get(borrowed, chosen))
+        highest = [self._coin_leverage(asset) for asset in (pair.base, pair.quote)]
+        return min((each for each in highest if each is not None), default=None)
+
+    def _coin_leverage(self, asset: Asset) -> int | None:
+        tier, chosen = self.tiers.get(asset), self.coin_leverages.get(asset, self.spot_margin.leverage)
+        return None if tier is None or chosen is None else min(tier.max_leverage, chosen)
 
     def leverages(self, pair: Pair, side: Side) -> tuple[int, ...]:
-        """The whole leverages offered now, ascending: a buy borrows the quote coin, a sell the base coin."""
+        """The whole leverages offered now, ascending."""
         if self.obstacle(pair) is not None:
             return ()
-        highest = self.max_leverage(pair.quote if side is Side.BUY else pair.base)
-        return () if highest is None else tuple(range(2, highest + 1))
+        return tuple(range(2, (self.max_leverage(pair, side) or 1) + 1))
+
+
+def borrowed_by(pair: Pair, side: Side) -> Asset:
+    """The coin that opening by `side` borrows."""
+    return pair.quote if side is Side.BUY else pair.base
 
 
 def advice_of(terms: MarginTerms, pairs: Iterable[Pair]) -> tuple[str, ...]:

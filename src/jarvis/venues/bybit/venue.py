@@ -509,12 +509,13 @@ class BybitVenue(Venue):
         obstacle = terms.obstacle(request.pair)
         if obstacle is not None:
             return obstacle
-        borrowed = request.pair.quote if request.side.sign > 0 else request.pair.base
-        highest = terms.max_leverage(borrowed)
+        highest = terms.max_leverage(request.pair, request.side)
         if highest is None:
+            borrowed = margin.borrowed_by(request.pair, request.side)
             return Refused(RefusalReason.LENDING_POOL_EMPTY, f"Bybit does not lend {borrowed} to this account now")
         if request.leverage > highest:
-            return Refused(RefusalReason.INVALID, f"Bybit lends {borrowed} with a leverage of at most {highest} now")
+            words = f"Bybit lends for {request.pair} with a leverage of at most {highest} now"
+            return Refused(RefusalReason.INVALID, words)
         return None
 
     async def _trigger_passed(self, symbol: str, trigger: Decimal, *, rises: bool) -> Refused | None:
