@@ -11,11 +11,12 @@ from jarvis.emulators.binance import BinanceEmulator
 from jarvis.emulators.bybit import BybitEmulator
 from jarvis.emulators.clock import SandboxClock
 from jarvis.emulators.kraken import KrakenEmulator
+from jarvis.emulators.okx import OkxEmulator
 from jarvis.emulators.venue import VenueEmulator
 from jarvis.sim.exchange import SimExchange
-from jarvis.sim.instruments import binance_instruments, bybit_instruments, kraken_instruments
+from jarvis.sim.instruments import binance_instruments, bybit_instruments, kraken_instruments, okx_instruments
 from jarvis.sim.market import PriceSource, Requoted, SharedMarket
-from jarvis.sim.models import BINANCE, BYBIT, KRAKEN, VenueModel
+from jarvis.sim.models import BINANCE, BYBIT, KRAKEN, OKX, VenueModel
 
 _USDT = Asset("USDT")
 
@@ -33,6 +34,7 @@ class Emulated:
 EMULATED: Mapping[str, Emulated] = {
     "kraken": Emulated(kraken_instruments, KRAKEN, KrakenEmulator, USD),
     "binance": Emulated(binance_instruments, BINANCE, BinanceEmulator),
+    "okx": Emulated(okx_instruments, OKX, OkxEmulator),
     "bybit": Emulated(bybit_instruments, BYBIT, BybitEmulator),
 }
 """One line per venue."""
