@@ -437,6 +437,9 @@ def _allowed(hall: Hall, account: Account, order: SimOrder) -> Decimal | None:
         if closable == 0:
             orders.end(hall, account, order, OrderStatus.CANCELLED, NOTHING_LEFT_TO_REDUCE)
             return None
+        if hall.model.wallet is not None and order.side is Side.BUY:
+            # The fee is taken out of what is bought: that much more closes the short to the last lot.
+            closable = round_up(closable / (1 - hall.model.fee.taker_rate), hall.instruments[order.pair].lot)
         return min(order.remaining_quantity, closable)
     if order.is_margin and hall.model.wallet is None:
         refused = margin.refuse_opening(hall, account, order, with_reserved=False)
