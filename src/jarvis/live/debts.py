@@ -53,12 +53,16 @@ class Debts:
             pairs = self._unneeding(asset, snapshot, stories, orders)
             if not pairs:
                 continue
-            left = balance.owed - await self._repay(asset, pairs, balance, now)
+            repaid, waits = await self._repay(asset, pairs, balance)
+            left = balance.owed - repaid
+            if waits is not None:
+                self._look_again(now + waits)
+                continue
             if left <= 0:
                 continue
             tries = self._tried[asset] = self._tried.get(asset, 0) + 1
             if tries < TRIES:
-                self.again_at = min(self.again_at or now + TRY_AGAIN_AFTER, now + TRY_AGAIN_AFTER)
+                self._look_again(now + TRY_AGAIN_AFTER)
             elif tries == TRIES:
                 told.append(_words(asset, left))
         return told
@@ -77,14 +81,16 @@ class Debts:
             return [pair for pair in concerned if pair not in needing and pair in snapshot.margin.by_pair]
         return [] if needing or not concerned else [None]
 
-    async def _repay(self, asset: Asset, pairs: Iterable[Pair | None], balance: Balance, now: datetime) -> Decimal:
-        """What was repaid of a debt."""
-        repaid = ZERO
+    async def _repay(
+        self, asset: Asset, pairs: Iterable[Pair | None], balance: Balance
+    ) -> tuple[Decimal, timedelta | None]:
+        """What was repaid of a debt, and how long to wait if the venue takes no repayments now."""
+        repaid, waits = ZERO, None
         for pair in pairs:
             try:
                 part = await self._venue.repay(asset, pair)
             except RateLimited as error:
-                self.again_at = min(self.again_at or now + error.retry_after, now + error.retry_after)
+                waits = error.retry_after
                 log.info("repaying_later", asset=asset, reason=str(error))
             except VenueError as error:
                 log.warning("not_repaid", asset=asset, owed=plain(balance.owed), reason=str(error))
@@ -92,7 +98,10 @@ class Debts:
                 repaid += part
                 if part:
                     log.info("debt_repaid", asset=asset, amount=plain(part))
-        return repaid
+        return repaid, waits
+
+    def _look_again(self, at: datetime) -> None:
+        self.again_at = at if self.again_at is None else min(self.again_at, at)
 
 
 def _needs(pair: Pair, asset: Asset, stories: Iterable[PositionStory], orders: Iterable[Order]) -> bool:
