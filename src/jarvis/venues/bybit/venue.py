@@ -437,7 +437,7 @@ class BybitVenue(Venue):
             await self._learned(await self._calls.read(path, {"category": "spot", "orderId": order_id}), path)
 
     async def _weeks(self, path: str, parameters: Mapping[str, str], since: datetime, *, limit: int) -> list[Any]:
-        """All pages since then, the newest week first: one question may span seven days."""
+        """All pages since then, week by week: one question may span seven days, and tells the newest first."""
         last = self._calls.venue_now() + timedelta(minutes=1)
         start = max(since, last - _KEPT)
         windows: list[dict[str, str]] = []
@@ -446,7 +446,7 @@ class BybitVenue(Venue):
             windows.append({"startTime": str(in_milliseconds(start)), "endTime": str(in_milliseconds(end))})
             start = end + timedelta(milliseconds=1)
         pages: list[Any] = []
-        for window in reversed(windows):
+        for window in windows:
             pages += await self._calls.pages(path, {**parameters, **window}, limit=limit)
         return pages
 
