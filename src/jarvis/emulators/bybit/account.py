@@ -207,7 +207,8 @@ class AccountReads:
         holding, wallet = self._wallets.holding(account, coin), self._wallets.of(account)
         own = min(holding.free, holding.net)
         if wallet.debt_value:
-            own = min(own, (wallet.equity - wallet.initial) / self._state.price(coin))
+            free = wallet.equity - self._wallets.initial_margin(account, wallet)
+            own = min(own, free / self._state.price(coin))
         return max(ZERO, own)
 
     def _collateral_row(self, account: VenueAccount, coin: Asset) -> Json:

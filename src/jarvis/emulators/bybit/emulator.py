@@ -26,7 +26,7 @@ from jarvis.emulators.bybit.errors import (
 from jarvis.emulators.bybit.events import Aftermath
 from jarvis.emulators.bybit.funding import Funding
 from jarvis.emulators.bybit.gate import Gate
-from jarvis.emulators.bybit.keys import ApiKey, KeyRing, Profile, Proof, VenueAccount
+from jarvis.emulators.bybit.keys import DEFAULT_WINDOW, ApiKey, KeyRing, Profile, Proof, VenueAccount
 from jarvis.emulators.bybit.ledger import TransactionLog
 from jarvis.emulators.bybit.limits import AddressGuard, Allowance, Windows, WireClock, loop_time
 from jarvis.emulators.bybit.margin import SpotMargin
@@ -276,6 +276,10 @@ class BybitEmulator:
 
     async def _answer_late(self, request: WireRequest, fault: Fault) -> WireResponse:
         await asyncio.sleep(fault.seconds)
+        window = request.headers.get("x-bapi-recv-window", "") or str(DEFAULT_WINDOW)
+        if f"{request.method} {request.path}" in self._private and fault.seconds * 1000 > int(window):
+            # The market may stand still meanwhile; the request has aged all the same.
+            return self._envelope({}, BAD_TIMESTAMP)
         return await self._answer(request)
 
     async def _answer(self, request: WireRequest) -> WireResponse:

@@ -23,7 +23,6 @@ BAD_SYMBOL = 170121
 TOO_LARGE = 170124
 BAD_ORDER_PARAMETER = 170130
 BALANCE_INSUFFICIENT = 170131
-PRICE_TOO_HIGH = 170132
 PRICE_TOO_LOW = 170133
 PRICE_DECIMALS = 170134
 QUANTITY_TOO_LOW = 170136
@@ -60,7 +59,6 @@ NOTHING_TO_REPAY_WITH = 182103
 MANUAL_BORROW_ONLY = 182120
 MARGIN_MODE_FAILED = 3400045
 
-WS_RATE = 10403
 WS_BAD_OP = 10404
 WS_REPEATED_AUTH = 20001
 WS_DUPLICATE_REQUEST = 20006
@@ -87,7 +85,6 @@ _SENTENCES = {
     TOO_LARGE: "Order amount too large.",
     BAD_ORDER_PARAMETER: "Data sent for parameter is not valid.",
     BALANCE_INSUFFICIENT: "Insufficient balance.",
-    PRICE_TOO_HIGH: "Order price too high.",
     PRICE_TOO_LOW: "Order price too low.",
     PRICE_DECIMALS: "Order price has too many decimals.",
     QUANTITY_TOO_LOW: "Order quantity exceeded lower limit.",
@@ -123,7 +120,6 @@ _SENTENCES = {
     NOTHING_TO_REPAY_WITH: "There is nothing to repay with.",
     MANUAL_BORROW_ONLY: "The liability comes from a manual loan and cannot be repaid this way.",
     MARGIN_MODE_FAILED: "Set margin mode failed",
-    WS_RATE: "Exceeds IP rate limit.",
     WS_BAD_OP: "op or category is not supported.",
     WS_REPEATED_AUTH: "Repeat auth.",
     WS_DUPLICATE_REQUEST: "Duplicate reqId.",

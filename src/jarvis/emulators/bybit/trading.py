@@ -262,9 +262,7 @@ class Trading:
         wanted = drafted.note.order_filter
         if wanted != ORDER:
             waiting = sum(
-                order.is_waiting
-                and order.pair == drafted.request.pair
-                and self._state.notes[order.order_id].order_filter == wanted
+                order.is_waiting and order.pair == drafted.request.pair and is_listed(self._state, order, wanted)
                 for order in open_orders
             )
             if waiting >= MAX_WAITING:
@@ -291,7 +289,9 @@ class Trading:
             return
         if self._state.faults.strike((FaultKind.INSUFFICIENT_MARGIN_POOL,), "POST /v5/order/create", account.name):
             raise Refused(POOL_SHORT)
-        if request.locks and needed > self._wallets.room(account, lent):
+        if needed > self._wallets.cap(account, lent):
+            raise Refused(LIABILITY_OVERFLOW)
+        if request.locks and needed > self._wallets.room(account, lent, max(rules.leverages(request.side))):
             raise Refused(MARGIN_INSUFFICIENT)
 
     def _needed(self, account: VenueAccount, drafted: Draft) -> Decimal:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from jarvis.domain.money import ZERO, Asset
-from jarvis.emulators.bybit.coins import LOWEST_LEVERAGE, coin_of, wallet_model, whole_leverage
+from jarvis.emulators.bybit.coins import HIGHEST_LEVERAGE, LOWEST_LEVERAGE, coin_of, wallet_model, whole_leverage
 from jarvis.emulators.bybit.keys import MarginMode, VenueAccount
 from jarvis.emulators.bybit.public import PublicData
 from jarvis.emulators.bybit.state import VenueState
@@ -45,13 +45,13 @@ class Wallets:
         is_isolated = account.margin_mode is MarginMode.ISOLATED
         # What it is worth, all coins less all debts at the index; the rates are reckoned with haircuts taken.
         worth = sum((holding.net * self._state.price(coin) for coin, holding in wallet.holdings.items()), ZERO)
-        equity = wallet.equity
+        equity, initial = wallet.equity, self.initial_margin(account, wallet)
         account_wide = {
-            "accountIMRate": _rate(wallet.initial, equity),
+            "accountIMRate": _rate(initial, equity),
             "accountMMRate": _rate(wallet.maintenance, equity),
             "totalMarginBalance": number(worth, _VALUE_PLACES),
-            "totalAvailableBalance": number(max(ZERO, equity - wallet.initial), _VALUE_PLACES),
-            "totalInitialMargin": number(wallet.initial, _VALUE_PLACES),
+            "totalAvailableBalance": number(max(ZERO, equity - initial), _VALUE_PLACES),
+            "totalInitialMargin": number(initial, _VALUE_PLACES),
             "totalMaintenanceMargin": number(wallet.maintenance, _VALUE_PLACES),
         }
         account_wide |= {
@@ -96,22 +96,26 @@ class Wallets:
             return ZERO
         return min(self._state.exchange.max_borrowable(account.name, coin), self.room(account, coin))
 
-    def room(self, account: VenueAccount, coin: Asset) -> Decimal:
-        """How much more of a coin its cap and the leverage that the owner has chosen let be borrowed."""
+    def cap(self, account: VenueAccount, coin: Asset) -> Decimal:
+        """How much more of a coin anyone in this account's place may owe."""
+        return coin_of(coin).max_borrow - self.holding(account, coin).borrowed
+
+    def room(self, account: VenueAccount, coin: Asset, leverage: int = HIGHEST_LEVERAGE) -> Decimal:
+        """How much more of a coin its cap and leverage let be borrowed: the owner's, the tier's, and this one."""
         wallet = self.of(account)
-        cap = coin_of(coin).max_borrow - wallet.holdings.get(coin, _NOTHING).borrowed
-        # Each debt must be backed by its part of the equity.
-        needed = sum(
+        rate = max(self.initial_rate(account, coin), 1 / Decimal(max(LOWEST_LEVERAGE, leverage)))
+        chosen = (wallet.equity - self.initial_margin(account, wallet)) / (self._state.price(coin) * rate)
+        return max(ZERO, min(self.cap(account, coin), chosen))
+
+    def initial_margin(self, account: VenueAccount, wallet: SimWallet) -> Decimal:
+        """The equity that all debts ask for at the leverage that the owner chose, those of open orders included."""
+        return sum(
             (
-                self.borrow_amount(account, owed, holding)
-                * self._state.price(owed)
-                * self.initial_rate(account, owed)
-                for owed, holding in wallet.holdings.items()
+                self.borrow_amount(account, coin, holding) * self._state.price(coin) * self.initial_rate(account, coin)
+                for coin, holding in wallet.holdings.items()
             ),
             ZERO,
         )
-        chosen = (wallet.equity - needed) / (self._state.price(coin) * self.initial_rate(account, coin))
-        return max(ZERO, min(cap, chosen))
 
     def highest_leverage(self, coin: Asset) -> int:
         """The leverage of the coin's only tier."""

@@ -10,6 +10,7 @@ from jarvis.emulators.bybit.errors import (
     BAD_PARAMETER,
     BAD_TIMESTAMP,
     KEY_EXPIRED,
+    RESTARTING,
     SERVER_ERROR,
     TOO_MANY_VISITS,
     WS_DUPLICATE_REQUEST,
@@ -105,6 +106,8 @@ class TradeSocket:
             if self._state.keys.is_expired(key):
                 raise Refused(KEY_EXPIRED)
             self._gate.admit(key)
+            if self._state.faults.holds(FaultKind.MAINTENANCE, account=key.account):
+                raise Refused(RESTARTING)
             self._use_request_id(connection, message)
             self._check_clock(message)
             args = message.get("args")
