@@ -131,7 +131,7 @@ def test_a_tick_of_zero_is_unreadable() -> None:
     listing = parse.parse_listings(changed("exchange_info", "symbols", 0, "filters", 0, "tickSize", to="0.0"))[BTC]
 
     with pytest.raises(UnreadableAnswer):
-        parse.instrument_of(listing, parse.MarginPair(may_buy=True, may_sell=True), account.cross_lending(CROSS_RATIOS))
+        parse.instrument_of(listing, parse.MarginPair(may_buy=True, may_sell=True), account.lending_of(CROSS_RATIOS))
 
 
 def test_older_filters_are_understood() -> None:
@@ -173,7 +173,7 @@ def test_margin_pairs_are_those_that_may_be_traded_so() -> None:
 
 def test_an_instrument_has_the_leverage_that_its_account_gives() -> None:
     listing = parse.parse_listings(told("exchange_info"))[BTC]
-    lending = account.cross_lending(account.parse_trade_coefficients(told("trade_coeff")))
+    lending = account.lending_of(account.parse_trade_coefficients(told("trade_coeff")))
 
     instrument = parse.instrument_of(listing, parse.MarginPair(may_buy=True, may_sell=False), lending)
 

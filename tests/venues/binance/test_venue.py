@@ -157,7 +157,8 @@ async def test_without_a_key_only_what_is_public_is_answered(wire: ScriptedTrans
     instruments = await venue.instruments()
 
     assert set(instruments) == set(CATALOGUE)
-    assert instruments[BTC].leverage_long == ()
+    # Nobody's account: what new ones are given.
+    assert instruments[BTC].leverage_long == (2, 3, 4, 5)
     for ask in (venue.margin_state, venue.snapshot, venue.key_permissions):
         with pytest.raises(NotPermitted):
             await ask()
@@ -506,8 +507,23 @@ async def test_an_order_of_another_life_is_looked_for_in_all_pairs(wire: Scripte
     assert found is not None
     assert found.pair == SOL
     wire.says(QUERY, refusal(-2013, "Order does not exist."))
+    wire.says(OPEN_ORDERS, answer([]))
     assert await binance(wire).find_order(OURS) is None
+    assert len(wire.sent(OPEN_ORDERS)) == 9
     assert len(wire.sent(QUERY)) == 4 + 9
+
+
+async def test_an_order_that_the_index_has_not_yet_is_found_among_the_open_ones(wire: ScriptedTransport) -> None:
+    wire.says(QUERY, refusal(-2013, "Order does not exist."))
+    wire.says(OPEN_ORDERS, sample("open_orders"))
+    wire.says(ORDER, answer({**told("place_order"), "clientOrderId": "jv0000003"}))
+    venue = binance(wire)
+    await venue.place(wish(client_order_id=ClientOrderId("jv0000003")))
+
+    found = await venue.find_order(ClientOrderId("jv0000003"))
+
+    assert found is not None
+    assert found.status is OrderStatus.PARTLY_FILLED
 
 
 async def test_an_order_of_another_name_is_not_ours(wire: ScriptedTransport) -> None:

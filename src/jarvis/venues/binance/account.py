@@ -62,6 +62,11 @@ class RiskRatios:
         return (ratio - 1) / (self.initial - 1)
 
 
+USUAL_CROSS = RiskRatios(initial=Decimal("1.25"), call=Decimal("1.16"), liquidation=Decimal("1.1"))
+USUAL_ISOLATED = RiskRatios(initial=Decimal("1.111"), call=Decimal("1.1"), liquidation=Decimal("1.05"))
+"""What new accounts are given (seen 2026-10). Only where there is no account to ask: an account's own is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tier:
     """One step of an isolated pair's ladder: what is lent at most, and the ratios that hold up to there."""
@@ -274,8 +279,8 @@ def _tier(record: Record) -> Tier:
     )
 
 
-def cross_lending(ratios: RiskRatios) -> Lending:
-    """What the cross account may do with any pair."""
+def lending_of(ratios: RiskRatios) -> Lending:
+    """What an account with these ratios may do with any pair."""
     return Lending(ratios.leverage, ratios.level(ratios.call), ratios.level(ratios.liquidation))
 
 

@@ -74,7 +74,6 @@ _MAX_BAR_PAGES = 400
 _ASSETS_AT_ONCE = 20
 _SILENCE_SECONDS = 10.0
 _PING_SECONDS = 4.0
-_NOT_OPENED = frozenset({RefusalReason.AGREEMENT_REQUIRED})
 
 
 class BinanceVenue(Venue):
@@ -144,19 +143,20 @@ class BinanceVenue(Venue):
     async def instruments(self) -> Mapping[Pair, Instrument]:
         """The rules of every catalogue pair that the venue lists for margin now.
 
-        Leverage and risk levels are the account's own. Without a key the venue does not tell them: then the pairs have
-        no leverage here.
+        Leverage and risk levels are the account's own. Without a key the venue does not tell any: then they are what
+        it gives new accounts.
         """
         listings = {pair: listing for pair, listing in (await self._listed()).items() if listing.is_margin}
         if not self._calls.has_key:
-            allowed = dict.fromkeys(listings, parse.MarginPair(may_buy=False, may_sell=False))
-            lending: Mapping[Pair, parse.Lending] = dict.fromkeys(listings, parse.Lending(1, ZERO, ZERO))
+            usual = account.USUAL_ISOLATED if self._isolated else account.USUAL_CROSS
+            allowed = dict.fromkeys(listings, parse.MarginPair(may_buy=True, may_sell=True))
+            lending: Mapping[Pair, parse.Lending] = dict.fromkeys(listings, account.lending_of(usual))
         elif self._isolated:
             allowed = parse.parse_margin_pairs(await self._calls.keyed("GET /sapi/v1/margin/isolated/allPairs", ip=10))
             lending = await self._isolated_lending(listings.keys() & allowed.keys())
         else:
             allowed = parse.parse_margin_pairs(await self._calls.keyed("GET /sapi/v1/margin/allPairs", ip=1))
-            lending = dict.fromkeys(listings, account.cross_lending(await self._read_ratios()))
+            lending = dict.fromkeys(listings, account.lending_of(await self._read_ratios()))
         instruments = {
             pair: parse.instrument_of(listing, allowed[pair], lending[pair])
             for pair, listing in listings.items()
@@ -263,24 +263,29 @@ class BinanceVenue(Venue):
     async def find_order(self, client_order_id: ClientOrderId) -> OrderReport | None:
         """What the venue knows of an order of ours, open or closed.
 
-        Binance looks an order up in one pair. An order whose pair we do not remember is looked for in all of them, and
-        None only comes after all were asked: together with `send_deadline` having passed since it was sent, that
-        proves that the order does not exist.
+        Binance looks an order up in one pair. An order whose pair we do not remember is looked for in all of them. A
+        new order may be missing in the venue's index for a moment, so the list of open ones is asked as well before
+        None is said: together with `send_deadline` having passed since the order was sent, that proves that it does
+        not exist.
         """
         known = self._memory.pair(client_order_id)
+        looked_in: list[Pair] = []
         for pair in await self._known_listings() if known is None else (known,):
             wanted = requests.named_order(client_order_id, pair, isolated=self._isolated)
             try:
                 answer = await self._calls.read("GET /sapi/v1/margin/order", wanted, ip=10, urgent=True)
             except Rejected as refusal:
-                if refusal.reason is not RefusalReason.UNKNOWN_ORDER and refusal.reason not in _NOT_OPENED:
+                if refusal.reason is RefusalReason.UNKNOWN_ORDER:
+                    looked_in.append(pair)
+                elif refusal.reason is not RefusalReason.AGREEMENT_REQUIRED:
                     raise
                 continue
             report = parse.parse_order(answer)
             if report.client_order_id == client_order_id:
                 self._memory.learn(report)
                 return report
-        return None
+        resting = await self._open_orders(looked_in)
+        return next((report for report in resting if report.client_order_id == client_order_id), None)
 
     async def place(self, request: OrderRequest, *, validate_only: bool = False) -> PlaceResult:
         """Place an order, or check it without placing (here: the venue has no such check for margin orders)."""
