@@ -15,6 +15,7 @@ from jarvis.domain.account import AccountId, VenueName
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Tick
+from jarvis.domain.traits import Settlement
 from jarvis.live.keeping import kept_if_possible
 from jarvis.live.plan import AccountPlan
 from jarvis.live.trader import Step, Trader
@@ -202,8 +203,18 @@ class Floor:
                 )
                 await self._store.record_activity(plan.account_id, "trader_broke", "critical", words, at=now, pair=None)
 
+    @property
+    def _leverage_is_the_accounts_own(self) -> bool:
+        """Whether only an account's key is told what the venue lends: then each trader reads its rules itself."""
+        return self._venue.traits.settlement is Settlement.WALLET
+
     async def _read_instruments(self, now: datetime) -> None:
         if self._instruments_at is not None and now - self._instruments_at < INSTRUMENTS_EVERY:
+            return
+        if self._leverage_is_the_accounts_own:
+            self._instruments_at = now
+            for trader in self._traders.values():
+                trader.read_rules_again()
             return
         try:
             instruments = await self._venue.instruments()

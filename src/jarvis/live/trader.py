@@ -39,6 +39,7 @@ from jarvis.trading.events import (
     EngineEvent,
     Flatten,
     FundsMoved,
+    InstrumentsChanged,
     MarksChanged,
     OrderAbsent,
     OrderAccepted,
@@ -138,6 +139,7 @@ class Trader:
         self._margin_at: datetime | None = None
         self._stream: AccountStream | None = None
         self._stopped = False
+        self._rules_are_due = False
         self._is_mismatched = False
         self._quote_asset = quote_asset
         self._wallet = WalletKeeping(account, venue, store, engine, books, fence)
@@ -202,9 +204,25 @@ class Trader:
 
     # --- what comes in -----------------------------------------------------------------------------------------
 
+    def read_rules_again(self) -> None:
+        """Before the next step, read what the venue allows and lends to this account."""
+        self._rules_are_due = True
+
+    async def _read_rules(self, now: datetime) -> None:
+        if not self._rules_are_due:
+            return
+        try:
+            instruments = await self._venue.instruments()
+        except VenueError as error:  # those that are known stay; they are asked for again at the next step
+            self._log.warning("instruments_not_read", reason=str(error))
+            return
+        self._rules_are_due = False
+        await self._process(InstrumentsChanged(tuple(instruments.values()), now))
+
     async def _take_step(self, step: Step) -> None:
         now = step.tick.at
         await self._watch(step)
+        await self._read_rules(now)
         # A decision is never made on stale account state: all that the venue has told is taken first.
         await self._flush()
         margin = await self._read_margin() if self._margin_is_due(step) else None

@@ -206,6 +206,7 @@ class PublicVenue(Protocol):
     """What anyone may ask."""
 
     name: VenueName
+    traits: VenueTraits
 
     async def server_time(self) -> datetime:
         """The venue's clock, for measuring our offset."""
@@ -236,7 +237,6 @@ class Venue(PublicVenue, Protocol):
     """
 
     send_deadline: timedelta
-    traits: VenueTraits
 
     async def key_permissions(self) -> KeyPermissions:
         """What the key may do, from the venue itself."""
