@@ -128,6 +128,7 @@ class Bench:
     A venue's own bench says the names below; nothing else of a case depends on the venue. `numbered_stream`: a lost
     event shows. `has_deadlines`: an order that arrives late is refused. `rejects_takers`: a post-only order that would
     trade at once is refused, not taken and cancelled. `tells_status`: the venue says when it is in maintenance.
+    `takes_interest_daily`: interest stays owed when its loan is repaid, until the venue takes it.
     """
 
     name = "kraken"
@@ -143,6 +144,7 @@ class Bench:
     has_deadlines = False
     rejects_takers = True
     tells_status = False
+    takes_interest_daily = False
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ class OkxBench(Bench):
         "stream": "orders",
     }
     rejects_takers = False
+    tells_status = True
     emulator: OkxEmulator
     venue: OkxVenue
 
@@ -33,3 +34,4 @@ class OkxMultiCurrencyBench(OkxBench):
     """OKX in multi-currency mode: a position is what fills made of the balances."""
 
     profile = "multi-currency"
+    takes_interest_daily = True

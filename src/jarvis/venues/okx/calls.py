@@ -130,13 +130,22 @@ class OkxCalls:
         `urgent` reads may use the part of the budget that is kept for exits. Raises VenueError.
         """
         budget = self.budget(operation)
+        lost: Unreachable | None = None
         async for attempt in self._retries():
             with attempt:
-                await budget.wait(1, urgent=urgent)
+                try:
+                    await budget.wait(1, urgent=urgent)
+                except RateLimited:
+                    if lost is None:
+                        raise
+                    raise lost from None  # no call is left for another try
                 try:
                     return rows_of(await self._call(operation, parameters or {}, budget, write=False), operation)
                 except TimestampRefused:
                     await self.server_time()
+                    raise
+                except Unreachable as error:
+                    lost = error
                     raise
         raise AssertionError
 

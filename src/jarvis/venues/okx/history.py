@@ -20,7 +20,7 @@ from jarvis.venues.okx.fields import (
     text_or_none,
     unreadable,
 )
-from jarvis.venues.okx.parse import SPOT_CLASSES, Spawned, algo_order_id, parse_spawned
+from jarvis.venues.okx.parse import SPOT_CLASSES, Spawned, algo_order_id
 from jarvis.venues.okx.symbols import pair_of
 
 _FORCED_CATEGORIES = frozenset({"full_liquidation", "partial_liquidation", "adl"})
@@ -80,7 +80,7 @@ def parse_fill(
     )
 
 
-def parse_order_fill(row: Record, *, spot_is_margin: bool) -> Fill | None:
+def parse_order_fill(row: Record, spawned: Spawned | None, *, spot_is_margin: bool) -> Fill | None:
     """The fill that an update of the stream's `orders` tells; None if it tells none.
 
     `{..., "tradeId":"242589207","fillPx":"31527.1","fillSz":"0.001","fillTime":"1654084353263","fillFee":"-0.0252",
@@ -93,7 +93,7 @@ def parse_order_fill(row: Record, *, spot_is_margin: bool) -> Fill | None:
     return _fill(
         row,
         what,
-        spawned=parse_spawned(row, what),
+        spawned=spawned,
         fee=("fillFee", "fillFeeCcy"),
         is_margin=spot_is_margin or text(row, "instType", what) == "MARGIN",
         is_forced=text_or_none(row, "category", what) in _FORCED_CATEGORIES,

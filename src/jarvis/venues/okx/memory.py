@@ -16,6 +16,7 @@ class OrderMemory:
     def __init__(self) -> None:
         self._requests: OrderedDict[str, OrderRequest] = OrderedDict()
         self._spawned: OrderedDict[VenueOrderId, Spawned | None] = OrderedDict()
+        self._algo_clients: OrderedDict[str, ClientOrderId] = OrderedDict()
 
     def announce(self, request: OrderRequest) -> None:
         """Remember an order that is about to be sent: the stream may tell of it before its sender gets an answer."""
@@ -25,9 +26,17 @@ class OrderMemory:
         """Our request of this id, if it is remembered."""
         return self._requests.get(str(client_order_id))
 
-    def learn(self, order_id: VenueOrderId, spawned: Spawned | None) -> None:
-        """Remember what an order came from; None for one that was placed as it is."""
+    def learn_algo(self, algo_id: str, client_order_id: ClientOrderId | None) -> None:
+        """Remember our id of an algo order: what it spawns may name only the venue's."""
+        if client_order_id is not None:
+            _keep(self._algo_clients, algo_id, client_order_id)
+
+    def learn(self, order_id: VenueOrderId, spawned: Spawned | None) -> Spawned | None:
+        """Remember what an order came from, None for one that was placed as it is; the same, as complete as known."""
+        if spawned is not None and spawned.client_order_id is None:
+            spawned = replace(spawned, client_order_id=self._algo_clients.get(spawned.algo_id))
         _keep(self._spawned, order_id, spawned)
+        return spawned
 
     def knows(self, order_id: VenueOrderId) -> bool:
         """Whether it is known what the order came from."""

@@ -24,7 +24,7 @@ from jarvis.domain.order import (
     OrderType,
     VenueOrderId,
 )
-from jarvis.venues.base import UnreadableAnswer
+from jarvis.venues.base import UnreadableAnswer, VenueStatus
 from jarvis.venues.okx.fields import (
     Record,
     flag,
@@ -110,6 +110,8 @@ _CANCEL_REASONS = {
     "37": "its stop was triggered",
     "44": "cancelled by an automatic conversion",
 }
+# Connections, trading as a whole, by accounts and by products, and what has no class of its own.
+_TRADING_SERVICES = frozenset({"0", "5", "8", "9", "99"})
 _ALGO_PREFIX = "algo-"
 
 
@@ -124,6 +126,17 @@ def algo_id_of(order_id: VenueOrderId | None) -> str | None:
 
 
 # Markets -------------------------------------------------------------------------------------------------------------
+
+
+def parse_status(answer: object) -> VenueStatus:
+    """What the venue accepts, from the maintenance that is under way now: none, or of other services, is all well.
+
+    `[{"title":"Spot system upgrade","state":"ongoing","begin":"1672823400000","end":"1672825980000","href":"",
+    "preOpenBegin":"","scheDesc":"","serviceType":"5","system":"unified","maintType":"1","env":"1"}]`
+    """
+    what = "system/status"
+    kinds = {text(row, "serviceType", what) for row in rows_of(answer, what)}
+    return VenueStatus.MAINTENANCE if kinds & _TRADING_SERVICES else VenueStatus.ONLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,15 +324,14 @@ def parse_spawned(row: Record, what: str) -> Spawned | None:
     return Spawned(algo_id, ClientOrderId(client_order_id) if client_order_id else None)
 
 
-def parse_order(row: Record, what: str) -> OrderReport:
-    """One order, as `order`, `orders-pending` and the stream's `orders` tell it.
+def parse_order(row: Record, what: str, spawned: Spawned | None) -> OrderReport:
+    """One order, as `order`, `orders-pending` and the stream's `orders` tell it; `spawned` says what it came from.
 
     `{"instType":"MARGIN","instId":"BTC-USDT","ccy":"USDT","ordId":"312269865356374016","clOrdId":"jv0000001",
     "tdMode":"cross","side":"buy","ordType":"limit","px":"50000","sz":"0.01","accFillSz":"0.004","avgPx":"50000",
     "state":"partially_filled","lever":"10","reduceOnly":"false","cancelSource":"","algoId":"","algoClOrdId":"",
     "category":"normal","fee":"-0.000004","feeCcy":"BTC","tgtCcy":"","uTime":"1708587373362","cTime":"1708587373361"}`
     """
-    spawned = parse_spawned(row, what)
     order_id = VenueOrderId(text(row, "ordId", what))
     client_order_id = text_or_none(row, "clOrdId", what)
     kind = text(row, "ordType", what)

@@ -256,9 +256,9 @@ class AccountDialect:
 
     def _order(self, row: Record) -> list[AccountEvent]:
         what = "orders"
-        self._memory.learn(VenueOrderId(text(row, "ordId", what)), parse_spawned(row, what))
-        report = self._memory.dressed(parse_order(row, what))
-        fill = parse_order_fill(row, spot_is_margin=self._spot_is_margin)
+        spawned = self._memory.learn(VenueOrderId(text(row, "ordId", what)), parse_spawned(row, what))
+        report = self._memory.dressed(parse_order(row, what, spawned))
+        fill = parse_order_fill(row, spawned, spot_is_margin=self._spot_is_margin)
         is_new = fill is not None and fill.fill_id not in self._seen_fills
         self._check_whole(row, fill if is_new else None)
         if fill is None or not is_new:
@@ -277,9 +277,9 @@ class AccountDialect:
     def _algo_order(self, row: Record) -> list[AccountEvent]:
         """What became of an algo order; once it triggered, the order that it spawned says how it goes on."""
         order = parse_algo_order(row, "orders-algo")
+        self._memory.learn_algo(order.spawns.algo_id, order.spawns.client_order_id)
         for order_id in order.spawned_ids:
-            if not self._memory.knows(order_id):
-                self._memory.learn(order_id, order.spawns)
+            self._memory.learn(order_id, order.spawns)
         return [] if order.is_triggered else [self._memory.dressed(order.report)]
 
 

@@ -50,6 +50,7 @@ from jarvis.venues.base import (
     Unreachable,
     UnreadableAnswer,
     Venue,
+    VenueError,
     VenueStatus,
 )
 from jarvis.venues.okx import history, parse, requests
@@ -122,6 +123,7 @@ class OkxVenue(Venue):
         self._pairs = tuple(pairs)
         self._calls = OkxCalls(transport=transport, rest_url=urls.rest, signer=signer, clock=clock, random=random)
         self._config: AccountConfig | None = None
+        self._first_read = asyncio.Lock()
         self._listings: dict[Pair, parse.Listing] = {}
         self._tiers: dict[Pair, parse.Tier] = {}
         self._memory = OrderMemory()
@@ -137,12 +139,14 @@ class OkxVenue(Venue):
         return await self._calls.server_time()
 
     async def status(self) -> VenueStatus:
-        """Whether the venue serves at all; it has no other words for what it accepts."""
+        """Whether the venue serves now, by its own calendar and, with a key, by trying; it has no other words."""
         try:
-            await self._calls.server_time()
+            status = parse.parse_status(await self._calls.public("/api/v5/system/status", state="ongoing"))
+            if self._calls.has_key:
+                await self._wallet()
         except InMaintenance:
             return VenueStatus.MAINTENANCE
-        return VenueStatus.ONLINE
+        return status
 
     async def instruments(self) -> Mapping[Pair, Instrument]:
         """The rules of every catalogue pair that can be traded on margin now: with a key, by this very account.
@@ -323,7 +327,10 @@ class OkxVenue(Venue):
         except Rejected as refusal:
             return self._refused(refusal)
         order_id = sure_id(row, "algoId" if triggered else "ordId", operation)
-        return Accepted(parse.algo_order_id(order_id) if triggered else VenueOrderId(order_id))
+        if not triggered:
+            return Accepted(VenueOrderId(order_id))
+        self._memory.learn_algo(order_id, request.client_order_id)
+        return Accepted(parse.algo_order_id(order_id))
 
     async def amend(
         self, client_order_id: ClientOrderId, venue_order_id: VenueOrderId, pair: Pair, change: Amendment
@@ -409,7 +416,8 @@ class OkxVenue(Venue):
         return config
 
     async def _known_config(self) -> AccountConfig:
-        return self._config or await self._read_config()
+        async with self._first_read:
+            return self._config or await self._read_config()
 
     async def _known_listings(self) -> Mapping[Pair, parse.Listing]:
         if not self._listings:
@@ -458,7 +466,7 @@ class OkxVenue(Venue):
             rows = await self._calls.pages(
                 f"GET /api/v5/trade/{what}", {"ordType": kind}, by("algoId", what), urgent=True
             )
-            for order in (parse.parse_algo_order(row, what) for row in rows if parse.is_spot(row, what)):
+            for order in (self._learned_algo(row, what) for row in rows if parse.is_spot(row, what)):
                 reports[order.report.venue_order_id] = self._memory.dressed(order.report)
         what = "orders-pending"
         rows = await self._calls.pages(f"GET /api/v5/trade/{what}", {}, by("ordId", what), urgent=True)
@@ -467,8 +475,8 @@ class OkxVenue(Venue):
         return tuple(reports.values())
 
     def _learned(self, row: Record, what: str) -> OrderReport:
-        self._memory.learn(VenueOrderId(text(row, "ordId", what)), parse.parse_spawned(row, what))
-        return self._memory.dressed(parse.parse_order(row, what))
+        spawned = self._memory.learn(VenueOrderId(text(row, "ordId", what)), parse.parse_spawned(row, what))
+        return self._memory.dressed(parse.parse_order(row, what, spawned))
 
     async def _find_plain(self, pair: Pair, named: Mapping[str, str]) -> OrderReport | None:
         operation = "GET /api/v5/trade/order"
@@ -499,7 +507,11 @@ class OkxVenue(Venue):
             return None
         if not rows:
             return None
-        order = parse.parse_algo_order(rows[0], operation)
+        return self._learned_algo(rows[0], operation)
+
+    def _learned_algo(self, row: Record, what: str) -> parse.AlgoOrder:
+        order = parse.parse_algo_order(row, what)
+        self._memory.learn_algo(order.spawns.algo_id, order.spawns.client_order_id)
         for order_id in order.spawned_ids:
             self._memory.learn(order_id, order.spawns)
         return order
@@ -528,18 +540,31 @@ class OkxVenue(Venue):
             except NotFound:
                 found = []
             spawned = parse.parse_spawned(found[0], operation) if found else None
-            self._memory.learn(VenueOrderId(order_id), spawned)
+            spawned = self._memory.learn(VenueOrderId(order_id), spawned)
+            if spawned is not None and spawned.client_order_id is None:
+                await self._algo_order({"algoId": spawned.algo_id})
+                self._memory.learn(VenueOrderId(order_id), spawned)
 
     # Writing
 
     async def _market_buy_price(self, request: OrderRequest, tick: Decimal) -> Decimal:
-        """Raises VenueError before anything was sent."""
+        """Where prices cannot be read the price that was decided at stands in: an exit must not wait for them.
+
+        Raises VenueError before anything was sent.
+        """
         name = inst_id(request.pair)
-        ticker, limits = await asyncio.gather(
-            self._calls.public("/api/v5/market/ticker", instId=name),
-            self._calls.public("/api/v5/public/price-limit", instId=name),
-        )
-        return requests.market_buy_price(request, parse.parse_ask(ticker), parse.parse_price_ceiling(limits), tick)
+        try:
+            ticker, limits = await asyncio.gather(
+                self._calls.public("/api/v5/market/ticker", instId=name),
+                self._calls.public("/api/v5/public/price-limit", instId=name),
+            )
+            ask, ceiling = parse.parse_ask(ticker), parse.parse_price_ceiling(limits)
+        except VenueError:
+            if request.decision_price is None:
+                raise
+            log.warning("price_not_read", venue=self.name, pair=str(request.pair))
+            ask, ceiling = request.decision_price, None
+        return requests.market_buy_price(request, ask, ceiling, tick)
 
     async def _check(self, request: OrderRequest, instrument: Instrument) -> PlaceResult:
         """What OKX's own limits say to an order; it has no call that checks one in every account mode."""
