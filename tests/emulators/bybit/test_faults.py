@@ -230,3 +230,48 @@ def test_faults_of_other_venues_are_refused() -> None:
         with pytest.raises(ValueError, match="cannot happen at Bybit"):
             bybit.add_fault(kind)
     assert {fault.kind for _ in range(50) for fault in bybit.faults.draw_mix(bybit.faults._random)} <= bybit.kinds
+
+
+async def test_a_request_that_waits_longer_than_its_window_is_too_late() -> None:
+    venue = Venue()
+    client = venue.client()
+    venue.bybit.add_fault(K.DELAYED_BEFORE_ACCEPT, count=1, seconds=0.02)
+
+    late = await client.answer("POST", "order/create", LIMIT, window="10")
+
+    assert late["retCode"] == 10002
+    assert open_orders(venue) == 0
+
+
+async def test_maintenance_is_said_in_each_doors_own_code_and_silences_the_streams() -> None:
+    venue = Venue()
+    client = venue.client()
+    stream, trade = await client.stream("order"), await client.stream(path="/v5/trade")
+    resting = await client.rest()
+    await stream.waiting()
+    venue.bybit.add_fault(K.MAINTENANCE)
+
+    trade.socket.receive(message(client, "order.create", LIMIT))
+
+    assert (await trade.next())["retCode"] == 10019
+    assert await client.refused("GET", "account/info") == 10016
+    venue.exchange.cancel("ann", venue.exchange.orders("ann")[0].order_id)
+    venue.move()
+    assert await stream.waiting() == []
+    venue.bybit.clear_faults()
+    assert (await client.history())[0]["orderId"] == resting
+
+
+async def test_a_lost_answer_of_the_trade_socket_leaves_the_order() -> None:
+    venue = Venue()
+    client = venue.client()
+    stream = await client.stream(path="/v5/trade")
+    for kind in (K.TIMEOUT_BEFORE_ACCEPT, K.TIMEOUT_AFTER_ACCEPT):
+        venue.bybit.add_fault(kind, operation="order.create", count=1)
+        stream.socket.receive(message(client, "order.create", LIMIT, kind.value))
+
+    assert await stream.waiting() == []
+    assert open_orders(venue) == 1
+    venue.bybit.add_fault(K.DROPPED_SOCKET, operation="order.create", count=1)
+    stream.socket.receive(message(client, "order.create", LIMIT))
+    assert await stream.socket.next_frame() is None

@@ -335,3 +335,96 @@ async def test_what_cannot_be_borrowed_is_refused_by_its_reason() -> None:
     by_hand = await client.refused("POST", "account/borrow", coin="BTC", amount="0.1")
 
     assert (too_much, none_left, by_hand) == (170033, 170207, 176028)
+
+
+async def test_more_of_a_coin_than_anyone_may_owe_is_a_liability_overflow() -> None:
+    client = Venue().client(deposits={"USDT": "400000000"})
+
+    for _ in range(3):
+        await client.order(side="Sell", qty="100", isLeverage=1)
+
+    assert await client.refused_order(side="Sell", qty="100", isLeverage=1) == 170034
+
+
+async def test_a_pair_without_leverage_takes_no_leveraged_order() -> None:
+    venue = Venue()
+    client = venue.client()
+    venue.exchange.set_max_leverage(BTC, 2)
+    some = await client.refused_order(side="Buy", qty="35000", isLeverage=1)
+    venue.exchange.set_max_leverage(BTC, 1)
+
+    assert some == 170033
+    assert await client.refused_order(side="Buy", qty="100", isLeverage=1) == 170344
+    (row,) = (await venue.public("market/instruments-info", "category=spot&symbol=BTCUSDT"))["list"]
+    assert row["marginTrading"] == "none"
+    await client.order(side="Buy", qty="100")
+
+
+async def test_both_coins_of_a_leveraged_order_must_be_collateral() -> None:
+    client = Venue().client()
+
+    await client.post("account/set-collateral-switch", coin="BTC", collateralSwitch="OFF")
+
+    assert await client.refused_order(side="Buy", qty="100", isLeverage=1) == 170037
+    assert (await client.coin("BTC"))["collateralSwitch"] is False
+    assert await client.refused("POST", "account/set-collateral-switch", coin="USDT", collateralSwitch="OFF") == 10001
+    await client.post("account/set-collateral-switch", coin="BTC", collateralSwitch="ON")
+    await client.order(side="Buy", qty="100", isLeverage=1)
+
+
+async def test_five_hundred_open_orders_are_enough() -> None:
+    venue = Venue()
+    client = venue.client(deposits={"USDT": "1000000"})
+    order = {"symbol": "BTCUSDT", "side": "Buy", "orderType": "Limit", "price": "48000", "qty": "0.001"}
+    for _ in range(50):
+        await client.post("order/create-batch", category="spot", request=[order] * 10)
+        venue.move(1 / 60)
+
+    assert await client.refused_order(**order) == 170810
+
+
+async def test_an_exit_can_be_changed_and_taken_off_before_its_order_fills() -> None:
+    client = Venue().client()
+    named = {"category": "spot", "symbol": "BTCUSDT"}
+    named["orderId"] = await client.rest(takeProfit="52000", stopLoss="46000")
+
+    await client.post("order/amend", **named, takeProfit="0", stopLoss="46500", slLimitPrice="46400")
+
+    (row,) = await client.open_orders()
+    assert (row["takeProfit"], row["stopLoss"], row["slLimitPrice"]) == ("0.00", "46500", "46400")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"takeProfit": "52000", "tpOrderType": "Limit"},
+        {"stopLoss": "46000", "slOrderType": "Limit"},
+        {"stopLoss": "46000", "orderFilter": "tpslOrder", "triggerPrice": "49000"},
+    ],
+)
+async def test_exits_that_cannot_be_are_refused(fields: dict[str, str]) -> None:
+    client = Venue().client()
+
+    assert await client.refused_order(orderType="Limit", side="Buy", qty="0.1", price="48000", **fields) == 170130
+
+
+async def test_one_order_that_fits_a_short_leaves_as_one_exit() -> None:
+    venue = Venue(["50000 50000 50000 50000", "50000 52000 50000 52000"])
+    client = venue.client()
+    venue.move()
+
+    await client.rest("51000", "0.1", side="Sell", stopLoss="53000")
+    venue.move()
+
+    (row,) = await client.open_orders()
+    assert (row["side"], row["qty"], row["triggerPrice"], row["isLeverage"]) == ("Buy", "0.1", "53000", "1")
+
+
+async def test_an_amended_post_only_order_that_would_take_is_cancelled() -> None:
+    client = Venue().client()
+    named = {"category": "spot", "symbol": "BTCUSDT", "orderId": await client.rest(timeInForce="PostOnly")}
+
+    await client.post("order/amend", **named, price="51000")
+
+    (row,) = await client.history()
+    assert (row["orderStatus"], row["rejectReason"]) == ("Cancelled", "EC_PostOnlyWillTakeLiquidity")
