@@ -1,9 +1,10 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from jarvis.domain.account import AccountSnapshot, MarginState, VenuePosition
+from jarvis.domain.account import AccountSnapshot, Balance, MarginState, VenuePosition
 from jarvis.domain.instrument import Pair, Side
-from jarvis.domain.money import USD, ZERO
+from jarvis.domain.money import USD, ZERO, Asset
 from jarvis.domain.order import (
     ClientOrderId,
     Fill,
@@ -18,7 +19,7 @@ from jarvis.domain.order import (
     VenueOrderId,
 )
 from jarvis.domain.position import Position
-from jarvis.live.reconcile import PositionMismatch, compare
+from jarvis.live.reconcile import PositionMismatch, Wallet, compare
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Protection
 
@@ -122,3 +123,62 @@ def test_orders_with_another_id_or_none_are_foreign() -> None:
 
     assert [report.client_order_id for report in comparison.resting] == ["jv1"]
     assert [report.client_order_id for report in comparison.foreign_orders] == ["mine-7", None]
+
+
+USDT = Asset("USDT")
+BTC_USDT, ETH_USDT = Pair.parse("BTC/USDT"), Pair.parse("ETH/USDT")
+LOTS = {BTC_USDT: Decimal("0.001"), ETH_USDT: Decimal("0.001")}
+
+
+def wallet_snapshot(*positions: VenuePosition, **totals: str) -> AccountSnapshot:
+    balances = tuple(Balance(Asset(name), Decimal(total), ZERO) for name, total in totals.items())
+    return replace(snapshot(positions=positions), balances=balances)
+
+
+def balances_compared(cash: dict[str, str], **totals: str) -> dict[str, tuple[Decimal, Decimal]]:
+    wallet = Wallet({Asset(asset): Decimal(amount) for asset, amount in cash.items()}, LOTS)
+    compared = compare(wallet_snapshot(**totals), [], {}, id_prefix="jv", wallet=wallet)
+    return {each.asset: (each.expected, each.at_venue) for each in compared.balances}
+
+
+def test_a_wallets_balances_agree_with_the_journals_cash_to_the_last_digit() -> None:
+    assert balances_compared({"USDT": "10", "BTC": "-0.5", "BNB": "0"}, USDT="10.00", BTC="-0.5") == {}
+    assert balances_compared({"USDT": "10"}, USDT="10.00000001") == {"USDT": (Decimal(10), Decimal("10.00000001"))}
+
+
+def test_an_asset_that_only_one_side_knows_does_not_agree() -> None:
+    assert balances_compared({"ETH": "1"}, DOGE="2") == {
+        "DOGE": (ZERO, Decimal(2)),
+        "ETH": (Decimal(1), ZERO),
+    }
+
+
+def test_each_asset_says_what_it_freezes() -> None:
+    wallet = Wallet({}, LOTS)
+    compared = compare(wallet_snapshot(USDT="1", BTC="1", DOGE="1"), [], {}, id_prefix="jv", wallet=wallet)
+
+    messages = {each.asset: each.message for each in compared.balances}
+    assert not compared.agrees
+    assert "Entries on BTC/USDT stop until both agree" in messages[Asset("BTC")]
+    assert "Nothing is opened on this account" in messages[USDT]
+    assert "No pair of ours needs it" in messages[Asset("DOGE")]
+    assert "the venue says 1, our journal says 0" in messages[USDT]
+
+
+def test_where_the_venue_keeps_no_positions_the_balances_are_the_proof() -> None:
+    held = {BTC_USDT: story(BTC_USDT, Side.BUY, "1")}
+
+    compared = compare(wallet_snapshot(), [], held, id_prefix="jv", wallet=Wallet({}, LOTS))
+
+    assert compared.agrees
+
+
+def test_a_wallet_venues_own_position_may_differ_by_crumbs_only() -> None:
+    held = {BTC_USDT: story(BTC_USDT, Side.BUY, "1")}
+    wallet = Wallet({}, LOTS)
+
+    near = compare(wallet_snapshot(at_venue(BTC_USDT, Side.BUY, "0.9995")), [], held, id_prefix="jv", wallet=wallet)
+    far = compare(wallet_snapshot(at_venue(BTC_USDT, Side.BUY, "0.99")), [], held, id_prefix="jv", wallet=wallet)
+
+    assert near.agrees
+    assert [each.pair for each in far.mismatches] == [BTC_USDT]

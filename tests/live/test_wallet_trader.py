@@ -1,6 +1,7 @@
 """A live trader where fills settle in the wallet, on virtual time over the simulated exchange."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -21,6 +22,8 @@ from tests.live.walletworld import ACCOUNT, BTC, ETH, OWNER, WalletWorld
 from tests.simulation.loop import VirtualLoop
 
 D = Decimal
+SEEDS = int(os.environ.get("WALLET_SEEDS", "2"))
+FIRST = int(os.environ.get("WALLET_FIRST", "1"))
 BINANCE_WAY = VenueTraits(Settlement.WALLET, reduce_only=False, amends=False)
 BYBIT_WAY = VenueTraits(Settlement.WALLET, reduce_only=False, amends=True)
 FUTURES_WAY = VenueTraits(Settlement.WALLET, reduce_only=True, amends=True)
@@ -109,7 +112,7 @@ def test_random_trading_with_lost_answers_comes_to_rest_with_exact_books(
             await world.step(count=100)
             await world.check_rest()
 
-    for seed in range(1, 9):
+    for seed in range(FIRST, FIRST + SEEDS):
         run(lambda seed=seed: story(seed))  # type: ignore[misc]
 
 
