@@ -376,3 +376,147 @@ async def test_a_falling_market_liquidates_and_shuts_the_account_out_for_a_while
     venue.move(1)
     await client.order(side="Buy", qty="10")
     assert venue.exchange.positions("ann")[BTC] < Decimal("0.5")
+
+
+async def test_what_is_owed_is_told_by_how_it_came_about_and_repaid_in_one_call() -> None:
+    venue = Venue()
+    client = venue.client()
+    await client.order(side="Sell", qty="0.1", isLeverage=1)
+    await client.order(symbol="ETHUSDT", side="Sell", qty="1", isLeverage=1)
+    await client.buy("0.1002")
+    await client.order(symbol="ETHUSDT", side="Buy", qty="1.0011", marketUnit="baseCoin")
+
+    owed = await client.get("spot-margin-trade/liability", currency="BTC")
+    answer = await client.post("account/repay")
+    venue.move(1 / 60)
+
+    assert (owed["totalBorrowAmount"], owed["flexibleBorrowAmount"], owed["derivativesBorrow"]) == ("0.1", "0.1", "0")
+    assert answer == {"resultStatus": "P"}
+    assert [(await client.coin(name))["spotBorrow"] for name in ("BTC", "ETH")] == ["0", "0"]
+    assert await client.refused("POST", "account/repay") == 182101
+    venue.move(1 / 60)
+    assert await client.refused("POST", "account/repay", coin="BTC") == 182101
+
+
+async def test_what_could_leave_the_account_is_less_while_something_is_owed() -> None:
+    client = Venue().client(deposits={"USDT": "10000", "BTC": "0.1"})
+
+    before = await client.get("account/withdrawal", coinName="USDT,BTC")
+    await client.order(symbol="ETHUSDT", side="Sell", qty="10", isLeverage=1)
+    after = await client.get("account/withdrawal", coinName="BTC")
+
+    assert before == {"availableWithdrawal": "10000", "availableWithdrawalMap": {"USDT": "10000", "BTC": "0.1"}}
+    assert dec(after["availableWithdrawal"]) == dec("0.1")
+    await client.order(symbol="ETHUSDT", side="Sell", qty="25", isLeverage=1)
+    assert dec((await client.get("account/withdrawal", coinName="USDT"))["availableWithdrawal"]) < 10_000
+    assert await client.refused("GET", "account/withdrawal", coinName=",".join(["BTC"] * 21)) == 10001
+
+
+async def test_collateral_information_says_what_is_borrowed_and_what_may_be() -> None:
+    client = Venue().client()
+    await client.order(side="Sell", qty="0.1", isLeverage=1)
+
+    rows = {row["currency"]: row for row in (await client.get("account/collateral-info"))["list"]}
+
+    assert set(rows) == {"BTC", "ETH", "DOGE", "BNB", "USDT"}
+    assert (rows["BTC"]["borrowAmount"], rows["ETH"]["borrowAmount"], rows["BTC"]["borrowable"]) == ("0.1", "0", True)
+    most = await client.get("spot-margin-trade/max-borrowable", currency="ETH")
+    assert dec(rows["ETH"]["availableToBorrow"]) == pytest.approx(dec(most["maxLoan"]))
+
+
+async def test_settings_of_margin_are_checked() -> None:
+    venue = Venue()
+    client, off = venue.client(), venue.client("off", profile="spot-margin-off")
+    isolated = venue.client("isolated", profile="isolated")
+
+    async def leverage(whose: Client, **fields: str) -> int:
+        return await whose.refused("POST", "spot-margin-trade/set-leverage", **fields)
+
+    assert await leverage(off, leverage="3") == 176038
+    assert await leverage(isolated, leverage="3") == 182021
+    assert await leverage(client) == 176034
+    await client.post("spot-margin-trade/set-leverage", leverage="4", currency="ETH")
+    states = {row["currency"]: row["spotLeverage"] for row in (await client.get("spot-margin-trade/coinstate"))["list"]}
+    assert (states["ETH"], states["BTC"]) == (4, 10)
+    assert await client.refused("GET", "spot-margin-trade/coinstate", currency="XYZ") == 10001
+    await client.post("spot-margin-trade/set-auto-repay-mode", autoRepayMode="1")
+    modes = (await client.get("spot-margin-trade/get-auto-repay-mode"))["data"]
+    assert {row["autoRepayMode"] for row in modes} == {"1"}
+    assert (await off.get("spot-margin-trade/max-borrowable", currency="BTC"))["maxLoan"] == "0"
+    assert (await isolated.get("order/spot-borrow-check", category="spot", symbol="BTCUSDT", side="Sell"))[
+        "maxTradeQty"
+    ] == "0"
+
+
+@pytest.mark.parametrize(
+    ("profile", "fields", "code"),
+    [
+        ("", {"amount": "0"}, 176029),
+        ("", {}, 176029),
+        ("isolated", {"amount": "0.1"}, 182021),
+        ("spot-margin-off", {"amount": "0.1"}, 176038),
+        ("classic", {"amount": "0.1"}, 10028),
+    ],
+)
+async def test_a_loan_by_hand_is_checked(profile: str, fields: dict[str, str], code: int) -> None:
+    client = Venue().client(profile=profile)
+
+    assert await client.refused("POST", "account/borrow", coin="BTC", **fields) == code
+
+
+async def test_the_rate_of_every_full_hour_is_kept() -> None:
+    venue = Venue()
+    client = venue.client()
+    venue.move(150)
+    start = 1_767_225_600_000
+
+    path = "spot-margin-trade/interest-rate-history"
+    rows = (await client.get(path, currency="BTC", startTime=start))["list"]
+    day = (await client.get(path, currency="BTC"))["list"]
+    other = (await client.get(path, currency="BTC", vipLevel="VIP-1"))["list"]
+
+    assert [row["timestamp"] for row in rows] == [start + hour * 3_600_000 for hour in (2, 1, 0)]
+    assert (len(day), other) == (24, [])
+    month = {"startTime": start, "endTime": start + 31 * 86_400_000}
+    assert await client.refused("GET", path, currency="BTC", **month) == 10001
+
+
+async def test_small_answers_of_the_account() -> None:
+    client = Venue().client()
+
+    assert (await client.get("account/query-dcp-info")) == {"dcpInfos": []}
+    assert len((await client.get("account/fee-rate", category="spot"))["list"]) == 4
+    assert await client.refused("POST", "order/disconnected-cancel-all", product="SPOT", timeWindow=10) == 10005
+    assert await client.refused("GET", "account/wallet-balance", accountType="FUND") == 10001
+    assert (await client.get("spot-margin-trade/state"))["effectiveLeverage"] == "0"
+    await client.buy("0.4")
+    assert dec((await client.get("spot-margin-trade/state"))["effectiveLeverage"]) > 1
+
+
+async def test_lists_can_be_narrowed() -> None:
+    client = Venue().client()
+    first = await client.buy("0.01", orderLinkId="one")
+    second = await client.order(symbol="ETHUSDT", side="Buy", qty="100")
+    third = await client.rest()
+
+    async def ids(path: str, **fields: Any) -> list[str]:
+        rows = (await client.get(path, category="spot", **fields))["list"]
+        return [row["orderId"] for row in rows]
+
+    assert await ids("order/history", symbol="ETHUSDT") == [second]
+    assert await ids("order/history", baseCoin="BTC", orderStatus="Filled") == [first]
+    assert await ids("order/history", orderStatus="Cancelled") == []
+    assert await ids("order/realtime", orderLinkId="one") == [first]
+    assert await ids("order/realtime", orderFilter="tpslOrder") == []
+    assert await ids("order/realtime", openOnly=1) == [second, first]
+    assert await ids("order/realtime") == [third]
+    assert await ids("execution/list", orderLinkId="one") == [first]
+    assert await ids("execution/list", orderId="7") == []
+    assert await ids("execution/list", baseCoin="ETH") == [second]
+    assert await client.refused("GET", "order/realtime", category="spot", orderFilter="Odd") == 170202
+    log = await client.get("account/transaction-log", accountType="UNIFIED", baseCoin="ETH", category="spot")
+    assert {row["symbol"] for row in log["list"]} == {"ETHUSDT"}
+    start = 1_767_225_600_000
+    assert await ids("order/history", startTime=start - 1000, endTime=start - 1) == []
+    assert await ids("execution/list", endTime=start - 1) == []
+    assert await client.refused("GET", "order/history", category="spot", startTime=10**15 - 1) == 10001

@@ -65,6 +65,7 @@ async def test_read_only_may_also_be_said_as_a_permission() -> None:
         ("ann", frozenset(), {"ips": "here"}),
         ("ann", frozenset(), {"access": "all"}),
         ("ann", frozenset(), {"usage": "fun"}),
+        ("ann", frozenset(), {"type": "self"}),
         ("sub", frozenset({"Wallet:Withdraw"}), {}),
     ],
 )

@@ -20,7 +20,7 @@ PAGE = KeyPage(
             ),
         ),
         BoxGroup("Unified Trading: USDC Contracts", (Box("Trade", _P.OPTIONS_TRADE.value),)),
-        BoxGroup("SPOT", (Box("Trade", _P.SPOT_TRADE.value),)),
+        BoxGroup("Unified Trading: SPOT", (Box("Trade", _P.SPOT_TRADE.value),)),
         BoxGroup(
             "Wallet",
             (
@@ -47,6 +47,14 @@ PAGE = KeyPage(
         ),
     ),
     inputs=(
+        Input(
+            "type",
+            "API Key Type",
+            "This sandbox makes the first kind only.",
+            kind="choice",
+            value="system",
+            choices=(("system", "System-generated API Keys"), ("self", "Self-generated API Keys (RSA)")),
+        ),
         Input(
             "usage",
             "API Key Usage",
@@ -84,6 +92,8 @@ PAGE = KeyPage(
 
 def key_of_form(ring: KeyRing, account: str, form: KeyForm) -> ApiKey:
     """The key that the form asks for. Raises ValueError for an unknown account, address, usage or access."""
+    if (form.inputs.get("type") or "system") != "system":
+        raise ValueError("choose system-generated API keys: this sandbox knows no RSA keys")
     usage = form.inputs.get("usage") or "transaction"
     access = form.inputs.get("access") or "read-write"
     if usage not in ("transaction", "third-party"):
