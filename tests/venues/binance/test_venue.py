@@ -648,8 +648,9 @@ async def test_key_fees_rates_and_burning(wire: ScriptedTransport) -> None:
     assert "enableMargin" in (await venue.key_permissions()).granted
     assert (await venue.fee_rates([BTC]))[BTC].taker_rate == D("0.0012")
     assert await venue.fee_burn() == (True, False)
-    rates = await venue.interest_rates([Asset("USDT"), Asset("BTC"), Asset("XRP")])
+    rates = await venue.interest_rates([Asset("USDT"), Asset("BTC"), Asset("XRP"), Asset("GOLD")])
     assert rates == {"USDT": D("0.00000578"), "BTC": D("0.00000571")}
+    assert await venue.interest_rates([Asset("GOLD")]) == {}
     assert wire.sent("GET /sapi/v1/margin/next-hourly-interest-rate") == [
         {"assets": "USDT,BTC,XRP", "isIsolated": "FALSE"}
     ]
@@ -734,8 +735,9 @@ async def test_an_isolated_repayment_names_its_pair(wire: ScriptedTransport) -> 
     assert await venue.repay(Asset("USDT"), BTC) == 500
     assert wire.sent(REPAY)[0]["symbol"] == "BTCUSDT"
     assert await venue.repay(Asset("SOL"), SOL) == 0
-    with pytest.raises(ValueError, match="names the pair"):
-        await venue.repay(Asset("USDT"))
+    # Without a pair every account that could owe it is looked at.
+    wire.says(POTS, answer(after))
+    assert await venue.repay(Asset("USDT")) == 0
 
 
 # Histories

@@ -54,6 +54,7 @@ class Witness(ccxt.binance):  # type: ignore[misc]
             {
                 "apiKey": KEY,
                 "secret": SECRET,
+                "enableRateLimit": False,
                 "options": {
                     "fetchMarkets": {"types": ["spot"]},
                     "fetchCurrencies": False,

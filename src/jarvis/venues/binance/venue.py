@@ -71,7 +71,8 @@ _CONSISTENT_TRIES = 3
 _REPAY_TRIES = 3
 _BARS = 1_000
 _MAX_BAR_PAGES = 400
-_ASSETS_AT_ONCE = 20
+# What the catalogue's pairs can borrow: fewer than the twenty that one question may name.
+_ASSETS = frozenset(asset for pair in CATALOGUE for asset in (pair.base, pair.quote))
 _SILENCE_SECONDS = 10.0
 _PING_SECONDS = 4.0
 
@@ -342,42 +343,25 @@ class BinanceVenue(Venue):
         return status is OrderStatus.CANCELLED
 
     async def repay(self, asset: Asset, pair: Pair | None = None) -> Decimal:
-        """Repay what is owed of an asset with what is free of it, in the account of `pair` or in the cross account.
+        """Repay what is owed of an asset with what is free of it, in the account of `pair` or in all there are.
 
         The debt is read right before each repayment, because interest grows and a repayment of more than is owed is
         refused; and once more after it, because one may leave something over.
         """
-        pot = pair if self._isolated else None
-        repaid = ZERO
-        for _ in range(_REPAY_TRIES):
-            holding = await self._holding(asset, pot)
-            amount = min(holding.free, holding.owed)
-            if amount <= 0:
-                break
-            try:
-                await self._calls.write(
-                    "POST /sapi/v1/margin/borrow-repay", requests.repayment(asset, amount, pot), uid=_BORROWING
-                )
-            except OutcomeUnknown as error:
-                raise Unreachable(f"no word on a repayment of {asset}; ask again") from error
-            except Rejected as refusal:
-                if refusal.reason is RefusalReason.NOTHING_TO_REDUCE:
-                    continue
-                if refusal.reason is RefusalReason.BELOW_MINIMUM:
-                    break
-                raise
-            repaid += amount
-        return repaid
+        if not self._isolated:
+            return await self._repay(asset, None)
+        pots = [pair] if pair is not None else [pot for pot in self._pairs if asset in (pot.base, pot.quote)]
+        return sum([await self._repay(asset, pot) for pot in pots], ZERO)
 
     async def interest_rates(self, assets: Sequence[Asset]) -> Mapping[Asset, Decimal]:
         """What borrowing costs in the next hour, as a fraction; assets that the venue does not name are left out."""
-        rates: dict[Asset, Decimal] = {}
-        for first in range(0, len(assets), _ASSETS_AT_ONCE):
-            asked = assets[first : first + _ASSETS_AT_ONCE]
-            parameters = {"assets": ",".join(asked), "isIsolated": "TRUE" if self._isolated else "FALSE"}
-            answer = await self._calls.read("GET /sapi/v1/margin/next-hourly-interest-rate", parameters, ip=100)
-            rates.update(parse.parse_hourly_rates(answer))
-        return {asset: rates[asset] for asset in assets if asset in rates}
+        asked = [asset for asset in assets if asset in _ASSETS]
+        if not asked:
+            return {}
+        parameters = {"assets": ",".join(asked), "isIsolated": "TRUE" if self._isolated else "FALSE"}
+        answer = await self._calls.read("GET /sapi/v1/margin/next-hourly-interest-rate", parameters, ip=100)
+        rates = parse.parse_hourly_rates(answer)
+        return {asset: rates[asset] for asset in asked if asset in rates}
 
     @asynccontextmanager
     async def account_stream(self) -> AsyncGenerator[AccountStream]:
@@ -465,11 +449,31 @@ class BinanceVenue(Venue):
         """The pairs that can have a history in this account."""
         return tuple(await self._pots() if self._isolated else await self._known_listings())
 
+    async def _repay(self, asset: Asset, pot: Pair | None) -> Decimal:
+        repaid = ZERO
+        for _ in range(_REPAY_TRIES):
+            holding = await self._holding(asset, pot)
+            amount = min(holding.free, holding.owed)
+            if amount <= 0:
+                break
+            try:
+                await self._calls.write(
+                    "POST /sapi/v1/margin/borrow-repay", requests.repayment(asset, amount, pot), uid=_BORROWING
+                )
+            except OutcomeUnknown as error:
+                raise Unreachable(f"no word on a repayment of {asset}; ask again") from error
+            except Rejected as refusal:
+                if refusal.reason is RefusalReason.NOTHING_TO_REDUCE:
+                    continue
+                if refusal.reason is RefusalReason.BELOW_MINIMUM:
+                    break
+                raise
+            repaid += amount
+        return repaid
+
     async def _holding(self, asset: Asset, pot: Pair | None) -> account.Holding:
-        if pot is None and not self._isolated:
-            return (await self._cross_account()).holding(asset)
         if pot is None:
-            raise ValueError("a repayment in isolated margin names the pair whose account it is")
+            return (await self._cross_account()).holding(asset)
         pots = await self._pots()
         if pot not in pots:
             return account.Holding(asset, ZERO, ZERO, ZERO, ZERO)
