@@ -12,8 +12,8 @@ from tests.emulators.binance.served import ServedBinance, serve_binance
 with warnings.catch_warnings():
     # It asks its WebSocket library for names that are going away.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from binance import AsyncClient, BinanceSocketManager
-    from binance.exceptions import BinanceAPIException
+    from binance import AsyncClient, BinanceSocketManager  # type: ignore[import-untyped]
+    from binance.exceptions import BinanceAPIException  # type: ignore[import-untyped]
 
 pytestmark = [pytest.mark.witness, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
