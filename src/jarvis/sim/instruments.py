@@ -69,7 +69,10 @@ _WALLET_STEP = Decimal("0.00000001")
 
 
 def binance_instruments() -> dict[Pair, Instrument]:
-    """The nine pairs; cross margin lends five times. Filters of 2024 to 2026: the real ones are read at run time."""
+    """The nine pairs with the filters seen in August 2026; leverage is that of cross margin.
+
+    Unrealistic: DOGE's smallest order is really worth 1 USDT; isolated pairs lend more than five times.
+    """
     return _by_pair(
         _wallet_instrument(base, tick, lot, lot, "5", 5, symbol="{}USDT")
         for base, tick, lot in (
@@ -80,23 +83,26 @@ def binance_instruments() -> dict[Pair, Instrument]:
             ("DOGE", "0.00001", "1"),
             ("ADA", "0.0001", "0.1"),
             ("LTC", "0.01", "0.001"),
-            ("LINK", "0.01", "0.01"),
+            ("LINK", "0.001", "0.01"),
             ("BNB", "0.01", "0.001"),
         )
     )
 
 
 def okx_instruments() -> dict[Pair, Instrument]:
-    """The nine pairs. BNB's margin and LINK's leverage are not confirmed: five times is assumed."""
+    """The nine pairs. LINK's rules and leverage were seen in 2022; BNB's margin and minimum are assumptions.
+
+    Unrealistic: OKX states no smallest value of an order, so here it is next to nothing.
+    """
     return _by_pair(
         _wallet_instrument(base, tick, lot, least, "0.00000001", highest, symbol="{}-USDT")
         for base, tick, lot, least, highest in (
             ("BTC", "0.1", "0.00000001", "0.00001", 10),
             ("ETH", "0.01", "0.000001", "0.0001", 10),
             ("XRP", "0.0001", "0.000001", "1", 10),
-            ("SOL", "0.01", "0.000001", "0.01", 10),
+            ("SOL", "0.01", "0.000001", "0.001", 10),
             ("DOGE", "0.00001", "0.000001", "10", 10),
-            ("ADA", "0.0001", "0.000001", "1", 10),
+            ("ADA", "0.0001", "0.0001", "10", 10),
             ("LTC", "0.01", "0.000001", "0.01", 10),
             ("LINK", "0.001", "0.000001", "0.1", 5),
             ("BNB", "0.1", "0.000001", "0.001", 5),
@@ -105,7 +111,10 @@ def okx_instruments() -> dict[Pair, Instrument]:
 
 
 def bybit_instruments() -> dict[Pair, Instrument]:
-    """The nine pairs; leverage up to ten, less where the position tier of a coin says so."""
+    """The nine pairs, steps seen in August 2026: a smallest value of 5 USDT, and no smallest quantity but the lot.
+
+    Leverage goes up to ten, less where the position tier of a coin says so.
+    """
     return _by_pair(
         _wallet_instrument(base, tick, lot, lot, "5", 10, symbol="{}USDT")
         for base, tick, lot in (
@@ -115,8 +124,8 @@ def bybit_instruments() -> dict[Pair, Instrument]:
             ("SOL", "0.01", "0.001"),
             ("DOGE", "0.00001", "0.1"),
             ("ADA", "0.0001", "0.01"),
-            ("LTC", "0.01", "0.001"),
-            ("LINK", "0.001", "0.001"),
+            ("LTC", "0.01", "0.00001"),
+            ("LINK", "0.01", "0.001"),
             ("BNB", "0.1", "0.0001"),
         )
     )

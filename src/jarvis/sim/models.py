@@ -1,7 +1,7 @@
 """What trading costs at a simulated venue, and when it steps in. Each model says where it is unrealistic."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -87,10 +87,11 @@ class WalletModel:
 
     Rates are fractions: `hourly_rates` of the principal per hour (an asset that it does not name cannot be borrowed),
     the others of the value that is owed. An account may borrow while its equity is at least the sum of owed value
-    times `initial_rate` (1 / 4 lets debts grow to four times equity), is called at `call_rate`, and liquidated when
-    equity is not above `maintenance_rate`. Interest falls due each hour at `interest_minute`; with
-    `interest_on_borrow` the first hour is charged when borrowing. `isolated` holds the rates of pairs that are
-    margined apart, None where the venue has no such accounts.
+    times `initial_rate` (1 / 4 lets debts grow to four times equity), is called when equity is not above `call_rate`,
+    and liquidated when it is not above `maintenance_rate`; then the venue takes `liquidation_fee_rate` of what it had
+    to trade. `initial_rates` and `maintenance_rates` name the assets whose debts demand more or less than the others.
+    Interest falls due each hour at `interest_minute`; with `interest_on_borrow` the first hour is charged when
+    borrowing. `isolated` holds the rates of pairs that are margined apart, None where the venue has no such accounts.
 
     Unrealistic: one tier for any size; interest is on the principal alone and does not change with demand; the
     lending pool is never empty unless told so.
@@ -105,23 +106,28 @@ class WalletModel:
     interest_on_borrow: bool = False
     liquidation_fee_rate: Decimal = Decimal("0.02")
     isolated: "WalletModel | None" = None
+    initial_rates: Mapping[Asset, Decimal] = field(default_factory=dict)
+    maintenance_rates: Mapping[Asset, Decimal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse levels that contradict each other."""
-        if not 0 < self.maintenance <= self.call <= self.initial:
+        named = {*self.hourly_rates, *self.initial_rates, *self.maintenance_rates}
+        levels = [(self.maintenance, self.call, self.initial)]
+        levels += [(self.maintenance_rate(each), self.call_rate(each), self.initial_rate(each)) for each in named]
+        if not all(0 < maintenance <= call <= initial for maintenance, call, initial in levels):
             raise ValueError("a wallet is opened above where it is called, and called above where it is liquidated")
 
-    def initial_rate(self, asset: Asset) -> Decimal:  # noqa: ARG002 - venues may tell assets apart; these do not yet
+    def initial_rate(self, asset: Asset) -> Decimal:
         """The equity that a unit of debt value in this asset needs to be taken up."""
-        return self.initial
+        return self.initial_rates.get(asset, self.initial)
 
-    def call_rate(self, asset: Asset) -> Decimal:  # noqa: ARG002
-        """The same at which the venue warns."""
-        return self.call
+    def call_rate(self, asset: Asset) -> Decimal:
+        """The same at which the venue warns: never below that at which it liquidates."""
+        return max(self.call, self.maintenance_rate(asset))
 
-    def maintenance_rate(self, asset: Asset) -> Decimal:  # noqa: ARG002
+    def maintenance_rate(self, asset: Asset) -> Decimal:
         """The same at which it liquidates."""
-        return self.maintenance
+        return self.maintenance_rates.get(asset, self.maintenance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +200,7 @@ def _hourly(quote: str, base: str) -> Mapping[Asset, Decimal]:
 _BINANCE_ISOLATED_RATES = WalletModel(
     hourly_rates=_hourly("0.0000100", "0.0000060"),
     initial=Decimal(1) / 9,
-    call=Decimal("0.08"),
+    call=Decimal("0.10"),
     maintenance=Decimal("0.05"),
     borrows_at=BorrowsAt.PLACEMENT,
     interest_on_borrow=True,
@@ -210,7 +216,7 @@ BINANCE = VenueModel(
     wallet=WalletModel(
         hourly_rates=_hourly("0.0000080", "0.0000050"),
         initial=Decimal("0.25"),
-        call=Decimal("0.15"),
+        call=Decimal("0.16"),
         maintenance=Decimal("0.10"),
         borrows_at=BorrowsAt.PLACEMENT,
         interest_on_borrow=True,
@@ -219,8 +225,16 @@ BINANCE = VenueModel(
 )
 """Binance cross margin at 5x and isolated margin at 10x, VIP 0 (0.1 % maker and taker).
 
-Unrealistic: every asset counts in full as collateral; the interest rates are of the usual size, not today's; the bars
-of isolated pairs are those of the first tier, whatever the size.
+Its margin level is assets over debt, so a level of 1.25 is a rate of 0.25 here. Cross (5x): 1.25 to borrow, 1.16 a
+call, 1.1 liquidation; isolated pairs of the 10x class in their first tier: 1.111 (a ninth above 1, ten times), 1.1 and 1.05 (its FAQ, 2026).
+
+Unrealistic: every asset counts in full as collateral; the interest rates are of the usual size, not today's; every
+isolated pair is of the 10x class and in its first tier, whatever the size; the liquidation fee of 2 % is an assumption;
+interest is never taken in BNB, and fees in BNB get no discount.
+"""
+
+BINANCE_ISOLATED = replace(BINANCE, wallet=replace(_BINANCE_ISOLATED_RATES, isolated=_BINANCE_ISOLATED_RATES))
+"""Binance with the rates of isolated pairs in every account. Unrealistic: as `BINANCE`; and no cross account has them.
 """
 
 OKX = VenueModel(
@@ -228,19 +242,23 @@ OKX = VenueModel(
     opening=_NO_OPENING_FEE,
     rollover=_NO_ROLLOVER,
     book=BookModel(),
-    collateral={_USDT: Decimal(1), **dict.fromkeys(_WALLET_ASSETS, Decimal("0.95"))},
+    collateral=dict.fromkeys((_USDT, *_WALLET_ASSETS), Decimal(1)),
     max_open_orders=500,
     wallet=WalletModel(
         hourly_rates=_hourly("0.0000110", "0.0000060"),
         initial=Decimal("0.1"),
         call=Decimal("0.09"),
         maintenance=Decimal("0.03"),
+        initial_rates={Asset("LINK"): Decimal("0.2"), Asset("BNB"): Decimal("0.2")},
     ),
 )
-"""OKX, level 1 (0.08 % maker, 0.10 % taker), 10x, first position tier (mmr 3 %).
+"""OKX, level 1 (0.08 % maker, 0.10 % taker), 10x, first tier of BTC-USDT (imr 10 %, mmr 3 %), warning at a ratio of
+300 %. LINK's highest leverage of five was seen in 2022; BNB's margin is not confirmed and taken to be like it.
 
-Unrealistic: one collateral discount for every coin; in futures mode a position is liquidated with its own currency's
-margin alone, here with the account's.
+Unrealistic: one tier for every coin and size; every asset counts in full, also in multi-currency mode; in futures mode
+a position is liquidated with its own currency's margin alone, here with the account's; interest reaches the balance when
+it accrues (really at midnight UTC); the hourly rates and the liquidation fee of 2 % are assumptions, and that fee is no
+part of the level at which the venue steps in; all is closed at once.
 """
 
 BYBIT = VenueModel(
@@ -260,5 +278,9 @@ BYBIT = VenueModel(
 )
 """Bybit Unified Trading Account, VIP 0 (0.1 % maker and taker), spot leverage 10x.
 
-Unrealistic: one tier and one collateral value for every coin; rates of the size of the documentation's examples.
+The maintenance rate of 4 % is that of BTC's first tier in the documentation.
+
+Unrealistic: one tier and one collateral value for every coin, and ten times for all of them (BTC's first tier in the
+documentation lends five times); hourly rates of the size of the documentation's examples; the call rate, the collateral
+value and the liquidation fee of 2 % are assumptions; all is closed at once.
 """
