@@ -228,7 +228,7 @@ class World:
             key["secret"],
             account_id=ACCOUNT,
             venue=self.bench.name,
-            passphrase=key.get("passphrase"),
+            passphrase=self.bench.inputs.get("passphrase"),
         )
         self.store = await Store.open(
             f"sqlite+aiosqlite:///{self.folder / 'jarvis.db'}",
@@ -401,7 +401,10 @@ class World:
 
     def _check_wallet(self, totals: Mapping[tuple[Account, Asset], Decimal], moment: str) -> None:
         """What the journal says of every asset is what the venue has, net of what is owed."""
-        at_venue = {asset: each.total for asset, each in self.exchange.balances("ada").items()}
+        at_venue: dict[Asset, Decimal] = {}
+        for pot in self.exchange.pots("ada"):
+            for asset, each in self.exchange.balances("ada", pot).items():
+                at_venue[asset] = at_venue.get(asset, ZERO) + each.total
         for asset in sorted({*at_venue, *(asset for book, asset in totals if book is Account.CASH)}):
             ours, theirs = totals.get((Account.CASH, asset), ZERO), at_venue.get(asset, ZERO)
             self._hold("I5 every asset agrees", ours == theirs, f"{moment}: {asset} {ours} {theirs}")

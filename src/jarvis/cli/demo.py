@@ -237,6 +237,7 @@ async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoW
     from jarvis.store.records import AccountState
     from jarvis.venues.permissions import TABLES
     from jarvis.web.connector import VenueKeyConnector
+    from jarvis.web.venues import FORMS
 
     name = VenueName(venue)
     base = f"{given.sandbox_address}/sandbox/{venue}/accounts"
@@ -259,7 +260,7 @@ async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoW
             environment=Environment.SANDBOX,
             api_key=key["api_key"],
             secret=key["secret"],
-            passphrase=key.get("passphrase", ""),
+            passphrase=PASSPHRASE if FORMS[name].has_passphrase else "",
         )
         account_id = outcome.account_id or await connector.confirm(user_id=owner, pending_id=outcome.pending_id)
         if account_id is None:
