@@ -10,7 +10,8 @@ from jarvis.signer.errors import SignerUnavailable
 
 _KRAKEN = ("pair", "type", "ordertype", "volume", "order_qty", "price", "leverage", "reduce_only", "cl_ord_id", "txid")
 _BYBIT = ("symbol", "side", "orderType", "qty", "triggerPrice", "orderId", "orderLinkId", "coin", "purpose")
-_SHOWN = (*_KRAKEN, *_BYBIT)
+_BINANCE = ("quantity", "stopPrice", "newClientOrderId", "origClientOrderId", "sideEffectType", "isIsolated", "asset")
+_SHOWN = (*_KRAKEN, *_BYBIT, *_BINANCE, "amount")
 
 
 class Audit:
