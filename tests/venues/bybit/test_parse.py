@@ -97,12 +97,22 @@ def test_a_listing_that_changed_its_words_is_unreadable() -> None:
             parse.parse_instruments(listing, symbols(), CATALOGUE, None)
 
 
+def test_rules_that_no_venue_could_mean_are_unreadable() -> None:
+    listing = json.loads(sample("instruments_info"))["result"]
+    listing["list"][0]["priceFilter"]["tickSize"] = "0"
+
+    with pytest.raises(UnreadableAnswer, match="must be positive"):
+        parse.parse_instruments(listing, symbols(), CATALOGUE, None)
+
+
 def test_bars_are_finished_and_oldest_first() -> None:
     bars = parse.parse_bars(result("kline"), BTC, timedelta(minutes=1), datetime.fromtimestamp(1790000000, UTC))
 
     assert [bar.close for bar in bars] == [D(60000), D(60020)]
     with pytest.raises(UnreadableAnswer, match="contradicts"):
         parse.parse_bars({"list": [["0", "5", "1", "2", "3", "1", "1"]]}, BTC, timedelta(minutes=1), NOW)
+    with pytest.raises(UnreadableAnswer):
+        parse.parse_bars({"list": None}, BTC, timedelta(minutes=1), NOW)
     with pytest.raises(UnreadableAnswer):
         parse.parse_bars({"list": [["0", "5"]]}, BTC, timedelta(minutes=1), NOW)
 
@@ -117,6 +127,10 @@ def test_a_bound_key_has_its_addresses_and_no_end() -> None:
     assert key.permissions.ip_allowlist == ("203.0.113.7",)
     assert key.permissions.expires_at is None
     assert (key.permissions.label, key.is_unified) == ("Jarvis, live", True)
+
+
+def test_an_unbound_key_without_a_countdown_has_no_end() -> None:
+    assert parse.parse_key({**result("query_api_unbound"), "deadlineDay": -1}).permissions.expires_at is None
 
 
 def test_an_unbound_key_counts_down_and_a_read_only_one_says_so() -> None:
@@ -144,6 +158,7 @@ def test_no_address_has_three_spellings(addresses: list[str]) -> None:
         ("readOnly", 2),
         ("readOnly", None),
         ("ips", "*"),
+        ("note", None),
         ("deadlineDay", None),
         ("expiredAt", "soon"),
         ("expiredAt", "2026-11-27T07:20:25"),
@@ -251,6 +266,13 @@ def test_an_isolated_account_has_balances_and_no_margin_of_its_own() -> None:
     assert (wallet.balance(USDT).available, wallet.margin) == (D(100), None)
 
 
+def test_more_or_less_than_one_account_is_unreadable() -> None:
+    told: list[list[object]] = [[], result("wallet_balance")["list"] * 2]
+    for accounts in told:
+        with pytest.raises(UnreadableAnswer, match="instead of one"):
+            parse.parse_wallet({"list": accounts}, NOW)
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e", "", None, True, [1]])
 def test_a_number_that_is_none_is_never_taken_for_one(number: object) -> None:
     account = json.loads(sample("wallet_balance"))["result"]
@@ -304,6 +326,19 @@ def test_each_obstacle_is_told_in_words() -> None:
         (margin.parse_spot_margin, {"spotMarginMode": "2", "spotLeverage": ""}),
         (margin.parse_collateral, {"list": [{"currency": "BTC", "borrowable": "true"}]}),
         (margin.parse_tiers, {"list": [{"currency": "BTC", "positionTiersRatioList": []}]}),
+        (
+            margin.parse_tiers,
+            {
+                "list": [
+                    {
+                        "currency": "BTC",
+                        "positionTiersRatioList": [
+                            {"tier": "1", "positionMMR": "0.5", "positionIMR": "0.2", "maxLeverage": "5"}
+                        ],
+                    }
+                ]
+            },
+        ),
         (margin.parse_public_rates, {"vipCoinList": []}),
         (margin.parse_repaid, {"resultStatus": "MAYBE"}),
         (margin.parse_borrow_check, {}),
@@ -434,6 +469,13 @@ def test_a_direction_that_is_not_told_is_remembered_of_what_we_placed() -> None:
     report = memory.learn(told)
     assert (report.order_type, report.leverage) == (OrderType.STOP, 3)
     assert memory.get(report.venue_order_id).order_filter is OrderFilter.STOP_ORDER
+
+
+@pytest.mark.parametrize(("direction", "kind"), [(1, OrderType.TAKE_PROFIT), (2, OrderType.STOP)])
+def test_a_direction_that_is_told_counts(direction: int, kind: OrderType) -> None:
+    row = {**result("order_realtime")["list"][1], "basePrice": "", "triggerDirection": direction}
+
+    assert orders.parse_order(row, symbols(), "order/realtime").report.order_type is kind
 
 
 def test_kinds_that_only_people_place_have_no_type() -> None:

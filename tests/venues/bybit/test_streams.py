@@ -14,7 +14,7 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Quote
 from jarvis.domain.order import Fill, OrderReport, OrderStatus
 from jarvis.venues.base import AccountStream, BarUpdate, KeyInvalid, NotPermitted, Rejected, StreamGap, Unreachable
-from jarvis.venues.bybit import BybitVenue
+from jarvis.venues.bybit import BybitVenue, streams
 from tests.venues.bybit.test_requests import wish
 from tests.venues.bybit.wires import (
     TICKERS,
@@ -109,12 +109,43 @@ async def test_a_signer_that_does_not_answer_opens_no_stream() -> None:
 
 @on_virtual_time
 async def test_a_refused_subscription_is_said() -> None:
-    socket = ScriptedSocket(answers=False)
-    socket.say(sample("ws_subscription_refused").decode())
-    socket.say(sample("ws_subscription_refused").decode())
-    with pytest.raises((Rejected, Unreachable)):
-        async with account(socket):
+    with pytest.raises(Rejected, match="handler not found"):
+        async with account(ScriptedSocket(ack="ws_subscription_refused")):
             pass
+
+
+@on_virtual_time
+async def test_what_comes_while_subscribing_is_kept() -> None:
+    socket = ScriptedSocket(login=sample("ws_login").decode())
+    wire = ScriptedTransport()
+    wire.sockets.append(socket)
+    venue = bybit(wire, clock=HandClock(runs=True))
+    socket.say(frame("ws_pong_private"))  # an answer that is older than the login's
+    opening = venue.account_stream()
+    send = socket.send
+
+    async def fill_first(text: str) -> None:
+        if '"subscribe"' in text:
+            socket.say(fill_frame(0))
+            socket.say(frame("ws_pong_private"))
+        await send(text)
+
+    socket.send = fill_first  # type: ignore[method-assign]
+    async with opening as stream:
+        assert [type(event) for event in stream.pending()] == [Fill]
+
+
+@on_virtual_time
+async def test_seen_fills_and_tallies_are_forgotten_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_REMEMBERED", 1)
+    socket = ScriptedSocket()
+    async with account(socket) as (stream, _):
+        for n, order in enumerate(("a", "b", "a")):
+            socket.say(fill_frame(0, orderId=order, execId="1"))
+            socket.say(order_frame(orderId=order, orderLinkId=f"x{n}", orderStatus="New", cumExecQty="0"))
+        await stream.flush()
+
+        assert len([event for event in stream.pending() if isinstance(event, Fill)]) == 3
 
 
 @on_virtual_time
@@ -252,6 +283,7 @@ async def test_what_was_filled_before_the_connection_is_not_missed() -> None:
         fill_frame(0, execType="Surprise"),
         '{"topic":"greeks","data":[]}',
         '{"op":"dance"}',
+        '{"op":null,"topic":7}',
         "not JSON",
     ],
 )
@@ -320,6 +352,32 @@ async def test_an_empty_side_of_the_book_is_no_quote() -> None:
         await stream.flush()
 
         assert stream.pending() == []
+
+
+@pytest.mark.parametrize(
+    "strange", [frame("ws_kline", topic="kline.7.BTCUSDT"), frame("ws_kline", topic="liquidations.BTCUSDT")]
+)
+@on_virtual_time
+async def test_a_topic_that_nobody_asked_for_is_a_gap(strange: str) -> None:
+    socket = ScriptedSocket()
+    async with market(socket) as stream:
+        socket.say(strange)
+        await stream.flush()
+
+        assert [type(event) for event in stream.pending()] == [StreamGap]
+
+
+@on_virtual_time
+async def test_pongs_answer_every_ping_up_to_their_number() -> None:
+    socket = ScriptedSocket(pongs=False)
+    async with account(socket) as (stream, _):
+        one, other = asyncio.create_task(stream.flush()), asyncio.create_task(stream.flush())
+        await asyncio.sleep(0.1)
+        socket.say(frame("ws_pong_private", req_id="2"))
+        await other
+        socket.say(frame("ws_pong_private", req_id="1"))
+        with pytest.raises(Unreachable):
+            await one
 
 
 @pytest.mark.parametrize("levels", [None, ["1"], [["1"]], [["NaN", "1"]]])

@@ -28,7 +28,7 @@ from jarvis.venues.base import (
     UnreadableAnswer,
     VenueStatus,
 )
-from jarvis.venues.bybit import BybitVenue
+from jarvis.venues.bybit import BybitVenue, calls
 from jarvis.venues.session import AnswerLost, HttpAnswer
 from tests.venues.bybit.test_requests import wish
 from tests.venues.bybit.wires import (
@@ -345,6 +345,20 @@ async def test_a_name_listed_since_is_looked_up_once(wire: ScriptedTransport) ->
     wire.says(REALTIME, listed(order_row(symbol="NEWERUSDT")))
     with pytest.raises(UnreadableAnswer, match="NEWERUSDT"):
         await bybit(wire).snapshot()
+
+
+async def test_pages_without_end_are_an_error(wire: ScriptedTransport, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_MAX_PAGES", 3)
+    wire.says(REALTIME, *(listed(order_row(orderId=str(n)), cursor=f"c{n}") for n in range(9)))
+
+    with pytest.raises(Unreachable, match="more than 3 pages"):
+        await bybit(wire).snapshot()
+
+
+async def test_an_answer_to_a_read_that_cannot_be_read_is_asked_for_again(wire: ScriptedTransport) -> None:
+    wire.says(WALLET, HttpAnswer(200, {}, b'{"retCode"'), sample("wallet_balance"))
+
+    assert (await bybit(wire).margin_state()).equity == D(2000)
 
 
 # History

@@ -171,12 +171,12 @@ class ScriptedTransport:
 class ScriptedSocket:
     """A connection that a test speaks for. It takes logins and subscriptions, and answers pings, unless told not to."""
 
-    def __init__(self, *, login: str | None = None, answers: bool = True, pongs: bool = True) -> None:
+    def __init__(self, *, login: str | None = None, ack: str = "ws_subscribed", pongs: bool = True) -> None:
         self.url = ""
         self.sent: list[dict[str, Any]] = []
         self.is_closed = False
         self._login = sample("ws_login").decode() if login is None else login
-        self._answers = answers
+        self._ack = ack
         self._pongs = pongs
         self._frames: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -194,8 +194,8 @@ class ScriptedSocket:
         match message["op"]:
             case "auth":
                 self.say(self._login)
-            case "subscribe" if self._answers:
-                self.say(frame("ws_subscribed", req_id=message["req_id"]))
+            case "subscribe":
+                self.say(frame(self._ack, req_id=message["req_id"]))
             case "ping" if self._pongs:
                 is_private = self.url.endswith("private")
                 self.say(frame("ws_pong_private", req_id=message["req_id"]) if is_private else frame("ws_pong_public"))

@@ -131,7 +131,8 @@ class BybitVenue(Venue):
 
         With a key their leverage is what this account's tiers and switches allow; without one none is promised.
         """
-        return await self._list(await self._read_terms() if self._calls.has_key else None)
+        await self._list(await self._read_terms() if self._calls.has_key else None)
+        return self._instruments
 
     async def bars(self, pair: Pair, interval: timedelta, since: datetime | None = None) -> Sequence[Bar]:
         """Finished candles opened at or after `since`, oldest first; without `since` the latest thousand."""
@@ -374,27 +375,22 @@ class BybitVenue(Venue):
 
     # Reading
 
-    async def _list(self, terms: MarginTerms | None) -> Mapping[Pair, Instrument]:
+    async def _list(self, terms: MarginTerms | None) -> Symbols:
         listed = await self._calls.public("/v5/market/instruments-info", category="spot", limit="1000")
         self._symbols = Symbols(parse.parse_symbols(listed))
         self._instruments = parse.parse_instruments(listed, self._symbols, self._pairs, terms)
-        return self._instruments
+        return self._symbols
 
     async def _known_symbols(self) -> Symbols:
         """The symbol table; reading it asks nothing of the account, so that an exit needs no more than this."""
-        if self._symbols is None:
-            await self._list(None)
-        if self._symbols is None:
-            raise UnreadableAnswer("Bybit told no symbols")
-        return self._symbols
+        return self._symbols or await self._list(None)
 
     async def _with_symbols(self, read: Callable[[Any, Symbols], T], result: Any) -> T:
         """An answer read with the symbol table; a name that is not in it is looked up at the venue once."""
         try:
             return read(result, await self._known_symbols())
         except UnknownName:
-            await self._list(None)
-            return read(result, await self._known_symbols())
+            return read(result, await self._list(None))
 
     async def _last_prices(self, symbols: Sequence[str]) -> Mapping[str, Decimal]:
         prices: dict[str, Decimal] = {}
