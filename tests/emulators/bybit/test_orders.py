@@ -428,3 +428,27 @@ async def test_an_amended_post_only_order_that_would_take_is_cancelled() -> None
 
     (row,) = await client.history()
     assert (row["orderStatus"], row["rejectReason"]) == ("Cancelled", "EC_PostOnlyWillTakeLiquidity")
+
+
+async def test_a_stop_with_a_limit_is_triggered_and_then_rests() -> None:
+    venue = Venue(["50000 50000 50000 50000", "50000 50000 48900 48900"])
+    client = venue.client(deposits={"BTC": "1"})
+    stream = await client.stream("order.spot")
+
+    order_id = await client.order(
+        orderType="Limit", side="Sell", qty="0.5", price="50500", triggerPrice="49000", orderFilter="StopOrder"
+    )
+    venue.move(2)
+
+    told = [(row["orderStatus"], row["orderId"]) for row in await stream.rows("order.spot")]
+    assert told == [("Untriggered", order_id), ("Triggered", order_id), ("New", order_id)]
+    (row,) = await client.open_orders(orderFilter="Order")
+    assert (row["orderStatus"], row["price"]) == ("New", "50500")
+    await client.post("order/cancel", category="spot", symbol="BTCUSDT", orderId=order_id)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"qty": 100}, {"qty": "100", "isLeverage": "1"}, {"qty": "100", "isLeverage": True}]
+)
+async def test_amounts_are_texts_and_switches_are_numbers(fields: dict[str, object]) -> None:
+    assert await Venue().client().refused_order(side="Buy", **fields) == 10001

@@ -57,6 +57,7 @@ CREATE_FIELDS = (
     "slippageTolerance",
     "smpType",
 )
+_TEXTS = ("qty", "price", "triggerPrice", "orderLinkId", "takeProfit", "stopLoss", "tpLimitPrice", "slLimitPrice")
 _LINK_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _SELF_TRADES = {
     "None": SelfTrade.CANCEL_NEWEST,
@@ -91,6 +92,8 @@ def category_of(params: Params) -> None:
 def draft(state: VenueState, public: PublicData, account: VenueAccount, params: Params) -> Draft:
     """The order that these parameters ask for. Raises Refused."""
     params.only(CREATE_FIELDS)
+    params.insist(_TEXTS, str)
+    params.insist(("isLeverage",), int)
     category_of(params)
     pair = state.pair(params.required("symbol"))
     rules = state.instrument(pair)

@@ -47,6 +47,13 @@ class Params:
         if unknown:
             raise parameter_error(f"unknown parameter: {', '.join(unknown)}")
 
+    def insist(self, names: Iterable[str], kind: type) -> None:
+        """Refuse values of another JSON type: amounts and prices are texts, switches are whole numbers."""
+        for name in names:
+            value = self._values.get(name)
+            if value is not None and type(value) is not kind:
+                raise parameter_error(f"params error: {name} is not a {kind.__name__}")
+
     def text(self, name: str, default: str | None = None) -> str | None:
         """The parameter as text; `default` when it was not given."""
         value = self._values.get(name)

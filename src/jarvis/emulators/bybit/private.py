@@ -53,7 +53,9 @@ class PrivateNews:
     def _order_rows(self, event: SimEvent) -> list[Json]:
         match event:
             case SimOrderEvent(kind=OrderNews.TRIGGERED, order=order):
-                return [self._order_row(order) | {"orderStatus": "Triggered"}]
+                # An instant only: an order that then rests is new from there on.
+                triggered = self._order_row(order) | {"orderStatus": "Triggered"}
+                return [triggered, self._order_row(order)] if order.limit_price is not None else [triggered]
             case SimOrderEvent(order=order):
                 return [self._order_row(order)]
             case SimFill(order=order) if order.is_open:
