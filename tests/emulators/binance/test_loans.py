@@ -227,3 +227,32 @@ async def test_what_may_leave_shrinks_with_debt() -> None:
     after = await client.call("GET margin/maxTransferable", asset="USDT")
     assert before["amount"] == "10000.00000000"
     assert Decimal(after["amount"]) < 1000
+
+
+async def test_interest_is_taken_in_bnb_when_its_owner_says_so_while_there_is_some() -> None:
+    venue = Venue()
+    client = venue.client(deposits={"USDT": "10000", "BNB": "0.0003"})
+    venue.binance.set_bnb_burn("ann", interest=True)
+    before = await client.call("GET margin/capital-flow")
+
+    await borrow(client, "10000")
+    venue.move(61)
+
+    rows = (await client.call("GET margin/interestHistory"))["rows"]
+    assert [(row["asset"], row["rawAsset"], row["type"]) for row in rows] == [
+        ("BNB", "USDT", "PERIODIC_CONVERTED"),
+        ("BNB", "USDT", "ON_BORROW_CONVERTED"),
+    ]
+    assert Decimal(rows[0]["interest"]) == (Decimal(rows[0]["interestRate"]) * 10_000 * Decimal("0.95") / 600).quantize(
+        Decimal("0.00000001"), rounding="ROUND_UP"
+    )
+    usdt, bnb = await client.asset("USDT"), await client.asset("BNB")
+    assert (usdt["borrowed"], usdt["interest"], usdt["free"]) == ("10000.00000000", "0.00000000", "20000.00000000")
+    assert Decimal(bnb["free"]) == Decimal("0.0003") - sum(Decimal(row["interest"]) for row in rows)
+    assert (await client.call("GET margin/borrow-repay", type="REPAY"))["rows"] == []
+    assert len(await client.call("GET margin/capital-flow")) == len(before) + 1
+
+    venue.move(120)
+
+    rows = (await client.call("GET margin/interestHistory", asset="USDT"))["rows"]
+    assert [row["type"] for row in rows] == ["PERIODIC", "PERIODIC"]

@@ -17,6 +17,7 @@ from jarvis.domain.instrument import InstrumentStatus, Pair
 from jarvis.domain.money import ZERO, Asset, round_down
 from jarvis.emulators.binance import record
 from jarvis.emulators.binance.account import AccountReads
+from jarvis.emulators.binance.burn import InterestBurner
 from jarvis.emulators.binance.errors import (
     EARLY,
     KEY_REFUSED,
@@ -178,6 +179,7 @@ class BinanceEmulator:
         self._lists = OrderLists(self._state, self._flush, self._sockets.tell)
         self._trading = Trading(self._state, self._flush, self._lists.cancel_list_of, self._sockets.tell)
         self._lists.trading = self._trading
+        self._burner = InterestBurner(self._state)
         self._paths = dict(public_paths(public)) | dict(
             private_paths(
                 AccountReads(self._state),
@@ -338,6 +340,7 @@ class BinanceEmulator:
             self._sockets.publish(pending, trades)
             self._trading.follow(pending)
             self._lists.follow(pending)
+            self._burner.follow(pending)
             pending, trades = self.exchange.drain(), []
             if not pending:
                 return

@@ -33,9 +33,16 @@ class Flow:
 
 
 class Journal:
-    """The flows of every account, oldest first."""
+    """The flows of every account, oldest first.
+
+    `burned` is what charges of interest (by number) cost in BNB; the rows and repayments by which the exchange books
+    that are hidden.
+    """
 
     def __init__(self) -> None:
+        self.burned: dict[int, Decimal] = {}
+        self.hidden_rows: set[str] = set()
+        self.hidden_repays: set[int] = set()
         self._flows: dict[str, list[Flow]] = {}
         self._count = 0
 
@@ -51,10 +58,12 @@ class Journal:
                     self._book_fill(event)
                 case SimBorrow():
                     self._add(event.account, event.pot, None, event.at, event.asset, "BORROW", event.amount)
-                case SimRepay():
+                case SimRepay() if event.number not in self.hidden_repays:
                     paid = -(event.principal + event.interest)
                     self._add(event.account, event.pot, None, event.at, event.asset, "REPAY", paid)
-                case SimLedger(account=account, row=row) if row.kind not in _SILENT:
+                case SimLedger(account=account, row=row) if (
+                    row.kind not in _SILENT and row.row_id not in self.hidden_rows
+                ):
                     kind = _LEDGER_TYPES.get(row.kind, "TRANSFER")
                     pot = str(row.pair) if row.pair else ""
                     self._add(account, pot, row.pair, row.at, row.asset, kind, row.change)

@@ -1,12 +1,13 @@
 """Borrowing and repaying by hand, and the histories of loans, interest, liquidations, transfers and flows."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from jarvis.domain.account import LedgerKind
 from jarvis.domain.money import ZERO, is_multiple, plain, round_down
+from jarvis.emulators.binance.burn import BNB
 from jarvis.emulators.binance.errors import (
     BALANCE_NOT_ENOUGH,
     BELOW_MIN_BORROW,
@@ -141,7 +142,10 @@ class Loans:
         records: Sequence[SimBorrow | SimRepay] = (
             self._state.exchange.borrows(account) if kind == "BORROW" else self._state.exchange.repays(account)
         )
+        hidden = self._state.journal.hidden_repays
         for index, record in enumerate(records, start=1):
+            if isinstance(record, SimRepay) and record.number in hidden:
+                continue
             shown = _FIRST_LOAN + index * 2 + (kind == "REPAY")
             is_meant = shown == number if number is not None else begin <= record.at <= end
             if is_meant and record.pot == pot and asset in (None, record.asset):
@@ -155,10 +159,10 @@ class Loans:
         begin, end = self._span(params, _MONTH)
         rows = [
             self._interest_row(record)
-            for record in _between(self._state.exchange.interests(call.account.name), begin, end)
-            if record.pot == pot and asset in (None, record.asset)
+            for record in _latest(self._state.exchange.interests(call.account.name), begin, end)
+            if record.pot == pot and asset in (None, self._charged_in(record))
         ]
-        return self._page(params, rows[::-1])
+        return self._page(params, rows)
 
     def capital_flow(self, call: Call) -> Any:
         """Every change of holdings: the latest ones first, or from a number on."""
@@ -267,18 +271,23 @@ class Loans:
             }
         )
 
+    def _charged_in(self, record: SimInterest) -> str:
+        return BNB if record.number in self._state.journal.burned else record.asset
+
     def _interest_row(self, record: SimInterest) -> Any:
         symbol = self._state.pair_of(record.pot)
+        in_bnb = self._state.journal.burned.get(record.number)
+        kind = "ON_BORROW" if record.on_borrow else "PERIODIC"
         return without_nothing(
             {
                 "txId": interest_number(record),
                 "interestAccuredTime": ms(record.at),
-                "asset": record.asset,
+                "asset": record.asset if in_bnb is None else BNB,
                 "rawAsset": record.asset,
                 "principal": amount(record.principal),
-                "interest": amount(record.interest),
+                "interest": amount(record.interest if in_bnb is None else in_bnb),
                 "interestRate": amount(record.rate),
-                "type": "ON_BORROW" if record.on_borrow else "PERIODIC",
+                "type": kind if in_bnb is None else f"{kind}_CONVERTED",
                 "isolatedSymbol": symbol.name if symbol else None,
             }
         )
@@ -289,8 +298,13 @@ def interest_number(record: SimInterest) -> int:
     return 1_352_000_000_000_000_000 + record.number
 
 
-def _between(records: Iterable[SimInterest], begin: datetime, end: datetime) -> list[SimInterest]:
-    return [record for record in records if begin <= record.at <= end]
+def _latest(records: Sequence[SimInterest], begin: datetime, end: datetime) -> Iterator[SimInterest]:
+    """Newest first, and no further back than asked."""
+    for record in reversed(records):
+        if record.at < begin:
+            return
+        if record.at <= end:
+            yield record
 
 
 def _borrow_problem(refused: SimRefused, pot: str) -> Problem:
