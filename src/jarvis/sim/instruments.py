@@ -49,7 +49,15 @@ def kraken_instruments() -> dict[Pair, Instrument]:
 
 
 def _wallet_instrument(
-    base: str, tick: str, lot: str, min_quantity: str, min_cost: str, highest: int, *, symbol: str
+    base: str,
+    tick: str,
+    lot: str,
+    min_quantity: str,
+    min_cost: str,
+    highest: int,
+    *,
+    symbol: str,
+    cost_step: str = "0.00000001",
 ) -> Instrument:
     leverages = tuple(range(2, highest + 1))
     return Instrument(
@@ -57,15 +65,12 @@ def _wallet_instrument(
         symbol=symbol.format(base),
         tick=Decimal(tick),
         lot=Decimal(lot),
-        cost_step=_WALLET_STEP,
+        cost_step=Decimal(cost_step),
         min_quantity=Decimal(min_quantity),
         min_cost=Decimal(min_cost),
         leverage_long=leverages,
         leverage_short=leverages,
     )
-
-
-_WALLET_STEP = Decimal("0.00000001")
 
 
 def binance_instruments() -> dict[Pair, Instrument]:
@@ -95,7 +100,8 @@ def okx_instruments() -> dict[Pair, Instrument]:
     Unrealistic: OKX states no smallest value of an order, so here it is next to nothing.
     """
     return _by_pair(
-        _wallet_instrument(base, tick, lot, least, "0.00000001", highest, symbol="{}-USDT")
+        # OKX books what price times size is: finer than any product of its ticks and lots.
+        _wallet_instrument(base, tick, lot, least, "0", highest, symbol="{}-USDT", cost_step="0.000000000001")
         for base, tick, lot, least, highest in (
             ("BTC", "0.1", "0.00000001", "0.00001", 10),
             ("ETH", "0.01", "0.000001", "0.0001", 10),
