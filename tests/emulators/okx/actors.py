@@ -21,7 +21,7 @@ from jarvis.sim.instruments import okx_instruments
 from jarvis.sim.market import RecordedMarket
 from jarvis.sim.models import OKX
 
-START = datetime(2026, 1, 1, 9, tzinfo=UTC)
+START = datetime(2026, 1, 1, 21, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 BTC, ETH, DOGE, BNB = (Pair.parse(f"{base}/USDT") for base in ("BTC", "ETH", "DOGE", "BNB"))
 USDT = Asset("USDT")
@@ -36,7 +36,7 @@ def bar(pair: Pair, minute: int, prices: str) -> Bar:
     return Bar(pair, MINUTE, START + minute * MINUTE, opened, high, low, close, Decimal(10))
 
 
-def market(path: Sequence[str] = (), *, minutes: int = 120) -> RecordedMarket:
+def market(path: Sequence[str] = (), *, minutes: int = 240) -> RecordedMarket:
     """Four pairs that stand still, but bitcoin, whose first bars are `path`; then it stays where that ended."""
     bars: dict[Pair, list[Bar]] = {}
     for pair, price in _FLAT.items():
@@ -51,7 +51,7 @@ class Venue:
     """One emulated OKX over a market, and its clients."""
 
     def __init__(
-        self, path: Sequence[str] = (), *, minutes: int = 120, seed: int = 7, region: str = "www", beat: float = 0.02
+        self, path: Sequence[str] = (), *, minutes: int = 240, seed: int = 7, region: str = "www", beat: float = 0.02
     ) -> None:
         source = market(path, minutes=minutes)
         listed = okx_instruments()

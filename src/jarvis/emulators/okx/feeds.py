@@ -151,7 +151,8 @@ class _Candles:
         return self.updates(())
 
     def updates(self, trades: Sequence[SimPublicTrade]) -> list[Row]:  # noqa: ARG002 -- the protocol's
-        since = self._from or self._state.now() - self._size
+        # The forming candle may not exist yet: the one before it is told then.
+        since = self._from or self._state.now() - 2 * self._size
         candles = self._state.exchange.candles(self._pair, self._size, since)
         if not candles:
             return []

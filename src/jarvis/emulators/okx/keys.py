@@ -98,8 +98,8 @@ class VenueAccount:
 
     @property
     def may_keep_debts(self) -> bool:
-        """Whether money and debt of one currency may stand beside each other: only where repaying is not automatic."""
-        return self.mode is Mode.SPOT and not self.auto_repay
+        """Whether money and debt of one currency may stand beside each other: in spot mode, where loans are taken."""
+        return self.mode is Mode.SPOT
 
     @property
     def has_positions(self) -> bool:
