@@ -655,6 +655,36 @@ async def test_a_trigger_that_the_price_has_passed_is_refused_because_it_would_w
     assert len(wire.sent(CREATE)) == (not passed)
 
 
+async def test_a_stop_that_the_price_overtook_while_it_was_placed_is_cancelled(wire: ScriptedTransport) -> None:
+    """The price stood below the trigger when the venue took it: it would wait for a rise."""
+    stop = {"orderType": "Market", "side": "Sell", "stopOrderType": "Stop", "triggerPrice": "58000", "qty": "0.0125"}
+    wire.says(REALTIME, listed(order_row(**stop, marketUnit="baseCoin", orderStatus="Untriggered", basePrice="57990")))
+
+    assert await bybit(wire).place(wish(**STOP_CHANGES)) == Accepted(ORDER)
+
+    assert [query["orderFilter"] for query in wire.sent(CANCEL)] == ["StopOrder"]
+
+
+async def test_a_stop_that_waits_on_its_own_side_or_cannot_be_looked_at_stays(wire: ScriptedTransport) -> None:
+    stop = {"orderType": "Market", "side": "Sell", "stopOrderType": "Stop", "triggerPrice": "58000", "qty": "0.0125"}
+    right = listed(order_row(**stop, marketUnit="baseCoin", orderStatus="Untriggered", basePrice="60000"))
+    for told in (right, listed(), HTML, AnswerLost("cut")):
+        wire.says(REALTIME, told)
+
+        assert await bybit(wire).place(wish(**STOP_CHANGES)) == Accepted(ORDER)
+
+    assert wire.sent(CANCEL) == []
+
+
+async def test_a_pair_that_is_not_lent_on_any_more_cannot_be_checked(wire: ScriptedTransport) -> None:
+    exit_ = wish(pair=LINK, side=Side.SELL, role=OrderRole.FLATTEN, reduce_only=True)
+
+    checked = await bybit(wire).place(exit_, validate_only=True)
+
+    assert isinstance(checked, Refused)
+    assert await bybit(wire).place(exit_) == Accepted(ORDER)
+
+
 async def test_checking_an_order_places_none(wire: ScriptedTransport) -> None:
     venue = bybit(wire)
     wire.says("/v5/order/spot-borrow-check", sample("spot_borrow_check"))

@@ -5,10 +5,10 @@ the first was not executed (a timestamp outside its window). A call carries the 
 runs ahead of it: the venue takes what is up to five seconds old, and nothing that is a second too early.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import stamina
@@ -38,6 +38,8 @@ from jarvis.venues.session import (
 )
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _MAX_PAGES = 400
 _OFFSET_AGE = timedelta(minutes=10)
@@ -218,3 +220,11 @@ class BybitCalls:
 
 def _is_used_up(headers: Mapping[str, str]) -> bool:
     return any(name.lower() == "x-bapi-limit-status" and value == "0" for name, value in headers.items())
+
+
+def sure(operation: str, read: Callable[[], T]) -> T:
+    """What `read` makes of the answer to a write; if it cannot be read, what the write did is not known."""
+    try:
+        return read()
+    except UnreadableAnswer as error:
+        raise OutcomeUnknown(f"the answer to {operation} cannot be read: {error}") from error

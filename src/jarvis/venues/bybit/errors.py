@@ -14,6 +14,7 @@ from jarvis.venues.base import (
     OutcomeUnknown,
     RateLimited,
     RefusalReason,
+    Refused,
     Rejected,
     Unreachable,
     UnreadableAnswer,
@@ -194,3 +195,10 @@ def pause_of(headers: Mapping[str, str], now: datetime) -> timedelta:
         until = datetime.fromtimestamp(int(told) / 1000, UTC) - now
         return min(_LONGEST_PAUSE, max(timedelta(milliseconds=100), until))
     return _LIMIT_PAUSE
+
+
+def refused_value(refusal: Rejected) -> Refused:
+    """The refusal as a value; but "this id is in use" proves that the order, or its twin, exists."""
+    if refusal.reason is RefusalReason.DUPLICATE_ID:
+        raise OutcomeUnknown("an order carries this client order id already") from refusal
+    return Refused(refusal.reason, str(refusal))

@@ -379,3 +379,9 @@ def report_of(executions: Sequence[Execution], known: KnownOrder) -> OrderReport
         filled_quantity=filled,
         leverage=known.leverage,
     )
+
+
+def newest(reports: Sequence[OrderReport], client_order_id: ClientOrderId) -> OrderReport | None:
+    """The latest of those that really carry the id: a venue that ignored the filter proves nothing by itself."""
+    ours = [report for report in reports if report.client_order_id == client_order_id]
+    return max(ours, key=lambda report: report.at, default=None)

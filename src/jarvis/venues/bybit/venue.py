@@ -47,11 +47,12 @@ from jarvis.venues.base import (
     Unreachable,
     UnreadableAnswer,
     Venue,
+    VenueError,
     VenueStatus,
 )
 from jarvis.venues.bybit import margin, orders, parse, requests
-from jarvis.venues.bybit.calls import BybitCalls
-from jarvis.venues.bybit.errors import Down
+from jarvis.venues.bybit.calls import BybitCalls, sure
+from jarvis.venues.bybit.errors import Down, refused_value
 from jarvis.venues.bybit.fields import in_milliseconds, record_of, text
 from jarvis.venues.bybit.margin import MarginTerms
 from jarvis.venues.bybit.orders import Execution, KnownOrder, OrderFilter, OrderMemory
@@ -247,7 +248,7 @@ class BybitVenue(Venue):
         ]
         for path, more in looks:
             result = await self._calls.read(path, {**wanted, **more}, urgent=True)
-            found = _newest(await self._learned(result, path), client_order_id)
+            found = orders.newest(await self._learned(result, path), client_order_id)
             if found is not None:
                 return found
         return await self._found_by_fills(client_order_id, wanted)
@@ -289,8 +290,11 @@ class BybitVenue(Venue):
         try:
             result = await self._calls.write("/v5/order/create", requests.create_order(request, symbol))
         except Rejected as refused:
-            return _refused(refused)
-        return Accepted(_sure("order/create", lambda: orders.parse_placed(result, request.client_order_id)))
+            return refused_value(refused)
+        order_id = sure("order/create", lambda: orders.parse_placed(result, request.client_order_id))
+        if request.trigger_price is not None:
+            await self._look_at_trigger(request, order_id, symbol)
+        return Accepted(order_id)
 
     async def amend(
         self, client_order_id: ClientOrderId, venue_order_id: VenueOrderId, pair: Pair, change: Amendment
@@ -307,8 +311,8 @@ class BybitVenue(Venue):
         try:
             result = await self._calls.write("/v5/order/amend", parameters)
         except Rejected as refused:
-            return _refused(refused)
-        told = _sure("order/amend", lambda: VenueOrderId(text(record_of(result, "amend"), "orderId", "amend")))
+            return refused_value(refused)
+        told = sure("order/amend", lambda: VenueOrderId(text(record_of(result, "amend"), "orderId", "amend")))
         if told != venue_order_id:
             raise OutcomeUnknown("the answer to order/amend names another order")
         return Accepted(told)
@@ -524,9 +528,27 @@ class BybitVenue(Venue):
             return None
         return Refused(RefusalReason.INVALID, "the price has passed the trigger already")
 
+    async def _look_at_trigger(self, request: OrderRequest, order_id: VenueOrderId, symbol: str) -> None:
+        """Cancel a triggered order that the price overtook while it was placed: it would wait for the way back.
+
+        The stream then tells of a cancelled order, which is what it is. What cannot be looked at is left as it is.
+        """
+        query = {"category": "spot", "orderId": order_id, "openOnly": "0"}
+        try:
+            result = await self._calls.read("/v5/order/realtime", query, urgent=True)
+            told = await self._with_symbols(lambda page, names: orders.parse_orders(page, names, "realtime"), result)
+            if any(each.report.order_type not in (None, request.order_type) for each in told):
+                log.warning("trigger_overtaken", venue=self.name, client_order_id=request.client_order_id)
+                filters = requests.filter_of(request.order_type)
+                await self._cancelled(requests.cancel_order(request.client_order_id, order_id, symbol, filters))
+        except VenueError as error:
+            log.warning("trigger_not_looked_at", venue=self.name, reason=str(error))
+
     async def _checked(self, request: OrderRequest, symbol: str) -> PlaceResult:
         """What can be said of an order without placing it: its steps and minimum, and if funds and loans reach."""
-        instrument = self._instruments[request.pair]
+        instrument = self._instruments.get(request.pair)
+        if instrument is None:
+            return Refused(RefusalReason.NOT_ELIGIBLE, f"Bybit does not lend on {request.pair} now")
         prices = [price for price in (request.limit_price, request.trigger_price) if price is not None]
         if not instrument.quantity_fits(request.quantity):
             return Refused(RefusalReason.BELOW_MINIMUM, "the quantity is no whole number of lots")
@@ -554,7 +576,7 @@ class BybitVenue(Venue):
             if refused.reason is RefusalReason.UNKNOWN_ORDER:
                 return False
             raise
-        _sure("order/cancel", lambda: text(record_of(result, "cancel"), "orderId", "cancel"))
+        sure("order/cancel", lambda: text(record_of(result, "cancel"), "orderId", "cancel"))
         return True
 
     async def _repaid(self, asset: Asset, owed: Decimal) -> Decimal:
@@ -572,24 +594,3 @@ def _margin_of(wallet: parse.Wallet) -> MarginState:
     if wallet.margin is None:
         raise Rejected(RefusalReason.NOT_ELIGIBLE, margin.NOT_IN_ISOLATED.message)
     return wallet.margin
-
-
-def _refused(refusal: Rejected) -> Refused:
-    """The refusal as a value; but "this id is in use" proves that the order, or its twin, exists."""
-    if refusal.reason is RefusalReason.DUPLICATE_ID:
-        raise OutcomeUnknown("an order carries this client order id already") from refusal
-    return Refused(refusal.reason, str(refusal))
-
-
-def _sure(operation: str, read: Callable[[], T]) -> T:
-    """What `read` makes of the answer to a write; if it cannot be read, what the write did is not known."""
-    try:
-        return read()
-    except UnreadableAnswer as error:
-        raise OutcomeUnknown(f"the answer to {operation} cannot be read: {error}") from error
-
-
-def _newest(reports: Sequence[OrderReport], client_order_id: ClientOrderId) -> OrderReport | None:
-    """The latest of those that really carry the id: a venue that ignored the filter proves nothing by itself."""
-    ours = [report for report in reports if report.client_order_id == client_order_id]
-    return max(ours, key=lambda report: report.at, default=None)
