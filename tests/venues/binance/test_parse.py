@@ -69,8 +69,9 @@ def test_fields_of_another_type_are_unreadable() -> None:
         whole({"a": D("1.5")}, "a", "it")
     with pytest.raises(UnreadableAnswer):
         moment({"a": 10**30}, "a", "it")
-    with pytest.raises(UnreadableAnswer):
-        records_of([1], "it")
+    for strange in ("x", [1], {}):
+        with pytest.raises(UnreadableAnswer):
+            records_of(strange, "it")
 
 
 def test_times_are_milliseconds_and_in_two_samples_seconds() -> None:
@@ -78,13 +79,22 @@ def test_times_are_milliseconds_and_in_two_samples_seconds() -> None:
     assert moment({"t": 1790000000}, "t", "it") == datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("body", [b"<html>502</html>", b"", b"[]", b'{"code":0,"msg":"ok"}', b'{"code":"x","msg":1}'])
-def test_what_tells_no_refusal_is_none(body: bytes) -> None:
-    assert parse.parse_error(body) is None
+@pytest.mark.parametrize("answer", [None, [], {"code": 0, "msg": "ok"}, {"code": "x", "msg": 1}, {"code": -1}])
+def test_what_tells_no_refusal_is_none(answer: object) -> None:
+    assert parse.parse_error(answer) is None
 
 
 def test_a_refusal_has_a_code_and_a_text() -> None:
-    assert parse.parse_error(b'{"code":-1121,"msg":"Invalid symbol."}') == (-1121, "Invalid symbol.")
+    assert parse.parse_error(told("error_insufficient_balance")) == (
+        -2010,
+        "Account has insufficient balance for requested action.",
+    )
+
+
+@pytest.mark.parametrize("body", [b"<html>502</html>", b"", b'{"a":NaN}', b"\xff\xfe"])
+def test_what_is_not_json_is_unreadable(body: bytes) -> None:
+    with pytest.raises(UnreadableAnswer):
+        decode(body)
 
 
 def test_pairs_are_never_guessed() -> None:

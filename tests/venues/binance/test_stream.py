@@ -15,6 +15,8 @@ from jarvis.domain.market import Quote
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderStatus, OrderType, VenueOrderId
 from jarvis.venues.base import AccountStream, BarUpdate, KeyInvalid, StreamGap, Unreachable
 from jarvis.venues.binance import ISOLATED
+from jarvis.venues.binance.memory import OrderMemory
+from jarvis.venues.binance.streams import AccountDialect, StreamToken
 from tests.venues.binance.test_requests import wish
 from tests.venues.binance.wires import (
     KEY_INFO,
@@ -150,7 +152,12 @@ async def test_a_fill_of_an_order_that_was_not_placed_here_is_a_gap_to_be_read_b
         event("ws_execution_new", o="MAGIC"),
         event("ws_execution_new", q="NaN"),
         event("ws_account_position", e="somethingNew"),
+        event("ws_execution_filled", c="jv0000001", t=-1),
+        event("ws_execution_filled", c="jv0000001", l="0"),
         json.dumps({"hello": 1}),
+        json.dumps({"id": "x", "status": 200, "result": {}}),
+        json.dumps({"id": "x", "status": 400}),
+        json.dumps({"id": 3, "status": 429, "error": {"code": -1003, "msg": "Too much."}}),
         "<html>",
         "[]",
     ],
@@ -158,7 +165,9 @@ async def test_a_fill_of_an_order_that_was_not_placed_here_is_a_gap_to_be_read_b
 @on_virtual_time
 async def test_a_frame_that_is_not_understood_is_a_gap_and_not_the_end(frame: str) -> None:
     socket = ScriptedSocket()
-    async with binance(wired(socket, ScriptedSocket())).account_stream() as stream:
+    venue = binance(wired(socket, ScriptedSocket()))
+    await venue.place(wish())
+    async with venue.account_stream() as stream:
         socket.say(frame)
         socket.say(sample("ws_execution_stop"))
         await asyncio.sleep(1)
@@ -309,6 +318,37 @@ async def test_a_refused_token_is_no_stream() -> None:
     with pytest.raises(Unreachable):
         async with binance(wired(socket)).account_stream():
             pass
+
+
+@on_virtual_time
+async def test_a_confirmation_that_cannot_be_read_is_no_stream() -> None:
+    socket = ScriptedSocket(answers=False)
+    socket.say('{"id":"subscribe1","status":200,"result":{}}')
+
+    with pytest.raises(Unreachable, match="could not be read"):
+        async with binance(wired(socket)).account_stream():
+            pass
+
+
+async def test_nothing_is_renewed_without_a_connection() -> None:
+    async def no_tokens() -> Sequence[StreamToken]:
+        raise AssertionError
+
+    dialect = AccountDialect("ws://127.0.0.1", OrderMemory(), no_tokens, HandClock().now)
+
+    assert not dialect.wants_renewal
+    with pytest.raises(Unreachable):
+        await dialect.renew()
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    memory = OrderMemory()
+    for n in range(6000):
+        memory.keep(VenueOrderId(f"BTCUSDT:{n}"), ClientOrderId(f"c{n}"), BTC)
+
+    assert not memory.knows(VenueOrderId("BTCUSDT:0"), ClientOrderId("c0"))
+    assert memory.knows(VenueOrderId("BTCUSDT:5999"))
+    assert memory.pair(ClientOrderId("c5999")) == BTC
 
 
 @on_virtual_time

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import structlog
 
 from jarvis.domain.account import LedgerKind
 from jarvis.domain.instrument import Pair, Side
@@ -28,7 +29,8 @@ from jarvis.venues.base import (
     UnreadableAnswer,
     VenueStatus,
 )
-from jarvis.venues.binance import CATALOGUE, ISOLATED, BinanceVenue
+from jarvis.venues.binance import CATALOGUE, ISOLATED, BinanceVenue, history
+from jarvis.venues.binance import venue as venue_module
 from jarvis.venues.binance.errors import TokenRefused
 from jarvis.venues.session import AnswerLost, HttpAnswer
 from tests.venues.binance.test_requests import exit_, wish
@@ -589,6 +591,86 @@ async def test_a_pair_whose_isolated_account_is_closed_is_found_out(wire: Script
 
     assert isinstance(closed, Refused)
     assert closed.reason is RefusalReason.AGREEMENT_REQUIRED
+
+
+async def test_reading_too_many_pages_is_an_error_and_never_half_an_answer(
+    wire: ScriptedTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "_MAX_PAGES", 2)
+    monkeypatch.setattr(venue_module, "_MAX_BAR_PAGES", 2)
+    full = [{**told("interest_history")["rows"][0], "txId": n} for n in range(100)]
+    wire.says(TRADES, lambda query: answer(trades_of(1000, int(query.get("fromId", 1)))))
+    wire.says(INTEREST, answer({"rows": full, "total": 10**6}))
+    wire.says(
+        "GET /api/v3/klines",
+        lambda query: answer(
+            [[int(query["startTime"]) + n * 60_000, *["1"] * 5, 0, "1", 1, "1", "1", "0"] for n in range(1000)]
+        ),
+    )
+    venue = binance(wire)
+
+    with pytest.raises(Unreachable, match="pages of trades"):
+        await venue.fills(START - timedelta(hours=1))
+    with pytest.raises(Unreachable, match="pages"):
+        await venue.ledger(START - timedelta(days=1))
+    with pytest.raises(Unreachable, match="pages of candles"):
+        await venue.bars(BTC, MINUTE, START - timedelta(days=100))
+
+
+async def test_more_flows_in_one_instant_than_an_answer_lists_are_an_error(wire: ScriptedTransport) -> None:
+    for operation in (INTEREST, TRANSFERS):
+        wire.says(operation, answer(NOTHING))
+    every = [{**told("capital_flow")[4], "id": n, "timestamp": 1789990000000} for n in range(1000)]
+    wire.says(
+        FLOW,
+        lambda query: answer(every if int(query["startTime"]) <= 1789990000000 <= int(query["endTime"]) else []),
+    )
+
+    with pytest.raises(Unreachable, match="one instant"):
+        await binance(wire).ledger(START - timedelta(hours=3))
+
+
+async def test_a_pair_that_changed_is_said(wire: ScriptedTransport) -> None:
+    venue = binance(wire)
+    await venue.instruments()
+    moved = changed("exchange_info", "symbols", 0, "filters", 0, "tickSize", to="0.1")
+    del moved["symbols"][1]
+    wire.says("GET /api/v3/exchangeInfo", answer(moved))
+
+    with structlog.testing.capture_logs() as said:
+        instruments = await venue.instruments()
+
+    assert instruments[BTC].tick == D("0.1")
+    assert [(each["event"], each["pair"]) for each in said if each["event"].startswith("instrument")] == [
+        ("instrument_changed", "BTC/USDT"),
+        ("instrument_dropped", "ETH/USDT"),
+    ]
+
+
+async def test_a_question_about_an_order_that_is_refused_is_no_answer(wire: ScriptedTransport) -> None:
+    wire.says(QUERY, refusal(-1102, "Mandatory parameter was not sent."))
+    wire.says(TRADES, lambda query: answer(told("my_trades") if query["symbol"] == "BTCUSDT" else []))
+    venue = binance(wire)
+
+    with pytest.raises(Rejected):
+        await venue.find_order(OURS)
+    with pytest.raises(Rejected):
+        await venue.fills(START - timedelta(hours=1))
+
+
+async def test_public_questions_are_asked_again_and_then_an_error(wire: ScriptedTransport) -> None:
+    wire.says("GET /api/v3/time", AnswerLost("cut"), TimeoutError(), HTML)
+
+    with pytest.raises(Unreachable):
+        await binance(wire).server_time()
+    assert len(wire.sent("GET /api/v3/time")) == 3
+
+
+async def test_a_limit_with_a_strange_code_is_a_limit(wire: ScriptedTransport) -> None:
+    wire.says(ORDER, refusal(-4711, "What?", 429))
+
+    with pytest.raises(RateLimited):
+        await binance(wire).place(wish())
 
 
 # The account

@@ -33,10 +33,6 @@ class MinuteBudget:
         self._turn()
         self._used = max(self._used, used)
 
-    def fill(self) -> None:
-        """The venue said that its counter is full."""
-        self.believe(self._limit)
-
     def missing(self, weight: int, *, urgent: bool) -> timedelta:
         """How long until a call of this weight fits; zero if it fits now."""
         self._turn()

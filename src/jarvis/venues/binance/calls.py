@@ -48,6 +48,7 @@ _USED_HEADERS = ("x-mbx-used-weight-1m", "x-sapi-used-ip-weight-1m", "x-sapi-use
 _OFFSET_AGE = timedelta(minutes=10)
 _TIME_RESOLUTION = timedelta(milliseconds=1)
 _LIMITED = frozenset({429, 418})
+_UNREADABLE = object()
 # Limits new orders only: cancels and reads go on.
 _TOO_MANY_ORDERS = -1015
 
@@ -205,21 +206,21 @@ class BinanceCalls:
         """What an answer carries, or the error that it tells."""
         headers = {name.lower(): value for name, value in answer.headers.items()}
         self._believe(headers)
-        refusal = parse.parse_error(answer.body)
-        if answer.status >= 500 or (refusal is None and answer.status not in (200, *_LIMITED)):
-            # A 5xx leaves open what happened; anything else without a code comes from what stands before the venue.
-            told = f"{operation} was answered with HTTP {answer.status}"
-            raise OutcomeUnknown(told) if write else Unreachable(told)
+        try:
+            told = decode(answer.body)
+        except UnreadableAnswer:
+            told = _UNREADABLE
+        refusal = parse.parse_error(told)
         if answer.status in _LIMITED:
             raise self._limited(headers, refusal)
-        if refusal is not None:
+        if refusal is not None and answer.status < 500:
             code, message = refusal
             raise error_for(code, message, write=write, now=self.venue_now(), retry_after=_retry_after(headers))
-        try:
-            return decode(answer.body)
-        except UnreadableAnswer as error:
-            told = f"the answer to {operation} cannot be read"
-            raise (OutcomeUnknown(told) if write else Unreachable(told)) from error
+        if answer.status != 200 or told is _UNREADABLE:
+            # A 5xx leaves open what happened; anything else without a code comes from what stands before the venue.
+            words = f"{operation} was answered with HTTP {answer.status} and nothing that we can read"
+            raise OutcomeUnknown(words) if write else Unreachable(words)
+        return told
 
     def _limited(self, headers: Mapping[str, str], refusal: tuple[int, str] | None) -> RateLimited:
         code, message = refusal or (-1003, "too many requests")

@@ -26,7 +26,6 @@ from jarvis.domain.order import (
 from jarvis.venues.base import UnreadableAnswer, VenueStatus
 from jarvis.venues.binance.fields import (
     Record,
-    decode,
     flag,
     inner,
     items,
@@ -55,12 +54,8 @@ _STANDING_STILL = frozenset({"HALT", "BREAK"})
 _KLINE = 12
 
 
-def parse_error(body: bytes) -> tuple[int, str] | None:
-    """Code and text of a refusal, None if the body is none: `{"code":-1121,"msg":"Invalid symbol."}`."""
-    try:
-        answer = decode(body)
-    except UnreadableAnswer:
-        return None
+def parse_error(answer: object) -> tuple[int, str] | None:
+    """Code and text of a refusal, None if the answer is none: `{"code":-1121,"msg":"Invalid symbol."}`."""
     match answer:
         case {"code": int(code), "msg": str(message)} if code < 0:
             return code, message
