@@ -10,7 +10,7 @@ from datetime import timedelta
 from jarvis.domain.order import TimeInForce, VenueOrderId
 from jarvis.emulators.bybit.orders import exit_request
 from jarvis.emulators.bybit.state import OrderNote, VenueState
-from jarvis.sim.exchange import OrderNews, SimEvent, SimLiquidation, SimOrder, SimOrderEvent, SimRefused
+from jarvis.sim.exchange import OrderNews, SimEvent, SimFill, SimLiquidation, SimOrder, SimOrderEvent, SimRefused
 
 LIQUIDATION_LASTS = timedelta(seconds=30)
 
@@ -27,6 +27,8 @@ class Aftermath:
         """Remember what is to be done, and write down what clients will be told of ended orders."""
         for event in events:
             match event:
+                case SimFill(fill=fill):
+                    self._state.fills[fill.fill_id] = event
                 case SimLiquidation(account=account, at=at):
                     self._state.liquidating_until[account] = at + LIQUIDATION_LASTS
                 case SimOrderEvent(kind=OrderNews.FILLED, order=order):

@@ -12,7 +12,7 @@ from typing import Any
 
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.money import Asset
-from jarvis.domain.order import VenueOrderId
+from jarvis.domain.order import FillId, VenueOrderId
 from jarvis.emulators.bybit.errors import BAD_SYMBOL, Refused, parameter_error
 from jarvis.emulators.bybit.keys import ApiKey, KeyRing, Permission, VenueAccount
 from jarvis.emulators.bybit.limits import WireClock
@@ -113,6 +113,7 @@ class VenueState:
     random: Random
     ids: Ids
     notes: dict[VenueOrderId, OrderNote] = field(default_factory=dict)
+    fills: dict[FillId, SimFill] = field(default_factory=dict)
     ghosts: dict[str, list[SimOrder]] = field(default_factory=dict)
     links: dict[tuple[str, str], VenueOrderId] = field(default_factory=dict)
     siblings: dict[VenueOrderId, VenueOrderId] = field(default_factory=dict)
@@ -170,17 +171,8 @@ class VenueState:
         return self.exchange.order(account, order_id)
 
     def fills_of(self, order: SimOrder) -> list[SimFill]:
-        """The order's fills, oldest first."""
-        found: list[SimFill] = []
-        if order.fill_ids:
-            # Backwards, and no further than needed: orders that are asked for are mostly young.
-            wanted = set(order.fill_ids)
-            for fill in reversed(self.exchange.fills(order.account)):
-                if fill.fill.fill_id in wanted:
-                    found.append(fill)
-                    if len(found) == len(wanted):
-                        break
-        return found[::-1]
+        """The order's fills that were told, oldest first."""
+        return [self.fills[fill_id] for fill_id in order.fill_ids if fill_id in self.fills]
 
     def is_liquidating(self, account: str) -> bool:
         """Whether the venue is selling this account's coins by force."""
