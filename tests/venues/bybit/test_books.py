@@ -23,6 +23,7 @@ from jarvis.venues.base import (
 )
 from jarvis.venues.eligibility import find_margin
 from tests.venues.bybit.bench import BybitBench
+from tests.venues.contract import bench as contract
 from tests.venues.contract.bench import START, net
 from tests.venues.wires import on_virtual_time
 
@@ -272,13 +273,13 @@ async def test_a_key_of_another_region_is_not_accepted() -> None:
 
 
 @on_virtual_time
-async def test_a_liquidation_is_told_as_the_venues_own_fills_and_the_books_still_add_up() -> None:
+async def test_a_liquidation_is_told_as_the_venues_own_fills_and_the_books_still_add_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(contract, "DRAWN", [60_000] * 3 + [38_500] * 57)
     bench = BybitBench(deposit=10_000)
-    await place(bench, D("0.6"), Side.SELL)
-    bench.advance(1)
-    # The owner takes the collateral away, and the venue steps in.
-    bench.exchange.adjust("owner", bench.quote, D(-9_500), LedgerKind.WITHDRAWAL)
-    bench.advance(3)
+    await place(bench, D("0.45"), Side.BUY)
+    bench.advance(10)
 
     fills = await bench.venue.fills(START)
 
