@@ -281,7 +281,7 @@ async def test_what_was_filled_before_the_connection_is_not_missed() -> None:
     [
         order_frame(orderStatus="Wondering"),
         fill_frame(0, execType="Surprise"),
-        '{"topic":"greeks","data":[]}',
+        frame("ws_wallet"),
         '{"op":"dance"}',
         '{"op":null,"topic":7}',
         "not JSON",
