@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from jarvis.domain.instrument import Side
 from jarvis.domain.money import ZERO, Asset, round_up
-from jarvis.domain.order import OrderStatus, OrderType, TimeInForce, VenueOrderId
+from jarvis.domain.order import ClientOrderId, OrderStatus, OrderType, TimeInForce, VenueOrderId
 from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.okx.balances import Standing, loanable
 from jarvis.emulators.okx.errors import Refused, bad_parameter, insufficient, one_of, refusal_of, wrong_mode
@@ -264,6 +264,7 @@ class Trading:
             post_only=terms.ord_type == "post_only",
             time_in_force=TimeInForce.IOC if is_immediate else TimeInForce.GTC,
             self_trade=_SELF_TRADES[terms.stp_mode],
+            client_order_id=ClientOrderId(terms.client_id) if terms.client_id else None,
             borrow=borrow,
             repay=repay,
         )
