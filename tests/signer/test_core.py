@@ -375,7 +375,7 @@ def test_one_key_has_one_fingerprint_wherever_it_is_sealed(core: SigningCore) ->
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"venue": "binance"}, "venue"),
+        ({"venue": "coinbase"}, "venue"),
         ({"account_id": ""}, "malformed"),
         ({"account_id": "x" * 201}, "malformed"),
         ({"credential_id": ""}, "malformed"),

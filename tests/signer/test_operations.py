@@ -92,7 +92,7 @@ def test_no_other_operation_is_signed(operation: str) -> None:
         assert refusal_of(operation, {}) == "operation"
 
 
-@pytest.mark.parametrize("venue", ["binance", "okx", "bybit", "", "Kraken"])
+@pytest.mark.parametrize("venue", ["coinbase", "binance-us", "", "Kraken"])
 def test_nothing_is_signed_for_a_venue_without_a_list(venue: str) -> None:
     assert venue not in VENUES
     assert refusal_of("Balance", {}, venue) == "venue"
