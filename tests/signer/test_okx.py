@@ -17,6 +17,9 @@ REAL_SECRET = "3C0E9D1A5F7B42688D9E0F1A2B3C4D5E"
 AT = "1700000000123"
 AT_TEXT = "2023-11-14T22:13:20.123Z"
 
+BATCH = (
+    b'[{"instId":"BTC-USDT","tdMode":"cross","side":"buy","ordType":"limit","px":"50000","sz":"0.01","clOrdId":"jv1"}]'
+)
 ORDER = {
     "instId": "BTC-USDT",
     "tdMode": "cross",
@@ -58,8 +61,7 @@ def opened(key: str = KEY, secret: str = SECRET, passphrase: str = PASSPHRASE) -
         (
             "POST",
             "/api/v5/trade/batch-orders",
-            b'[{"instId":"BTC-USDT","tdMode":"cross","side":"buy","ordType":"limit","px":"50000","sz":"0.01",'
-            b'"clOrdId":"jv1"}]',
+            BATCH,
             "gku3WTAUmpLE7BFTm3RgfJIU/xjfsee1DwZB3TkNWmg=",
         ),
     ],

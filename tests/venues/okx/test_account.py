@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -39,7 +40,7 @@ def by_asset(balances: tuple[Balance, ...]) -> dict[str, Balance]:
 def test_a_bound_key_of_a_sub_account() -> None:
     told = config()
 
-    assert (told.mode, told.is_net, told.call_ratio) == (AccountMode.FUTURES, True, 3)
+    assert (told.mode, told.is_net, told.call_ratio) == (AccountMode.FUTURES, True, D(3))
     key = told.permissions
     assert key.granted == {"read_only", "trade"}
     assert key.ip_allowlist == ("203.0.113.7", "2001:db8::1")
@@ -69,7 +70,7 @@ def test_every_granted_word_is_passed_on() -> None:
         ({"acctLv": "3", "autoLoan": False}, "Auto borrow"),
     ],
 )
-def test_what_stands_in_the_way_is_said_with_what_to_do(changes: dict[str, object], words: str) -> None:
+def test_what_stands_in_the_way_is_said_with_what_to_do(changes: dict[str, Any], words: str) -> None:
     (advice,) = config(**changes).advice
 
     assert words in advice
@@ -156,7 +157,7 @@ def test_an_idle_account_has_no_level_and_the_usual_thresholds() -> None:
 
     for told in (idle, empty):
         state = margin_state_of(parse_wallet([told]), config(), NOW)
-        assert (state.margin_level, state.venue_level, state.used_margin) == (None, None, 0)
+        assert (state.margin_level, state.venue_level, state.used_margin) == (None, None, D(0))
         assert (state.liquidation_level, state.call_level) == (D("0.3"), D("0.9"))
 
 

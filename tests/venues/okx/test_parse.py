@@ -336,7 +336,7 @@ def test_interest_is_a_charge_in_what_was_borrowed() -> None:
     assert (usdt.kind, usdt.asset, usdt.amount, usdt.fee, usdt.pair) == (
         LedgerKind.INTEREST,
         "USDT",
-        0,
+        D(0),
         D("0.004083"),
         BTC,
     )
@@ -355,7 +355,7 @@ def test_only_what_moves_a_net_balance_is_told_of_the_bills() -> None:
         (LedgerKind.ADJUSTMENT, Asset("USDT"), D("-7.25")),  # a person's trade of a contract
         (LedgerKind.TRANSFER, Asset("USDT"), D(10_000)),
     ]
-    assert (told[0].amount, told[0].fee) == (0, D("3.5"))
+    assert (told[0].amount, told[0].fee) == (D(0), D("3.5"))
 
 
 @pytest.mark.parametrize("kind", ["2", "7", "6", "15", "16", "22"])
