@@ -175,3 +175,33 @@ async def test_lists_that_are_not_there() -> None:
 
     assert (await client.refused("GET margin/orderList", orderListId="9"))[:2] == (400, -2018)
     assert (await client.refused("GET margin/orderList"))[:2] == (400, -1102)
+
+
+async def test_a_stop_limit_leg_becomes_a_limit_order() -> None:
+    venue, client = await holder(DROP)
+    placed = await client.call("POST margin/order/oco", **exit_pair(stopLimitPrice="47500", stopLimitTimeInForce="GTC"))
+
+    venue.move()
+
+    (working,) = await client.call("GET margin/openOrders", symbol="BTCUSDT")
+    assert (working["type"], working["isWorking"], working["price"]) == ("STOP_LOSS_LIMIT", True, "47500.00000000")
+    assert (await statuses(client, placed))["LIMIT_MAKER"] == "EXPIRED"
+
+
+async def test_a_pending_order_that_finds_no_funds_expires() -> None:
+    client = Venue().client()
+    order = entry(pendingType="LIMIT_MAKER", pendingSide="SELL", pendingQuantity="0.2", pendingPrice="52000")
+
+    placed = await client.call("POST margin/order/oto", **order)
+
+    assert await statuses(client, placed) == {"LIMIT": "FILLED", "LIMIT_MAKER": "EXPIRED"}
+    assert await client.call("GET margin/openOrderList") == []
+
+
+async def test_a_list_and_its_orders_have_ids_of_their_own() -> None:
+    _, client = await holder(DROP)
+    await client.call("POST margin/order/oco", **exit_pair(quantity="0.1", listClientOrderId="pair"))
+
+    again = await client.refused("POST margin/order/oco", **exit_pair(quantity="0.1", listClientOrderId="pair"))
+
+    assert again[:2] == (400, -2010)

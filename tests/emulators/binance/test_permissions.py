@@ -1,9 +1,11 @@
 """What the boxes of a key allow, what no key may do, and what the key says of itself."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
+from jarvis.domain.money import Asset
 from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.venue import KeyForm
 from tests.emulators.binance.actors import EVERY_BOX, TRADER, Venue
@@ -178,6 +180,20 @@ def test_accounts_are_made_once_and_of_known_kinds() -> None:
         venue.binance.open_account("ann", {})
     with pytest.raises(ValueError, match="portfolio"):
         venue.binance.open_account("bob", {}, "portfolio")
+    with pytest.raises(ValueError, match="EUR"):
+        venue.binance.open_account("bob", {Asset("EUR"): Decimal(1)})
+    with pytest.raises(ValueError, match="holds XRP"):
+        venue.binance.open_account("bob", {Asset("XRP"): Decimal(1)}, "isolated")
     with pytest.raises(ValueError, match="no account"):
         venue.binance.create_key("bob", TRADER, "x")
     assert venue.binance.account_names() == ["ann"]
+
+
+async def test_an_account_may_pay_in_bnb_from_the_start() -> None:
+    client = Venue().client(profile="cross-bnb", deposits={"USDT": "10000", "BNB": "1"})
+
+    placed = await client.place(quantity="0.3")
+
+    assert await client.call("GET bnbBurn") == {"spotBNBBurn": True, "interestBNBBurn": True}
+    assert {fill["commissionAsset"] for fill in placed["fills"]} == {"BNB"}
+    assert (await client.asset("USDT"))["interest"] == "0.00000000"

@@ -97,10 +97,10 @@ async def _do(venue: Venue, client: Client, deed: Deed, where: dict[str, str]) -
     if "move" in deed:
         venue.move(deed["move"])
     elif "cancel" in deed:
-        await client.send("DELETE margin/openOrders", **({"symbol": "BTCUSDT"} | where))
+        await client.send("DELETE margin/openOrders", **dict[str, Any]({"symbol": "BTCUSDT"} | where))
     elif "loan" in deed:
         fields = {"asset": deed["asset"], "amount": deed["amount"], "type": deed["loan"], "isIsolated": "FALSE"}
-        await client.send("POST margin/borrow-repay", **(fields | where))
+        await client.send("POST margin/borrow-repay", **dict[str, Any](fields | where))
     else:
         response = await client.send("POST margin/order", **client.order(**deed))
         assert response.status in (200, 400)

@@ -1,6 +1,12 @@
 """Weights by address and user, order counts, the headers that tell them, 429 and 418."""
 
-from tests.emulators.binance.actors import Client, Venue
+from datetime import timedelta
+
+import pytest
+
+from jarvis.emulators.binance.errors import Refused
+from jarvis.emulators.binance.limits import Limits, WireClock
+from tests.emulators.binance.actors import START, Client, Venue
 
 IP = "x-sapi-used-ip-weight-1m"
 UID = "x-sapi-used-uid-weight-1m"
@@ -108,3 +114,34 @@ async def test_depth_and_tickers_cost_by_how_much_they_tell() -> None:
         costs.append(int(used))
 
     assert [after - before for before, after in zip([0, *costs], costs, strict=False)] == [5, 25, 50, 250, 2, 80, 2, 4]
+
+
+def test_the_limit_of_orders_is_its_own() -> None:
+    limits = Limits(WireClock(lambda: START, lambda: 0.0))
+    for _ in range(10_000):
+        limits.charge_order("ann")
+
+    with pytest.raises(Refused, match="-1015"):
+        limits.charge_order("ann")
+    limits.charge_order("bob")
+
+
+def test_time_goes_with_whichever_clock_went_further() -> None:
+    market, loop = [START], [100.0]
+    clock = WireClock(lambda: market[0], lambda: loop[0])
+    begun = clock.seconds()
+
+    market[0] += timedelta(seconds=60)
+    loop[0] += 1
+    assert clock.seconds() - begun == 60
+    loop[0] += 5
+    assert clock.seconds() - begun == 65
+
+
+def test_connections_are_counted_by_address() -> None:
+    venue = Venue()
+
+    sockets = [venue.binance.connect("/ws") for _ in range(301)]
+
+    assert [socket.is_closed for socket in sockets[-2:]] == [False, True]
+    assert not venue.binance.connect("/ws", "192.0.2.1").is_closed

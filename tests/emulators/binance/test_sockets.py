@@ -315,3 +315,15 @@ async def test_a_revoked_key_loses_its_streams() -> None:
     venue.binance.revoke_key(client.public)
 
     assert stream.socket.is_closed
+
+
+async def test_a_candle_closes_although_nothing_trades_any_more() -> None:
+    venue = Venue(PATH, minutes=3)
+    stream = Stream(venue.binance.connect("/ws/btcusdt@kline_5m"))
+    venue.move(3)
+    await stream.all()
+
+    venue.move(2)
+
+    (closed,) = await stream.all()
+    assert (closed["k"]["x"], closed["k"]["n"]) == (True, 3)

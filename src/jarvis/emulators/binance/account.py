@@ -109,7 +109,7 @@ class AccountReads:
             "enabled": True,
             "marginLevel": _level_text(level),
             "marginLevelStatus": level_status(level, call, liquidation),
-            "marginRatio": amount(ONE + ONE / rates.initial_rate(pair.quote)),
+            "marginRatio": amount((ONE + ONE / rates.initial_rate(pair.quote)).quantize(ONE)),
             "indexPrice": amount(self._state.exchange.quote(pair).last),
             "liquidatePrice": amount(price),
             "liquidateRate": amount(liquidation if price else ZERO),

@@ -47,7 +47,7 @@ from jarvis.emulators.binance.lists import OrderLists
 from jarvis.emulators.binance.loans import Loans
 from jarvis.emulators.binance.names import Symbols
 from jarvis.emulators.binance.orders import written_by_venue
-from jarvis.emulators.binance.page import PAGE, key_of_form, row_of
+from jarvis.emulators.binance.page import CROSS_WITH_BNB, PAGE, key_of_form, row_of
 from jarvis.emulators.binance.params import Params, parse_params
 from jarvis.emulators.binance.paths import (
     REFUSED,
@@ -203,14 +203,20 @@ class BinanceEmulator:
     ) -> VenueAccount:
         """A new venue-side account with money on it; an isolated one has its deposits split over its pairs.
 
-        Raises ValueError for a taken name, an unknown profile, or money that no isolated pair can hold.
+        Raises ValueError for a taken name, an unknown profile, or money that no such account can hold.
         """
-        kind = Profile(profile)
+        in_bnb = profile == CROSS_WITH_BNB
+        kind = Profile.CROSS if in_bnb else Profile(profile)
+        strangers = sorted(deposits.keys() - set(self._state.symbols.assets))
+        if strangers:
+            raise ValueError(f"no margin account here holds {', '.join(strangers)}")
         pots = {CROSS: dict(deposits)} if kind is Profile.CROSS else self._split(deposits)
         account = self.keys.add_account(name, kind)
         for pot, money in pots.items():
             self.exchange.open_account(name, money, pot)
         self._flush()
+        if in_bnb:
+            self.set_bnb_burn(name, trading_fees=True, interest=True)
         return account
 
     def open_account(self, name: str, deposits: Mapping[Asset, Decimal], profile: str = "") -> None:

@@ -49,10 +49,10 @@ class CandleFeed:
         return [self._row(self._last)] if self._last else []
 
     def updates(self, trades: Trades) -> list[Json]:
-        """Every candle that changed, oldest first."""
-        if not trades:
-            return []
+        """Every candle that changed or has closed, oldest first."""
         last = self._last
+        if not trades and (last is None or self._state.now() < last.closed_at):
+            return []
         changed = [kline for kline in self._klines(last) if kline != last]
         if changed:
             self._last = changed[-1]

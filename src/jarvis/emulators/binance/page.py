@@ -6,6 +6,8 @@ from jarvis.emulators.venue import Box, BoxGroup, Input, KeyForm, KeyPage, KeyRo
 _P = Permission
 SYSTEM_GENERATED = "system"
 SELF_GENERATED = "self"
+CROSS_WITH_BNB = "cross-bnb"
+"""A cross account whose owner has both BNB switches on: they are set on the venue's own pages, never by a key."""
 
 PAGE = KeyPage(
     title="API Management",
@@ -54,6 +56,7 @@ PAGE = KeyPage(
     ),
     profiles=(
         (Profile.CROSS.value, "Cross margin 5x"),
+        (CROSS_WITH_BNB, "Cross margin 5x, fees and interest in BNB"),
         (Profile.ISOLATED.value, "Isolated margin 10x, one account per pair"),
     ),
 )

@@ -87,6 +87,7 @@ class Sockets:
         self._api = api
         self._heartbeat_seconds = heartbeat_seconds
         self._connections: dict[WireSocket, Connection] = {}
+        self._told_at = state.now()
 
     # Coming and going.
 
@@ -221,7 +222,9 @@ class Sockets:
         """Tell everyone what happened to their accounts and to the market; `trades` are numbered by symbol."""
         self._expire()
         self._tell_accounts(events)
-        if trades:
+        # Accounts' orders do not move this market: without time passing there is nothing new to tell of it.
+        if trades or self._state.now() != self._told_at:
+            self._told_at = self._state.now()
             by_pair: dict[Pair, list[NumberedTrade]] = {}
             for each in trades:
                 by_pair.setdefault(each.trade.pair, []).append(each)
