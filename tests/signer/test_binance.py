@@ -50,6 +50,7 @@ LIMIT = {**ENTRY, "type": "LIMIT", "price": "50000", "timeInForce": "GTC"}
 STOP = {**ENTRY, "side": "SELL", "type": "STOP_LOSS", "stopPrice": "58000", "sideEffectType": "AUTO_REPAY"}
 ORDER = "POST /sapi/v1/margin/order"
 CANCEL = "DELETE /sapi/v1/margin/order"
+READ = "GET /sapi/v1/margin/order"
 REPAY = "POST /sapi/v1/margin/borrow-repay"
 REPAYMENT = {"type": "REPAY", "asset": "USDT", "amount": "5.4", "isIsolated": "FALSE", **NOW}
 
@@ -289,7 +290,7 @@ def refusal_of(operation: str, parameters: Mapping[str, str]) -> str:
     [
         ("GET /sapi/v1/account/apiRestrictions", NOW),
         ("GET /sapi/v1/margin/account", NOW),
-        ("GET /sapi/v1/margin/isolated/account", {"symbols": "BTCUSDT,ETHUSDT", **NOW}),
+        ("GET /sapi/v1/margin/isolated/account", NOW),
         ("GET /sapi/v1/margin/allPairs", {}),
         (ORDER, ENTRY),
         (ORDER, LIMIT),
@@ -297,6 +298,8 @@ def refusal_of(operation: str, parameters: Mapping[str, str]) -> str:
         (ORDER, {**STOP, "type": "TAKE_PROFIT_LIMIT", "price": "69000", "timeInForce": "GTC"}),
         (ORDER, {**LIMIT, "timeInForce": "IOC", "isIsolated": "TRUE"}),
         (CANCEL, {"symbol": "BTCUSDT", "isIsolated": "FALSE", "origClientOrderId": "jv0000001", **NOW}),
+        (READ, {"symbol": "BTCUSDT", "isIsolated": "FALSE", "origClientOrderId": "jv0000001", **NOW}),
+        (READ, {"symbol": "BTCUSDT", "isIsolated": "FALSE", "orderId": "28", **NOW}),
         (REPAY, REPAYMENT),
         (REPAY, {**REPAYMENT, "isIsolated": "TRUE", "symbol": "BTCUSDT"}),
         ("POST /sapi/v1/userListenToken", {"isIsolated": "FALSE", **NOW}),
@@ -352,6 +355,9 @@ def test_an_order_without_a_required_field_is_refused(missing: str) -> None:
         (REPAY, {**REPAYMENT, "amount": "0"}),
         (CANCEL, {"symbol": "BTCUSDT", "isIsolated": "FALSE", **NOW}),
         (CANCEL, {"symbol": "BTCUSDT", "isIsolated": "FALSE", "orderId": "1", "origClientOrderId": "a", **NOW}),
+        (CANCEL, {"symbol": "BTCUSDT", "isIsolated": "FALSE", "orderId": "1", **NOW}),
+        (READ, {"symbol": "BTCUSDT", "isIsolated": "FALSE", **NOW}),
+        (READ, {"symbol": "BTCUSDT", "isIsolated": "FALSE", "orderId": "1", "origClientOrderId": "a", **NOW}),
         ("GET /sapi/v1/margin/account", {}),
         ("POST /sapi/v1/userListenToken", {"isIsolated": "TRUE", **NOW}),
         ("GET /sapi/v1/margin/openOrders", NOW),
@@ -439,7 +445,7 @@ def test_the_only_calls_that_stand_in_for_a_cancel_are_reads_of_that_very_order(
     standing_in = {
         operation
         for operation, allowed in OPERATIONS.items()
-        if required(CANCEL) <= allowed.parameters.keys() and naming & allowed.parameters.keys()
+        if "symbol" in allowed.parameters and naming & allowed.parameters.keys()
     }
 
     assert standing_in == {CANCEL, "GET /sapi/v1/margin/order", "GET /sapi/v1/margin/allOrders"}

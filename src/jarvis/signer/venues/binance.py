@@ -189,12 +189,6 @@ def _one_order(call: Parameters) -> str:
     return "" if len(named) == 1 else "one order is named by orderId or by origClientOrderId"
 
 
-_NAMED_ORDER: Mapping[str, Shape] = {
-    "symbol": _THE_SYMBOL,
-    "isIsolated": _BOOLEAN,
-    "orderId": _ORDER_ID,
-    "origClientOrderId": shape(_CLIENT_ID),
-}
 _HISTORY: Mapping[str, Shape] = {
     "isolatedSymbol": _SYMBOL,
     "startTime": _MOMENT,
@@ -211,11 +205,11 @@ OPERATIONS: Mapping[str, Operation] = {
     # The account
     "GET /sapi/v1/account/apiRestrictions": Operation(_timed({})),
     "GET /sapi/v1/bnbBurn": Operation(_timed({})),
-    "GET /sapi/v1/asset/tradeFee": Operation(_timed({"symbol": _SYMBOL})),
+    "GET /sapi/v1/asset/tradeFee": Operation(_timed({"symbol": _THE_SYMBOL})),
     "GET /sapi/v1/margin/account": Operation(_timed({})),
-    "GET /sapi/v1/margin/isolated/account": Operation(_timed({"symbols": list_of("|".join(SYMBOLS), 5)})),
+    "GET /sapi/v1/margin/isolated/account": Operation(_timed({})),
     "GET /sapi/v1/margin/tradeCoeff": Operation(_timed({})),
-    "GET /sapi/v1/margin/isolatedMarginData": Operation(_timed({"symbol": _SYMBOL})),
+    "GET /sapi/v1/margin/isolatedMarginData": Operation(_timed({})),
     "GET /sapi/v1/margin/isolatedMarginTier": Operation(_timed({"symbol": _THE_SYMBOL})),
     "GET /sapi/v1/margin/next-hourly-interest-rate": Operation(
         _timed({"assets": list_of("|".join(ASSETS), 20, required=True), "isIsolated": _BOOLEAN})
@@ -230,7 +224,6 @@ OPERATIONS: Mapping[str, Operation] = {
                 "symbol": _SYMBOL,
                 "startTime": _MOMENT,
                 "endTime": _MOMENT,
-                "fromId": _ORDER_ID,
                 "limit": any_of("1000"),
             }
         )
@@ -252,8 +245,26 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     # Its orders and debts
     "GET /sapi/v1/margin/openOrders": Operation(_timed({"symbol": _THE_SYMBOL, "isIsolated": _BOOLEAN})),
-    "GET /sapi/v1/margin/order": Operation(_timed(_NAMED_ORDER), _one_order),
-    "DELETE /sapi/v1/margin/order": Operation(_timed(_NAMED_ORDER), _one_order),
+    "GET /sapi/v1/margin/order": Operation(
+        _timed(
+            {
+                "symbol": _THE_SYMBOL,
+                "isIsolated": _BOOLEAN,
+                "orderId": _ORDER_ID,
+                "origClientOrderId": shape(_CLIENT_ID),
+            }
+        ),
+        _one_order,
+    ),
+    "DELETE /sapi/v1/margin/order": Operation(
+        _timed(
+            {
+                "symbol": _THE_SYMBOL,
+                "isIsolated": _BOOLEAN,
+                "origClientOrderId": shape(_CLIENT_ID, required=True),
+            }
+        )
+    ),
     "POST /sapi/v1/margin/order": Operation(
         _timed(
             {

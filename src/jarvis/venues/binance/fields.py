@@ -102,7 +102,7 @@ def text(record: Record, key: str, what: str) -> str:
 def number(record: Record, key: str, what: str) -> Decimal:
     """The finite number under `key`, spelled as text or as a JSON number."""
     value = record.get(key)
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise unreadable(what, key, record)
     try:
         return exact(value)
@@ -122,6 +122,9 @@ def positive_or_none(record: Record, key: str, what: str) -> Decimal | None:
 
 def whole(record: Record, key: str, what: str) -> int:
     """The whole number under `key`; ids are told as numbers, and in one answer as text."""
+    told = record.get(key)
+    if type(told) is int:
+        return told
     value = number(record, key, what)
     if value != value.to_integral_value():
         raise unreadable(what, key, record)

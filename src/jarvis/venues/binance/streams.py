@@ -88,19 +88,15 @@ def parse_execution(event: Record, memory: OrderMemory, now: datetime) -> list[T
     "W":1499405658657,"V":"NONE"}`
     """
     what = "executionReport"
-    symbol = text(event, "s", what)
-    kind = text(event, "x", what)
+    symbol, kind = text(event, "s", what), text(event, "x", what)
     if kind not in _EXECUTION_TYPES:
         raise unreadable(what, "x", event)
-    its_id = order_id(symbol, whole(event, "i", what))
-    client_order_id = ClientOrderId(text(event, "C", what) or text(event, "c", what))
-    told = order_type(event, "o", what)
-    reason = text(event, "r", what)
+    told, reason = order_type(event, "o", what), text(event, "r", what)
     report = OrderReport(
-        venue_order_id=its_id,
+        venue_order_id=order_id(symbol, whole(event, "i", what)),
         status=order_status(event, "X", what),
         at=moment(event, "T", what),
-        client_order_id=client_order_id,
+        client_order_id=ClientOrderId(text(event, "C", what) or text(event, "c", what)),
         pair=pair_of(symbol),
         side=side(event, "S", what),
         order_type=told,
@@ -112,12 +108,13 @@ def parse_execution(event: Record, memory: OrderMemory, now: datetime) -> list[T
     )
     if kind != "TRADE":
         return [report]
-    if not memory.knows(its_id, client_order_id):
+    if not memory.knows(report.venue_order_id, report.client_order_id):
         return [StreamGap("an order that was not placed here was filled", now), report]
-    return [_fill(event, symbol, client_order_id), report]
+    return [_fill(event, symbol, report), report]
 
 
-def _fill(event: Record, symbol: str, client_order_id: ClientOrderId) -> Fill:
+def _fill(event: Record, symbol: str, report: OrderReport) -> Fill:
+    """The fill that an event tells beside the state of its order."""
     what = "executionReport"
     trade, pair = whole(event, "t", what), pair_of(symbol)
     if trade == _NO_TRADE:
@@ -126,17 +123,17 @@ def _fill(event: Record, symbol: str, client_order_id: ClientOrderId) -> Fill:
     try:
         return Fill(
             fill_id=fill_id(symbol, trade),
-            venue_order_id=order_id(symbol, whole(event, "i", what)),
-            client_order_id=client_order_id,
+            venue_order_id=report.venue_order_id,
+            client_order_id=report.client_order_id,
             pair=pair,
-            side=side(event, "S", what),
+            side=report.side or side(event, "S", what),
             quantity=quantity,
             price=price,
             cost=quantity * price,
             fee=number(event, "n", what),
             # Without a fee no asset is named.
             fee_asset=pair.quote if event.get("N") is None else Asset(text(event, "N", what)),
-            at=moment(event, "T", what),
+            at=report.at,
             is_maker=flag(event, "m", what),
         )
     except ValueError as error:
