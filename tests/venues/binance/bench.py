@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from jarvis.domain.money import Asset
+from jarvis.venues.base import RequestSigner
 from jarvis.venues.binance import CROSS, ISOLATED, BinanceVenue
 from tests.venues.contract.bench import Bench
 
@@ -27,6 +28,12 @@ class BinanceBench(Bench):
         "stream": "executionReport",
     }
     venue: BinanceVenue
+
+    def reopened(self, signer: RequestSigner) -> BinanceVenue:
+        """The same account, by an adapter that remembers nothing."""
+        venue = self._open(signer, self.execution_venue)
+        assert isinstance(venue, BinanceVenue)
+        return venue
 
 
 class BinanceIsolatedBench(BinanceBench):

@@ -254,6 +254,52 @@ async def test_isolated_pairs_do_not_share_their_margin() -> None:
 
 @both
 @on_virtual_time
+async def test_after_a_restart_everything_is_found_again(kind: type[BinanceBench]) -> None:
+    bench = kind()
+    entries = [bench.wish(quantity=D("0.01")) for _ in range(25)]
+    for entry in entries:
+        assert isinstance(await bench.venue.place(entry), Accepted)
+    stop = bench.closing(OrderRole.STOP, order_type=OrderType.STOP, trigger_price=D(59_000), quantity=D("0.2"))
+    assert isinstance(await bench.venue.place(stop), Accepted)
+    told = await bench.venue.fills(START)
+    credential = bench.signer.credential(bench.key["api_key"], bench.key["secret"], venue="binance")
+    bench.venue = reborn = bench.reopened(bench.signer.bound(credential))
+
+    assert await reborn.fills(START) == told
+    assert {fill.client_order_id for fill in told} == {entry.client_order_id for entry in entries}
+    found = await reborn.find_order(stop.client_order_id)
+    assert found is not None
+    assert found.trigger_price == D(59_000)
+    async with reborn.account_stream() as stream:
+        assert (await reborn.snapshot()).open_orders == (found,)
+        bench.advance(8)
+        await stream.flush()
+        events = stream.pending()
+    # The stop of the former life is known from the snapshot, so its fills are told as such.
+    assert {event.client_order_id for event in events if isinstance(event, Fill)} == {stop.client_order_id}
+    assert not any(isinstance(event, StreamGap) for event in events)
+
+
+@both
+@on_virtual_time
+async def test_the_venues_count_of_weights_is_the_one_that_we_keep(kind: type[BinanceBench]) -> None:
+    bench = kind(deposit=100_000)
+    refused = None
+    for _ in range(100):
+        result = await bench.venue.place(bench.wish(quantity=D("0.001")))
+        if isinstance(result, Refused):
+            refused = result
+            break
+
+    # The heavy orders of one minute are used up for entries, and an exit still goes out.
+    assert refused is not None
+    assert refused.reason is RefusalReason.RATE_LIMIT
+    assert "kept for exits" in refused.message
+    assert isinstance(await bench.venue.place(bench.closing(quantity=D("0.05"))), Accepted)
+
+
+@both
+@on_virtual_time
 async def test_the_burning_of_bnb_is_told(kind: type[BinanceBench]) -> None:
     burns = await kind().venue.fee_burn()
 
