@@ -9,7 +9,7 @@ from jarvis.domain.order import OrderRole
 if TYPE_CHECKING:
     from jarvis.domain.order import Order
     from jarvis.store.db import Store
-    from jarvis.store.records import PositionRecord, TradingAccount
+    from jarvis.store.records import PositionFacts, PositionRecord, TradingAccount
 
 
 async def account_status(store: "Store", account: "TradingAccount") -> dict[str, Any]:
@@ -19,7 +19,8 @@ async def account_status(store: "Store", account: "TradingAccount") -> dict[str,
     owner, name = account.owner_id, account.account_id
     overview = await store.overview(owner, name)
     totals = await store.totals(owner, name)
-    quote = {asset for book, asset in totals if book is not Account.EXPOSURE and book is not Account.CONTRA}
+    inner = (Account.EXPOSURE, Account.CONTRA, Account.BASIS)
+    quote = {asset for book, asset in totals if book not in inner}
 
     def per_asset(book: Account, sign: int) -> dict[str, str]:
         return {asset: plain(sign * totals[book, asset]) for asset in sorted(quote) if (book, asset) in totals}
@@ -58,6 +59,8 @@ async def account_status(store: "Store", account: "TradingAccount") -> dict[str,
             "trading_fee": per_asset(Account.TRADING_FEE, -1),
             "opening_fee": per_asset(Account.OPENING_FEE, -1),
             "rollover": per_asset(Account.ROLLOVER, -1),
+            "interest": per_asset(Account.INTEREST, -1),
+            "liquidation_fee": per_asset(Account.LIQUIDATION_FEE, -1),
             "adjustment": per_asset(Account.ADJUSTMENT, -1),
         },
         "cash": per_asset(Account.CASH, 1),
@@ -83,6 +86,24 @@ def _position(record: "PositionRecord", orders: "list[Order]") -> dict[str, Any]
         "time_stop_at": (
             (story.opened_at + story.protection.time_stop).isoformat() if story.protection.time_stop else None
         ),
+        "at_venue": None if record.facts is None else _facts(record.facts),
+    }
+
+
+def _facts(facts: "PositionFacts") -> dict[str, Any]:
+    """What the venue says of an open position, beside its fills."""
+
+    def told(amount: Decimal | None) -> str | None:
+        return None if amount is None else plain(amount)
+
+    return {
+        "at": facts.at.isoformat(),
+        "used_margin": told(facts.used_margin),
+        "borrowed": told(facts.borrowed),
+        "borrowed_asset": facts.borrowed_asset,
+        "interest": told(facts.interest),
+        "liquidation_price": told(facts.liquidation_price),
+        "liquidation_price_is_modelled": facts.is_modelled,
     }
 
 
@@ -118,6 +139,14 @@ def as_text(record: dict[str, Any]) -> str:
             f"  {position['pair']} {position['quantity']} at {position['entry_price']}, {position['leverage']}x, "
             f"stop {stops}, time-stop {position['time_stop_at'] or 'none'}"
         )
+        facts = position["at_venue"]
+        if facts:
+            owed = f"{facts['borrowed']} {facts['borrowed_asset']}" if facts["borrowed_asset"] else "nothing"
+            near = " or near" if facts["liquidation_price_is_modelled"] else ""
+            lines.append(
+                f"    borrowed {owed}, interest {facts['interest']}, liquidated at{near} "
+                f"{facts['liquidation_price'] or 'no price'}"
+            )
     if not record["positions"]:
         lines.append("  no open position")
     for name, amounts in record["realised"].items():
