@@ -80,6 +80,7 @@ async def test_ccxt_places_amends_stops_closes_and_reads_it_all_back(exchange: A
 
     await exchange.create_market_buy_order_with_cost(SYMBOL, 1000)
     await exchange.create_order(SYMBOL, "market", "buy", 0.2813, None, lever)
+    sandbox.leave_blackout()
     repaid = await exchange.repay_cross_margin("BTC", 0.3)
     trades = await exchange.fetch_my_trades(SYMBOL)
     balance = await exchange.fetch_balance()
@@ -96,7 +97,7 @@ async def test_ccxt_places_amends_stops_closes_and_reads_it_all_back(exchange: A
 
 async def test_ccxt_reads_interest_and_the_log(exchange: Any, sandbox: ServedBybit) -> None:
     await exchange.create_order(SYMBOL, "market", "sell", 0.1, None, {"isLeverage": 1})
-    await sandbox.until_interest()
+    sandbox.until_interest()
     await exchange.load_time_difference()
 
     history = (await exchange.privateGetV5AccountBorrowHistory({"currency": "BTC"}))["result"]["list"]

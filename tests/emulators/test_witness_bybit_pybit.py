@@ -103,7 +103,7 @@ async def test_pybit_places_stops_amends_cancels_and_reads_it_all_back(http: HTT
 
 async def test_pybit_uses_the_margin_paths(http: HTTP, sandbox: ServedBybit) -> None:
     await told(http.place_order, **LIMIT | {"orderType": "Market", "side": "Sell"}, qty="0.1")
-    await sandbox.until_interest()
+    sandbox.until_interest()
 
     state = await told(http.spot_margin_trade_get_status_and_leverage)
     await told(http.spot_margin_trade_set_leverage, leverage="4")
