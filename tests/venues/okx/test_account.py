@@ -131,7 +131,10 @@ def test_a_persons_isolated_position_counts_as_balances_only() -> None:
     assert by_asset(balances_of(parse_wallet(rows("balance_futures")), isolated))["USDT"].total == D("9149.99")
 
 
-@pytest.mark.parametrize(("key", "value"), [("posCcy", "SOL"), ("liabCcy", "BTC"), ("mgnMode", "portfolio")])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("posCcy", "SOL"), ("liabCcy", "BTC"), ("mgnMode", "portfolio"), ("pos", "-0.02"), ("liab", "1000")],
+)
 def test_a_position_that_contradicts_itself_is_unreadable(key: str, value: str) -> None:
     with pytest.raises(UnreadableAnswer, match=key):
         parse_positions([row("positions", **{key: value})])

@@ -229,6 +229,10 @@ def _position(row: Record, what: str) -> MarginPosition:
     debt_asset = pair.quote if asset == pair.base else pair.base
     if text_or_none(row, "liabCcy", what) not in (None, debt_asset):
         raise unreadable(what, "liabCcy", row)
+    # What is held is told without a sign, what is owed with a minus: another sign would mean another thing.
+    held, owed = number(row, "pos", what), number_or_zero(row, "liab", what)
+    if held < 0 or owed > 0:
+        raise unreadable(what, "pos, liab", row)
     mode = text(row, "mgnMode", what)
     if mode not in ("cross", "isolated"):
         raise unreadable(what, "mgnMode", row)
@@ -236,9 +240,9 @@ def _position(row: Record, what: str) -> MarginPosition:
         pair=pair,
         is_cross=mode == "cross",
         asset=asset,
-        held=abs(number(row, "pos", what)),
+        held=held,
         debt_asset=debt_asset,
-        borrowed=abs(number_or_zero(row, "liab", what)),
+        borrowed=-owed or ZERO,
         interest=abs(number_or_zero(row, "interest", what)),
         price=number(row, "avgPx", what),
         margin_asset=Asset(text(row, "ccy", what)),
