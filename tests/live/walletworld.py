@@ -195,6 +195,7 @@ class WalletWorld:
         return {asset: balance.total for asset, balance in self.exchange.balances("ada").items() if balance.total}
 
     async def check_rest(self) -> None:
+        await asyncio.sleep(STEP.total_seconds())  # the market stands still: what is on its way arrives
         await self.check()
         orders = await self.store.open_orders(OWNER, ACCOUNT)
         assert not [each for each in orders if each.status in (OrderStatus.UNKNOWN, OrderStatus.SENT)]

@@ -77,6 +77,8 @@ EQUITY_AT_MOST_EVERY_SECONDS = 0.2
 MARGIN_EVERY = timedelta(seconds=10)
 IDLE_MARGIN_EVERY = timedelta(minutes=4)
 MISMATCH_EVERY = timedelta(minutes=2)
+WATCHED_EVERY = timedelta(minutes=2)
+"""In a wallet nothing but the balances betrays a lost event: how often they are looked at while something is open."""
 READ_AGAIN_AFTER_SECONDS = 0.5
 
 
@@ -287,6 +289,8 @@ class Trader:
             return self._books.doubt(now, explained, self._engine.state.stories.values())
         if self._is_mismatched and since >= MISMATCH_EVERY:
             return "the last comparison did not agree"
+        if since >= WATCHED_EVERY and any(not story.position.is_flat for story in self._engine.state.stories.values()):
+            return "a position is open"
         return self._wallet.doubt(now) or self._books.wallet_doubt(now, now - since)
 
     async def _watch(self, step: Step) -> None:
@@ -481,7 +485,7 @@ class Trader:
     async def _cancel(self, action: Cancel) -> None:
         answer = await send_cancellation(self._venue, action, self._clock)
         crashpoint("after_cancel")
-        if not self._venue.traits.reduce_only and not isinstance(answer, OrderLost):
+        if self._engine.closing.is_serial and not isinstance(answer, OrderLost):
             answer = await self._proved(answer)
         await self._process(answer)
         if isinstance(answer, OrderLost):

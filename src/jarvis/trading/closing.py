@@ -32,6 +32,11 @@ class Closing:
         """Whether a fill's assets change hands at once."""
         return self.traits.settlement is Settlement.WALLET
 
+    @property
+    def is_serial(self) -> bool:
+        """Whether one exit works at a time: two could close more than is open, or keep funds that the stop needs."""
+        return self.is_wallet or not self.traits.reduce_only
+
     def base_fee_rate(self, pair: Pair, former: PositionStory | None = None) -> Decimal:
         """The part of a purchase that the venue is expected to keep as its fee.
 

@@ -104,7 +104,7 @@ class Engine:
         self._outbox = Outbox()
         traits = config.traits
         self._closing = Closing(traits, config.taker_rates, config.costs.taker_rate)
-        self._desk = Desk(config.id_prefix, self._state, self._outbox, exits_need_proof=not traits.reduce_only)
+        self._desk = Desk(config.id_prefix, self._state, self._outbox, exits_need_proof=self._closing.is_serial)
         self._keeper = Keeper(self._desk, self._instruments, self._outbox, self._closing)
         self._called: set[Pair | None] = set()
         self._now: datetime | None = None
@@ -147,7 +147,7 @@ class Engine:
         """Whether quotes of the pair matter: it has targets that do not rest at the venue."""
         story = self._state.stories.get(pair)
         return (
-            not self._closing.traits.reduce_only
+            self._closing.is_serial
             and story is not None
             and not story.position.is_flat
             and bool(story.protection.take_profits)

@@ -7,8 +7,9 @@ code of their own.
 A position has one stop of its whole size at the venue. A stop that cannot be kept is tried again, then the position
 is closed at market. While the fate of a stop or of a closing order is unknown no other one takes its place.
 
-Where the venue knows no reduce-only, at most one order that closes is at work: the stop, or, once that is cancelled and
-proved gone, one closing order at market, after which the stop of what is left rests again. Targets do not rest there.
+Where fills settle in the wallet, or the venue knows no reduce-only, at most one order that closes is at work: the stop,
+or, once that is cancelled and proved gone, one closing order at market, after which the stop of what is left rests
+again. A second one could close more than is open, or keep the coins that the stop needs. Targets do not rest there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -71,7 +72,7 @@ class Keeper:
         if self._is_dust(story, at, entries, price):
             self._cancel(exits)
             return story
-        if not self._closing.traits.reduce_only:
+        if self._closing.is_serial:
             return self._keep_one_exit(story, at, entries, exits, price)
         # What was made for the other side (a position that turned, or dust taken along) protects nothing any more.
         self._cancel(order for order in exits if order.request.side is not story.exit_side)
@@ -290,7 +291,7 @@ class Keeper:
         exits: Sequence[Order],
         price: Decimal | None,
     ) -> PositionStory:
-        """As `keep`, where an exit that is one too many would open the other side."""
+        """As `keep`, where there may be no second exit."""
         if story.exit_role is not None:
             self._cancel(entries)
         if any(order.status is OrderStatus.UNKNOWN for order in exits):
