@@ -39,7 +39,10 @@ def bar(pair: Pair, minute: int, prices: str, start: datetime = START, step: tim
 def market(
     path: Sequence[str] = (), *, minutes: int = 600, start: datetime = START, step: timedelta = MINUTE
 ) -> RecordedMarket:
-    """Four pairs that stand still, but bitcoin, whose first bars are `path`; then it stays where that ended."""
+    """Four pairs that stand still, but bitcoin, whose first bars are `path`; then it stays where that ended.
+
+    `minutes` counts bars; they are of a minute each unless `step` says otherwise.
+    """
     bars: dict[Pair, list[Bar]] = {}
     for pair, price in _FLAT.items():
         own = list(path) if pair == BTC else []
@@ -52,8 +55,10 @@ def market(
 class Venue:
     """One emulated Binance over a market, and its clients."""
 
-    def __init__(self, path: Sequence[str] = (), *, minutes: int = 600, seed: int = 7) -> None:
-        source = market(path, minutes=minutes)
+    def __init__(
+        self, path: Sequence[str] = (), *, minutes: int = 600, seed: int = 7, step: timedelta = MINUTE
+    ) -> None:
+        source = market(path, minutes=minutes, step=step)
         listed = binance_instruments()
         instruments = {pair: listed[pair] for pair in source.pairs}
         self.exchange = SimExchange(instruments=instruments, model=BINANCE, market=source, seed=seed)

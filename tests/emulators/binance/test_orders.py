@@ -81,6 +81,8 @@ async def test_a_resting_order_borrows_at_once_and_gives_back_when_cancelled() -
     # What the first hour cost was paid from what was given back.
     assert Decimal(usdt["borrowed"]) < Decimal("0.2")
     assert usdt["interest"] == "0.00000000"
+    (row,) = (await client.call("GET margin/borrow-repay", type="REPAY"))["rows"]
+    assert (row["type"], row["amount"]) == ("AUTO", "10000.00000000")
 
 
 async def test_without_auto_repay_at_cancel_the_loan_stays() -> None:

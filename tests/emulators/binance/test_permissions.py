@@ -23,7 +23,7 @@ async def test_a_key_tells_its_boxes() -> None:
 
 
 async def test_a_key_of_any_address_says_when_its_trading_lapses_and_then_it_does() -> None:
-    venue = Venue(minutes=45_000)
+    venue = Venue(minutes=800, step=timedelta(hours=1))
     client = venue.client(ip_allowlist=())
     told = await client.call("GET account/apiRestrictions")
     assert told["ipRestrict"] is False

@@ -7,7 +7,7 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.money import ONE, ZERO, Asset, plain, round_down
 from jarvis.emulators.binance.errors import NO_ISOLATED_ACCOUNT, NOT_MARGIN_PAIR, Refused, invalid
 from jarvis.emulators.binance.keys import Permission
-from jarvis.emulators.binance.limits import ORDERS_DAY, ORDERS_TEN_SECONDS, SAPI_UID
+from jarvis.emulators.binance.limits import ORDERS_DAY, ORDERS_TEN_SECONDS
 from jarvis.emulators.binance.names import FULL_NAMES
 from jarvis.emulators.binance.reference import BORROW_LIMITS, rates_of
 from jarvis.emulators.binance.state import CROSS, Call, VenueState
@@ -218,10 +218,6 @@ class AccountReads:
             }
             for asset in self._assets()
         ]
-
-    def uid_weight(self, account: str) -> int:
-        """What the account has used of its own pool."""
-        return self._state.limits.used(SAPI_UID, account)
 
     def price(self, asset: Asset) -> Decimal:
         """What one of the asset is worth in USDT."""

@@ -22,7 +22,6 @@ class Refused(Exception):
 
 
 # The venue itself.
-DISCONNECTED = Problem(-1001, "Internal error; unable to process your request. Please try again.", 500)
 UNAUTHORISED = Problem(-1002, "You are not authorized to execute this request.", 401)
 OVERLOADED = Problem(
     -1008, "Server is currently overloaded with other requests. Please try again in a few minutes.", 503
@@ -49,11 +48,9 @@ UNSUPPORTED = Problem(-1020, "This operation is not supported.")
 INVALID_TIF = Problem(-1115, "Invalid timeInForce.")
 INVALID_TYPE = Problem(-1116, "Invalid orderType.")
 INVALID_SIDE = Problem(-1117, "Invalid side.")
-TIF_NOT_REQUIRED = Problem(-1106, "Parameter 'timeInForce' sent when not required.")
 INVALID_INTERVAL = Problem(-1120, "Invalid interval.")
 INVALID_SYMBOL = Problem(-1121, "Invalid symbol.")
 SPAN_TOO_LONG = Problem(-1127, "More than 24 hours between startTime and endTime.")
-INVALID_LISTEN_KEY = Problem(-1125, "This listenKey does not exist.")
 INVALID_LISTEN_TOKEN = Problem(-1209, "Invalid listenToken.")
 OCO_TYPE = Problem(-1158, "Order type not supported in OCO.")
 BUY_LIMIT_BELOW = Problem(-1165, "A limit order in a buy OCO must be below.")
@@ -82,11 +79,7 @@ ASSET_UNKNOWN = Problem(-3002, "We don't have this asset.")
 NO_MARGIN_ACCOUNT = Problem(-3003, "Margin account does not exist.")
 MAX_BORROW = Problem(-3006, "Your borrow amount has exceed maximum borrow amount.")
 PENDING_TRANSACTION = Problem(-3007, "You have pending transaction, please try again later.")
-BORROW_NOT_ALLOWED = Problem(-3008, "Borrow not allowed.")
-REPAY_NOT_ALLOWED = Problem(-3010, "Repay not allowed.")
-ASSET_BANNED = Problem(-3012, "Borrow is banned for this asset.")
 BELOW_MIN_BORROW = Problem(-3013, "Borrow amount less than minimum borrow amount.")
-BORROW_BANNED = Problem(-3014, "Borrow is banned for this account.")
 REPAY_EXCEEDS_DEBT = Problem(-3015, "Repay amount exceeds borrow amount.")
 BELOW_MIN_REPAY = Problem(-3016, "Repay amount less than minimum repay amount.")
 PAIR_NOT_ALLOWED = Problem(-3021, "Margin account are not allowed to trade this trading pair.")

@@ -35,14 +35,15 @@ class Flow:
 class Journal:
     """The flows of every account, oldest first.
 
-    `burned` is what charges of interest (by number) cost in BNB; the rows and repayments by which the exchange books
-    that are hidden.
+    `automatic_repays` are those that the venue made on an order's behalf. `burned` is what charges of interest (by
+    number) cost in BNB; the rows and repayments by which the exchange books that are hidden.
     """
 
     def __init__(self) -> None:
         self.burned: dict[int, Decimal] = {}
         self.hidden_rows: set[str] = set()
         self.hidden_repays: set[int] = set()
+        self.automatic_repays: set[int] = set()
         self._flows: dict[str, list[Flow]] = {}
         self._count = 0
 

@@ -12,7 +12,6 @@ from jarvis.emulators.binance.errors import (
     BALANCE_NOT_ENOUGH,
     BELOW_MIN_BORROW,
     BELOW_MIN_REPAY,
-    BORROW_BANNED,
     FLOW_SPAN_TOO_LONG,
     ISOLATED_MAX_BORROW,
     MAX_BORROW,
@@ -253,10 +252,12 @@ class Loans:
 
     def _loan_row(self, record: SimBorrow | SimRepay, number: int) -> Any:
         symbol = self._state.pair_of(record.pot)
-        is_manual = record.order_id is None and not (isinstance(record, SimRepay) and record.automatic)
-        interest, principal = (
-            (record.interest, record.principal) if isinstance(record, SimRepay) else (ZERO, record.amount)
-        )
+        if isinstance(record, SimRepay):
+            is_manual = not record.automatic and record.number not in self._state.journal.automatic_repays
+            interest, principal = record.interest, record.principal
+        else:
+            is_manual = record.order_id is None
+            interest, principal = ZERO, record.amount
         return without_nothing(
             {
                 "type": "MANUAL" if is_manual else "AUTO",
@@ -308,10 +309,6 @@ def _latest(records: Sequence[SimInterest], begin: datetime, end: datetime) -> I
 
 
 def _borrow_problem(refused: SimRefused, pot: str) -> Problem:
-    match refused.reason:
-        case Refusal.NOT_ELIGIBLE:
-            return NO_INVENTORY
-        case Refusal.MARKET_CLOSED:
-            return BORROW_BANNED
-        case _:
-            return ISOLATED_MAX_BORROW if pot else MAX_BORROW
+    if refused.reason is Refusal.NOT_ELIGIBLE:
+        return NO_INVENTORY
+    return ISOLATED_MAX_BORROW if pot else MAX_BORROW

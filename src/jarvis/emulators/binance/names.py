@@ -7,7 +7,7 @@ from decimal import Decimal
 from jarvis.domain.instrument import Instrument, InstrumentStatus, Pair
 from jarvis.domain.money import Asset, plain
 from jarvis.emulators.binance.errors import INVALID_SYMBOL, Refused
-from jarvis.emulators.binance.text import Json, amount, decimals_of
+from jarvis.emulators.binance.text import Json, amount
 
 ORDER_TYPES = (
     "LIMIT",
@@ -184,8 +184,3 @@ def symbol_row(symbol: Symbol, instrument: Instrument) -> Json:
         "defaultSelfTradePreventionMode": DEFAULT_SELF_TRADE,
         "allowedSelfTradePreventionModes": list(SELF_TRADE_MODES),
     }
-
-
-def price_decimals(instrument: Instrument) -> int:
-    """How many decimals the pair's prices have."""
-    return decimals_of(instrument.tick)

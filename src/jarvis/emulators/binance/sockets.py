@@ -41,7 +41,6 @@ from jarvis.sim.exchange import (
 WS_API_PATH = "/ws-api/v3"
 _MESSAGES_PER_SECOND = 5
 _MOST_STREAMS = 1024
-_SILENCE = 3600.0
 _EVENT_FAULTS = (
     FaultKind.DROPPED_SOCKET,
     FaultKind.LISTEN_TOKEN_EXPIRED,

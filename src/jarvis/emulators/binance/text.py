@@ -41,12 +41,6 @@ def number(value: Decimal) -> msgspec.Raw:
     return msgspec.Raw(f"{value.normalize():f}".encode())
 
 
-def decimals_of(step: Decimal) -> int:
-    """How many places a step has: 0.01 has two."""
-    exponent = step.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
 def ms(at: datetime) -> int:
     """Whole milliseconds since 1970."""
     return (at - EPOCH) // _MILLISECOND

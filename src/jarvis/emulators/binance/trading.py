@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from jarvis.domain.instrument import Side
-from jarvis.domain.money import ZERO, round_down, round_nearest
+from jarvis.domain.money import ZERO, Asset, round_down, round_nearest
 from jarvis.domain.order import ClientOrderId, OrderType, TimeInForce
 from jarvis.emulators.binance.errors import (
     ACTION_DISABLED,
@@ -34,7 +34,7 @@ from jarvis.emulators.binance.errors import (
 from jarvis.emulators.binance.events import order_report
 from jarvis.emulators.binance.filters import check_counts, check_order, check_trigger
 from jarvis.emulators.binance.keys import Permission
-from jarvis.emulators.binance.orders import Kind, OrderNote, SideEffect, WrittenOrder, is_open, status_of
+from jarvis.emulators.binance.orders import Kind, OrderNote, SideEffect, WrittenOrder, is_open
 from jarvis.emulators.binance.params import Params
 from jarvis.emulators.binance.state import Call, VenueState
 from jarvis.emulators.binance.text import Json
@@ -266,18 +266,21 @@ class Trading:
         if holding is None:
             return
         unused = round_down(note.borrowed * remaining / quantity, _EIGHT)
-        amount = min(unused, holding.free, holding.borrowed + holding.interest)
-        if amount > ZERO:
-            self._state.exchange.repay(note.account, asset, amount, note.pot)
+        self._repay(note, asset, min(unused, holding.free, holding.owed))
 
     def _repay_partly(self, note: OrderNote, event: SimFill) -> None:
         fill, asset = event.fill, note.written.received
         received = fill.quantity if fill.side is Side.BUY else fill.cost
         received -= fill.fee if fill.fee_asset == asset else ZERO
         holding = self._state.exchange.wallet(note.account, note.pot).holdings[asset]
-        amount = round_down(min(received, holding.free, holding.borrowed + holding.interest) * _PARTLY, _EIGHT)
-        if amount > ZERO:
-            self._state.exchange.repay(note.account, asset, amount, note.pot)
+        self._repay(note, asset, round_down(min(received, holding.free, holding.owed) * _PARTLY, _EIGHT))
+
+    def _repay(self, note: OrderNote, asset: Asset, amount: Decimal) -> None:
+        if amount <= ZERO:
+            return
+        repaid = self._state.exchange.repay(note.account, asset, amount, note.pot)
+        if not isinstance(repaid, SimRefused):
+            self._state.journal.automatic_repays.add(repaid.number)
 
     # Inside.
 
@@ -347,10 +350,6 @@ class Trading:
             if (level.price <= written.price if is_buy else level.price >= written.price)
         ]
         return sum(within, ZERO) >= written.quantity
-
-    def is_filled(self, note: OrderNote) -> bool:
-        """Whether the order was filled whole."""
-        return status_of(note, self._state.sim_order(note)) == "FILLED"
 
 
 def read_day(params: Params) -> tuple[datetime | None, datetime | None]:
