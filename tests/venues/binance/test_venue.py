@@ -583,6 +583,22 @@ async def test_an_account_that_may_not_trade_is_found_out(
     assert refused.reason is reason
 
 
+async def test_a_cross_account_that_nobody_opened_has_instruments_and_takes_no_order(wire: ScriptedTransport) -> None:
+    never = refusal(-3003, "Margin account does not exist.")
+    wire.says("GET /sapi/v1/margin/tradeCoeff", never)
+    wire.says(ACCOUNT, never)
+    venue = binance(wire)
+
+    assert (await venue.instruments())[BTC].leverage_long == (2, 3, 4, 5)
+    refused = await venue.place(wish(), validate_only=True)
+
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.AGREEMENT_REQUIRED
+    wire.says("GET /sapi/v1/margin/tradeCoeff", refusal(-1100, "Illegal characters."))
+    with pytest.raises(Rejected):
+        await binance(wire).instruments()
+
+
 async def test_a_pair_whose_isolated_account_is_closed_is_found_out(wire: ScriptedTransport) -> None:
     venue = binance(wire, execution_venue=ISOLATED)
 

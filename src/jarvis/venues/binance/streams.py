@@ -6,12 +6,15 @@ loss, and a ping's round trip for the only proof of life. It tells orders and fi
 interest: those are read by REST, and so are transfers.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
 from jarvis.domain.account import AccountEvent
 from jarvis.domain.clock import Clock
@@ -19,7 +22,7 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Quote
 from jarvis.domain.money import Asset
 from jarvis.domain.order import LIMIT_TYPES, TRIGGERED_TYPES, ClientOrderId, Fill, FillId, OrderReport
-from jarvis.venues.base import BarUpdate, StreamGap, Unreachable, UnreadableAnswer
+from jarvis.venues.base import BarUpdate, StreamGap, Unreachable, UnreadableAnswer, VenueError
 from jarvis.venues.binance.errors import error_for
 from jarvis.venues.binance.fields import (
     Record,
@@ -42,8 +45,12 @@ from jarvis.venues.binance.memory import OrderMemory
 from jarvis.venues.binance.parse import bar_of
 from jarvis.venues.binance.symbols import fill_id, order_id, pair_of, symbol_of
 from jarvis.venues.session import Socket
-from jarvis.venues.stream import Pong, StreamBroken
+from jarvis.venues.stream import Pong, ReconnectingSocket, StreamBroken
 
+SILENCE_SECONDS = 10.0
+"""After so long without any frame a connection is taken for dead."""
+
+_PING_SECONDS = 4.0
 _REMEMBERED = 5_000
 _EXECUTION_TYPES = frozenset(
     {"NEW", "CANCELED", "REPLACED", "REJECTED", "TRADE", "EXPIRED", "TRADE_PREVENTION"},
@@ -375,3 +382,29 @@ class AccountDialect:
                     self._seen_fills.popitem(last=False)
             fresh.append(event)
         return fresh
+
+
+@asynccontextmanager
+async def kept_alive(stream: ReconnectingSocket[Any], dialect: AccountDialect | None = None) -> AsyncGenerator[None]:
+    """Ask a quiet stream for a sign of life, and renew its tokens before they end, for as long as the block runs.
+
+    Binance sends nothing on a stream while nothing happens: without asking, a dead connection looks the same.
+    """
+    task = asyncio.create_task(_keep_alive(stream, dialect))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _keep_alive(stream: ReconnectingSocket[Any], dialect: AccountDialect | None) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(_PING_SECONDS)
+        # What fails here is the stream's matter: it notices the silence and makes itself anew.
+        with suppress(VenueError):
+            if dialect is not None and dialect.wants_renewal:
+                await dialect.renew()
+            if loop.time() - stream.last_heard_at >= _PING_SECONDS:
+                await stream.flush()

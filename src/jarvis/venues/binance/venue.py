@@ -11,13 +11,12 @@ There is no reduce-only here. An exit (AUTO_REPAY) borrows nothing and repays wi
 larger than what is open would trade on with own money: whoever places exits sees to their size.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from random import Random
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -43,7 +42,6 @@ from jarvis.venues.base import (
     Unreachable,
     UnreadableAnswer,
     Venue,
-    VenueError,
     VenueStatus,
 )
 from jarvis.venues.binance import account, parse, requests
@@ -51,7 +49,14 @@ from jarvis.venues.binance.calls import RECEIVE_WINDOW, BinanceCalls
 from jarvis.venues.binance.fields import milliseconds
 from jarvis.venues.binance.history import Histories
 from jarvis.venues.binance.memory import OrderMemory
-from jarvis.venues.binance.streams import INTERVALS, AccountDialect, MarketDialect, StreamToken
+from jarvis.venues.binance.streams import (
+    INTERVALS,
+    SILENCE_SECONDS,
+    AccountDialect,
+    MarketDialect,
+    StreamToken,
+    kept_alive,
+)
 from jarvis.venues.binance.symbols import BTC_USDT, CATALOGUE, symbol_of
 from jarvis.venues.session import Transport, VenueUrls
 from jarvis.venues.stream import ReconnectingSocket
@@ -73,8 +78,6 @@ _BARS = 1_000
 _MAX_BAR_PAGES = 400
 # What the catalogue's pairs can borrow: fewer than the twenty that one question may name.
 _ASSETS = frozenset(asset for pair in CATALOGUE for asset in (pair.base, pair.quote))
-_SILENCE_SECONDS = 10.0
-_PING_SECONDS = 4.0
 
 
 class BinanceVenue(Venue):
@@ -157,7 +160,7 @@ class BinanceVenue(Venue):
             lending = await self._isolated_lending(listings.keys() & allowed.keys())
         else:
             allowed = parse.parse_margin_pairs(await self._calls.keyed("GET /sapi/v1/margin/allPairs", ip=1))
-            lending = dict.fromkeys(listings, account.lending_of(await self._read_ratios()))
+            lending = dict.fromkeys(listings, account.lending_of(await self._own_ratios()))
         instruments = {
             pair: parse.instrument_of(listing, allowed[pair], lending[pair])
             for pair, listing in listings.items()
@@ -196,9 +199,9 @@ class BinanceVenue(Venue):
             name="binance-market",
             clock=self._clock,
             random=self._random,
-            silence_seconds=_SILENCE_SECONDS,
+            silence_seconds=SILENCE_SECONDS,
         )
-        async with stream.opened() as opened, _alongside(_keep_hearing(opened)):
+        async with stream.opened() as opened, kept_alive(opened):
             yield opened
 
     # What the key's owner may ask
@@ -376,9 +379,9 @@ class BinanceVenue(Venue):
             name="binance-account",
             clock=self._clock,
             random=self._random,
-            silence_seconds=_SILENCE_SECONDS,
+            silence_seconds=SILENCE_SECONDS,
         )
-        async with stream.opened() as opened, _alongside(_keep_hearing(opened, dialect)):
+        async with stream.opened() as opened, kept_alive(opened, dialect):
             yield opened
 
     async def close(self) -> None:
@@ -412,6 +415,15 @@ class BinanceVenue(Venue):
                 log.warning("instrument_changed", venue=self.name, pair=str(pair))
         for pair in self._instruments.keys() - instruments.keys():
             log.warning("instrument_dropped", venue=self.name, pair=str(pair))
+
+    async def _own_ratios(self) -> account.RiskRatios:
+        try:
+            return await self._read_ratios()
+        except Rejected as refusal:
+            # Nobody opened the cross account yet: what could be done in it is what new ones are given.
+            if refusal.reason is RefusalReason.AGREEMENT_REQUIRED:
+                return account.USUAL_CROSS
+            raise
 
     async def _read_ratios(self) -> account.RiskRatios:
         answer = await self._calls.read("GET /sapi/v1/margin/tradeCoeff", ip=10, urgent=True)
@@ -562,30 +574,3 @@ def _sure(what: str, read: Callable[[], T]) -> T:
         return read()
     except UnreadableAnswer as error:
         raise OutcomeUnknown(f"the answer to {what} cannot be read: {error}") from error
-
-
-@asynccontextmanager
-async def _alongside(work: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Run `work` for as long as the block runs."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _keep_hearing(stream: ReconnectingSocket[Any], dialect: AccountDialect | None = None) -> None:
-    """Ask a quiet stream for a sign of life, and renew its tokens before they end.
-
-    Binance sends nothing on a stream while nothing happens: without asking, a dead connection looks the same.
-    """
-    loop = asyncio.get_running_loop()
-    while True:
-        await asyncio.sleep(_PING_SECONDS)
-        # What fails here is the stream's matter: it notices the silence and makes itself anew.
-        with suppress(VenueError):
-            if dialect is not None and dialect.wants_renewal:
-                await dialect.renew()
-            if loop.time() - stream.last_heard_at >= _PING_SECONDS:
-                await stream.flush()
