@@ -256,3 +256,22 @@ async def test_interest_is_taken_in_bnb_when_its_owner_says_so_while_there_is_so
 
     rows = (await client.call("GET margin/interestHistory", asset="USDT"))["rows"]
     assert [row["type"] for row in rows] == ["PERIODIC", "PERIODIC"]
+
+
+async def test_other_reference_data_answers() -> None:
+    client = Venue().client()
+
+    assert await client.call("GET margin/limit-price-pairs") == {"crossMarginSymbols": []}
+    assert (await client.call("GET margin/restricted-asset"))["openLongRestrictedAsset"] == []
+    assert await client.call("GET margin/risk-based-liquidation-ratio") == []
+    assert await client.call("GET margin/exchange-small-liability") == []
+    assert set((await client.call("GET margin/available-inventory", type="ISOLATED"))["assets"]) == {
+        "BTC",
+        "ETH",
+        "BNB",
+        "DOGE",
+        "USDT",
+    }
+    symbols = ",".join(["BTCUSDT"] * 6)
+    assert (await client.refused("GET margin/isolated/account", symbols=symbols))[:2] == (400, -1130)
+    assert (await client.refused("GET margin/isolated/account", symbols="LTCBTC"))[:2] == (400, -3028)

@@ -22,6 +22,10 @@ WS_API_ORDER = (
     "price=52000.00&quantity=0.01000000&recvWindow=100&side=SELL&symbol=BTCUSDT"
     "&timeInForce=GTC&timestamp=1645423376532&type=LIMIT"
 )
+STRANGERS_ORDER = (
+    "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=50000"
+    "&isIsolated=FALSE&sideEffectType=MARGIN_BUY&newClientOrderId=jv1"
+)
 ACCOUNT = "/sapi/v1/margin/account"
 
 
@@ -41,6 +45,23 @@ ACCOUNT = "/sapi/v1/margin/account"
 )
 def test_the_published_vectors_sign_as_published(payload: str, signature: str) -> None:
     assert hmac_signature(SECRET, payload) == signature
+
+
+@pytest.mark.parametrize(
+    ("payload", "signature"),
+    [
+        (
+            "timestamp=1700000000123&recvWindow=10000",
+            "f8974c5de8e4aff8ec370423cdf226238284c316189c7498437adc1db961fe95",
+        ),
+        (
+            f"timestamp=1700000000123&{STRANGERS_ORDER}&recvWindow=10000",
+            "8b6d8753ae83e37303bbbefd54b642d000ea238463e944d61e4626edd5c15c81",
+        ),
+    ],
+)
+def test_a_strangers_vectors_sign_as_theirs(payload: str, signature: str) -> None:
+    assert hmac_signature("test-secret-0001", payload) == signature
 
 
 def test_query_and_body_are_joined_by_nothing() -> None:

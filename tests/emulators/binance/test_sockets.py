@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jarvis.emulators.binance.limits import API_WEIGHT
 from jarvis.emulators.binance.text import ms
 from tests.emulators.binance.actors import Stream, Venue
 
@@ -327,3 +328,58 @@ async def test_a_candle_closes_although_nothing_trades_any_more() -> None:
 
     (closed,) = await stream.all()
     assert (closed["k"]["x"], closed["k"]["n"]) == (True, 3)
+
+
+async def test_the_api_refuses_what_it_cannot_read_and_goes_on() -> None:
+    stream = Stream(Venue().binance.connect("/ws-api/v3"))
+    codes = []
+    for text in ("[]", '{"id": 1, "method": "time", "params": []}', '{"id": 1, "method": "time", "params": "x"}'):
+        stream.socket.receive(text)
+        codes.append((await stream.next()).get("error", {}).get("code"))
+
+    status = await stream.ask("session.status")
+    everything = await stream.ask("userDataStream.unsubscribe")
+    wrong = await stream.ask("userDataStream.unsubscribe", subscriptionId="zero")
+    nothing = await stream.ask("userDataStream.subscribe.listenToken")
+
+    assert codes == [-1135, None, -1135]
+    assert status["result"]["apiKey"] is None
+    assert everything["result"] == {}
+    assert wrong["error"]["code"] == nothing["error"]["code"] == -1102
+
+
+async def test_the_api_counts_its_requests_with_those_of_rest() -> None:
+    venue = Venue()
+    stream = Stream(venue.binance.connect("/ws-api/v3"))
+    for _ in range(5998):
+        venue.binance._state.limits.charge(API_WEIGHT, "127.0.0.1", 1)
+
+    refused = await stream.ask("ping")
+
+    assert (refused["status"], refused["error"]["code"]) == (429, -1003)
+    assert refused["rateLimits"][0]["count"] == 6001
+
+
+async def test_frames_name_their_stream_when_asked_to() -> None:
+    venue = Venue(PATH)
+    stream = Stream(venue.binance.connect("/ws/btcusdt@trade"))
+    stream.say(method="SET_PROPERTY", params=["combined", True], id=1)
+    stream.say(method="GET_PROPERTY", id=2)
+    venue.move()
+
+    replies = await stream.all()
+
+    assert [reply.get("result") for reply in replies[:2]] == [None, True]
+    assert replies[2]["stream"] == "btcusdt@trade"
+
+
+async def test_a_closed_listen_key_is_dead() -> None:
+    venue = Venue()
+    client = venue.client()
+    key = await client.call("POST margin/listen-key")
+    assert await client.call("POST margin/listen-key") == key
+
+    assert await client.call("DELETE margin/listen-key", listenKey=key["listenKey"]) == {}
+
+    assert (await client.refused("DELETE margin/listen-key"))[:2] == (400, -3038)
+    assert await client.call("POST margin/listen-key") != key
