@@ -172,7 +172,7 @@ async def test_ccxt_trades_over_the_socket(exchange: Any, sandbox: ServedOkx) ->
 
 async def test_ccxt_watches_the_market(exchange: Any, sandbox: ServedOkx) -> None:
     await exchange.load_markets()
-    sandbox.move(70)
+    sandbox.move(80)
 
     async def keep_moving() -> None:
         while True:

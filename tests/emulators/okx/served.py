@@ -16,9 +16,9 @@ from jarvis.sim.market import RecordedMarket
 from tests.emulators.kraken.actors import START, bar
 from tests.emulators.okx.actors import PASSPHRASE, TRADER
 
-PATH = ["50000 50000 50000 50000"] * 65 + ["50000 50000 48000 48000"]
+PATH = ["50000 50000 50000 50000"] * 75 + ["50000 50000 48000 48000"]
 _FLAT = {Pair.parse("BTC/USD"): "50000", Pair.parse("ETH/USD"): "3000", Pair.parse("BNB/USD"): "600"}
-_MINUTES = 240
+_MINUTES = 300
 
 
 def market_from(start: datetime, path: Sequence[str]) -> RecordedMarket:
@@ -64,9 +64,10 @@ class ServedOkx:
 
 @asynccontextmanager
 async def served_okx(profile: str = "futures", path: Sequence[str] = PATH) -> AsyncIterator[ServedOkx]:
-    """A served OKX with one account of this profile. Its market begins now: clients sign by their own clock."""
+    """A served OKX with one account of this profile. Its market stands at the present: clients sign by their own clock."""
     now = datetime.now(UTC)
-    box = Sandbox(market_from(now.replace(second=0, microsecond=0), path), seed=11, venues=("okx",))
+    start = now.replace(second=0, microsecond=0) - timedelta(minutes=10)
+    box = Sandbox(market_from(start, path), seed=11, venues=("okx",))
     box.advance(now)
     okx = cast("OkxEmulator", box.venues["okx"])
     okx.create_account("demo", {Asset("USDT"): Decimal(10_000)}, profile)
