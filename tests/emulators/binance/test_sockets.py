@@ -383,3 +383,13 @@ async def test_a_closed_listen_key_is_dead() -> None:
 
     assert (await client.refused("DELETE margin/listen-key"))[:2] == (400, -3038)
     assert await client.call("POST margin/listen-key") != key
+
+
+async def test_what_expires_says_why() -> None:
+    client = Venue().client(deposits={"USDT": "1000000"})
+    stream = await client.stream()
+
+    await client.place(type="LIMIT", price="50010", quantity="10", timeInForce="IOC", sideEffectType="NO_SIDE_EFFECT")
+
+    last = (await stream.events("executionReport"))[-1]
+    assert (last["x"], last["X"], last["eR"]) == ("EXPIRED", "EXPIRED", "UNFILLED_IOC_QUANTITY_EXPIRED")

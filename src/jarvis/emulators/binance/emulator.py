@@ -46,7 +46,7 @@ from jarvis.emulators.binance.limits import (
 from jarvis.emulators.binance.lists import OrderLists
 from jarvis.emulators.binance.loans import Loans
 from jarvis.emulators.binance.names import Symbols
-from jarvis.emulators.binance.orders import written_by_venue
+from jarvis.emulators.binance.orders import expiry_reason, written_by_venue
 from jarvis.emulators.binance.page import CROSS_WITH_BNB, PAGE, key_of_form, row_of
 from jarvis.emulators.binance.params import Params, parse_params
 from jarvis.emulators.binance.paths import (
@@ -69,7 +69,7 @@ from jarvis.emulators.binance.wsapi import WsApi
 from jarvis.emulators.faults import Fault, FaultKind, Faults
 from jarvis.emulators.venue import KeyForm, KeyRow, ShownValue
 from jarvis.emulators.wire import WireRequest, WireResponse, WireSocket
-from jarvis.sim.exchange import SimBorrow, SimEvent, SimExchange, SimFill, SimOrderEvent, SimPublicTrade
+from jarvis.sim.exchange import OrderNews, SimBorrow, SimEvent, SimExchange, SimFill, SimOrderEvent, SimPublicTrade
 
 USDT = Asset("USDT")
 MIX = (
@@ -371,6 +371,8 @@ class BinanceEmulator:
                         note.is_liquidation = order.is_liquidation
                         orders.bind(note, order.order_id)
                     note.updated_at = at
+                    if event.kind in (OrderNews.CANCELLED, OrderNews.EXPIRED) and not note.ending:
+                        note.reason = expiry_reason(note)
                 case SimFill(order=order, fill=fill):
                     note = orders.of(order.order_id)
                     if note is not None:

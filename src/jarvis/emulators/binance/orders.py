@@ -222,6 +222,13 @@ def is_open(note: OrderNote, order: SimOrder | None) -> bool:
     return status_of(note, order) in ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
 
 
+def expiry_reason(note: OrderNote) -> str:
+    """Why an order ended that nobody cancelled, in the venue's word."""
+    if note.written.time_in_force != "GTC":
+        return "UNFILLED_IOC_QUANTITY_EXPIRED"
+    return "INSUFFICIENT_LIQUIDITY" if note.written.kind is Kind.MARKET else "EXCHANGE_CANCELED"
+
+
 def written_by_venue(symbol: Symbol, order: SimOrder) -> WrittenOrder:
     """An order of the venue's own (a liquidation), in the words of a client."""
     return WrittenOrder(
