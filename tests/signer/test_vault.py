@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.signer import vault as vault_module
 from jarvis.signer.errors import MasterKeyError, SignerRefused
 from jarvis.signer.vault import OpenedKey, Vault, create_master_key, fingerprint, load_master_key
 from tests.signer.canary import scan
@@ -68,13 +69,13 @@ def test_a_sealed_key_moved_to_another_row_does_not_open(other: dict[str, object
 @pytest.mark.parametrize("field", ["acct", "venue", "cred", "env", "kid", "v"])
 def test_ids_inside_the_envelope_are_compared_even_if_the_key_fits(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     vault = Vault(MASTER_KEY)
-    dumps = json.dumps
+    canonical = vault_module._canonical
 
-    def dumps_another(header: dict[str, object], **options: object) -> str:
-        return dumps({**header, field: "another"}, **options)  # type: ignore[arg-type]
+    def another(header: dict[str, object]) -> bytes:
+        return canonical({**header, field: "another"})
 
     with monkeypatch.context() as patch:
-        patch.setattr("jarvis.signer.vault.json.dumps", dumps_another)
+        patch.setattr(vault_module, "_canonical", another)
         row = sealed_row(vault)
 
     with pytest.raises(SignerRefused) as refusal:

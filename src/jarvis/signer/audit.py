@@ -11,6 +11,7 @@ from jarvis.signer.errors import SignerUnavailable
 _KRAKEN = ("pair", "type", "ordertype", "volume", "order_qty", "price", "leverage", "reduce_only", "cl_ord_id", "txid")
 _BYBIT = ("symbol", "side", "orderType", "qty", "triggerPrice", "orderId", "orderLinkId", "coin", "purpose")
 _BINANCE = ("quantity", "stopPrice", "newClientOrderId", "origClientOrderId", "sideEffectType", "isIsolated", "asset")
+_LINE = json.JSONEncoder(separators=(",", ":"))
 _SHOWN = (*_KRAKEN, *_BYBIT, *_BINANCE, "amount")
 
 
@@ -30,7 +31,7 @@ class Audit:
         at = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).replace(microsecond=now_ns // 1000 % 1_000_000)
         try:
             self._open(at.strftime("%Y-%m-%d"))
-            line = json.dumps({"at": at.isoformat(), **event}, separators=(",", ":")).encode() + b"\n"
+            line = _LINE.encode({"at": at.isoformat(), **event}).encode() + b"\n"
             if self._torn:
                 line = b"\n" + line
             self._torn = os.write(self._file, line) != len(line)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 MAX_HEAD = 64 * 1024
 MAX_BYTES = 4 * 1024
+_HEAD = json.JSONEncoder(separators=(",", ":"))
 
 
 class MalformedFrameError(ValueError):
@@ -19,7 +20,7 @@ class MalformedFrameError(ValueError):
 
 def pack(head: Mapping[str, object], *parts: bytes | bytearray) -> bytearray:
     """The bytes of one frame."""
-    text = json.dumps(head, separators=(",", ":")).encode()
+    text = _HEAD.encode(head).encode()
     size = sum(len(part) for part in parts)
     if len(text) > MAX_HEAD or size > MAX_BYTES:
         raise MalformedFrameError("too long for the signer")

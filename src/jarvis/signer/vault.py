@@ -35,6 +35,8 @@ from jarvis.signer.errors import MasterKeyError, SignerRefused
 MASTER_KEY_BYTES = 32
 ENVELOPE_VERSION = 1
 
+_KEPT_DERIVED_KEYS = 4096
+_CANONICAL = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 _FILE_PREFIX = "jarvis-master-key-1:"
 _SEALED = re.compile(rb"j1\.(?P<kid>[0-9a-f]{16})\.(?P<token>[A-Za-z0-9_-]{100,4000}={0,2})")
 
@@ -77,14 +79,16 @@ def wipe(buffer: bytearray) -> None:
 
 
 class Vault:
-    """Seals and opens under one master key. Holds the master key and nothing else."""
+    """Seals and opens under one master key. Holds the master key and keys derived from it, which are worth no more."""
 
-    __slots__ = ("_master", "key_name")
+    __slots__ = ("_derived", "_fingerprint_key", "_master", "key_name")
 
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != MASTER_KEY_BYTES:
             raise MasterKeyError(f"a master key has {MASTER_KEY_BYTES} bytes")
         self._master = master_key
+        self._derived: dict[bytes, Fernet] = {}
+        self._fingerprint_key = self.derive(b"jarvis key fingerprint")
         self.key_name = self.derive(b"jarvis key name", length=8).hex()
 
     def __repr__(self) -> str:
@@ -97,11 +101,15 @@ class Vault:
         """`length` bytes for the purpose `info` (HKDF-SHA256, RFC 5869, of the master key)."""
         return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(self._master)
 
+    def name_of(self, secret: SecretBytes) -> str:
+        """A name that is always the same for the same bytes and tells nothing about them."""
+        return hmac.digest(self._fingerprint_key, secret, hashlib.sha256).hex()[:32]
+
     def seal(self, credential: Credential, opened: OpenedKey, *, now_seconds: int) -> bytes:
         """The sealed form of `opened` for the row that `credential` names; its own `sealed` is not looked at."""
         parts = (opened.api_key, opened.secret, opened.passphrase)
         header = {**_binding(credential), "kid": self.key_name, "parts": [len(part) for part in parts]}
-        envelope = bytearray(json.dumps(header, separators=(",", ":"), sort_keys=True).encode())
+        envelope = bytearray(_canonical(header))
         envelope += b"\n"
         for part in parts:
             envelope += part
@@ -153,7 +161,12 @@ class Vault:
     def _fernet(self, credential: Credential) -> Fernet:
         ids = (credential.account_id, credential.venue, credential.credential_id, credential.environment.value)
         info = b"jarvis venue key" + b"".join(_length_prefixed(part.encode()) for part in ids)
-        return Fernet(base64.urlsafe_b64encode(self.derive(info)))
+        fernet = self._derived.get(info)
+        if fernet is None:
+            if len(self._derived) >= _KEPT_DERIVED_KEYS:
+                self._derived.clear()
+            fernet = self._derived[info] = Fernet(base64.urlsafe_b64encode(self.derive(info)))
+        return fernet
 
 
 def _binding(credential: Credential) -> dict[str, object]:
@@ -168,7 +181,7 @@ def _binding(credential: Credential) -> dict[str, object]:
 
 
 def _canonical(header: dict[str, object]) -> bytes:
-    return json.dumps(header, separators=(",", ":"), sort_keys=True).encode()
+    return _CANONICAL.encode(header).encode()
 
 
 def _length_prefixed(part: bytes) -> bytes:
@@ -177,8 +190,7 @@ def _length_prefixed(part: bytes) -> bytes:
 
 def fingerprint(vault: Vault, venue: str, api_key: SecretBytes) -> str:
     """A name for an API key that tells nothing about it: the same key has the same name in every sealed form."""
-    key = vault.derive(b"jarvis key fingerprint")
-    return hmac.digest(key, _length_prefixed(venue.encode()) + api_key, hashlib.sha256).hex()[:32]
+    return vault.name_of(_length_prefixed(venue.encode()) + api_key)
 
 
 def create_master_key(path: Path) -> None:

@@ -24,12 +24,12 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from jarvis.signer.errors import InvalidSecret
-from jarvis.signer.operations import POSITIVE, Operation, Parameters, Shape, any_of, list_of, shape
+from jarvis.signer.operations import POSITIVE, Operation, Parameters, Shape, any_of, form, list_of, shape
 from jarvis.signer.records import SignedCall
 from jarvis.signer.vault import OpenedKey, SecretBytes, wipe
 
@@ -128,16 +128,12 @@ def build(opened: OpenedKey, operation: str, parameters: Mapping[str, str], stam
     method, _, path = operation.partition(" ")
     headers = {"X-MBX-APIKEY": opened.api_key.decode("ascii")}
     if operation in KEY_ONLY:
-        return SignedCall(method, f"{path}?{query}" if (query := _encoded(parameters)) else path, headers, b"")
-    payload = _encoded(parameters)
+        return SignedCall(method, f"{path}?{query}" if (query := form(parameters.items())) else path, headers, b"")
+    payload = form(parameters.items())
     signed = f"{payload}&signature={quote(signature(opened.secret, payload.encode()), safe='')}"
     if method == "POST":
         return SignedCall(method, path, {**headers, "Content-Type": CONTENT_TYPE}, signed.encode())
     return SignedCall(method, f"{path}?{signed}", headers, b"")
-
-
-def _encoded(parameters: Mapping[str, str]) -> str:
-    return urlencode(parameters, quote_via=quote, safe="")
 
 
 # What may be signed --------------------------------------------------------------------------------------------------

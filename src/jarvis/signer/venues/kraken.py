@@ -10,10 +10,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 from jarvis.signer.errors import InvalidSecret
-from jarvis.signer.operations import AMOUNT, POSITIVE, Operation, Parameters, any_of, is_zero, list_of, shape
+from jarvis.signer.operations import AMOUNT, POSITIVE, Operation, Parameters, any_of, form, is_zero, list_of, shape
 from jarvis.signer.records import SignedCall
 from jarvis.signer.vault import OpenedKey, SecretBytes, wipe
 
@@ -79,7 +78,7 @@ def build(opened: OpenedKey, operation: str, parameters: Mapping[str, str], stam
     """One private call, signed: the stamp is its nonce."""
     nonce = str(stamp)
     path = f"/0/private/{operation}"
-    body = urlencode([("nonce", nonce), *parameters.items()]).encode()
+    body = form([("nonce", nonce), *parameters.items()]).encode()
     headers = {
         "API-Key": opened.api_key.decode("ascii"),
         "API-Sign": signature(opened.secret, path, nonce, body),
