@@ -226,7 +226,8 @@ BINANCE = VenueModel(
 """Binance cross margin at 5x and isolated margin at 10x, VIP 0 (0.1 % maker and taker).
 
 Its margin level is assets over debt, so a level of 1.25 is a rate of 0.25 here. Cross (5x): 1.25 to borrow, 1.16 a
-call, 1.1 liquidation; isolated pairs of the 10x class in their first tier: 1.111 (a ninth above 1, ten times), 1.1 and 1.05 (its FAQ, 2026).
+call, 1.1 liquidation; isolated pairs of the 10x class in their first tier: 1.111 (a ninth: ten times), 1.1 and 1.05
+(its FAQ, 2026).
 
 Unrealistic: every asset counts in full as collateral; the interest rates are of the usual size, not today's; every
 isolated pair is of the 10x class and in its first tier, whatever the size; the liquidation fee of 2 % is an assumption;
@@ -256,9 +257,9 @@ OKX = VenueModel(
 300 %. LINK's highest leverage of five was seen in 2022; BNB's margin is not confirmed and taken to be like it.
 
 Unrealistic: one tier for every coin and size; every asset counts in full, also in multi-currency mode; in futures mode
-a position is liquidated with its own currency's margin alone, here with the account's; interest reaches the balance when
-it accrues (really at midnight UTC); the hourly rates and the liquidation fee of 2 % are assumptions, and that fee is no
-part of the level at which the venue steps in; all is closed at once.
+a position is liquidated with its own currency's margin alone, here with the account's; interest reaches the balance
+when it accrues (really at midnight UTC); the hourly rates and the liquidation fee of 2 % are assumptions, and that fee
+is no part of the level at which the venue steps in; all is closed at once.
 """
 
 BYBIT = VenueModel(

@@ -45,6 +45,7 @@ from jarvis.sim.models import VenueModel
 
 _KEPT_TRADES = 1000
 _MINUTE = timedelta(minutes=1)
+_LEAVING = frozenset({LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER})
 
 
 class SimExchange:
@@ -104,26 +105,30 @@ class SimExchange:
     def open_account(self, account: str, deposits: Mapping[Asset, Decimal], pot: str = "") -> None:
         """Open an account, or an isolated pot of it; each deposit becomes a ledger row. ValueError if there is one."""
         accounts = self._hall.accounts
+        key = _key(account, pot)
+        if key in accounts:
+            raise ValueError(f"there is an account named {key!r} already")
         if pot:
-            if self._hall.model.wallet is None or self._hall.model.wallet.isolated is None:
-                raise ValueError("this venue has no isolated accounts")
-            if Pair.parse(pot) not in self._offered:
-                raise ValueError(f"{pot} is not listed")
-            owner = accounts.setdefault(account, Account(account))
-            opened = owner.apart(pot)
+            self._open_pot(account, pot)
         else:
-            opened = Account(account)
-        if opened.key in accounts:
-            raise ValueError(f"there is an account named {opened.key!r} already")
-        accounts[opened.key] = opened
+            accounts[key] = Account(account)
         for asset, amount in sorted(deposits.items()):
             self.adjust(account, asset, amount, LedgerKind.DEPOSIT, pot=pot)
 
     def adjust(self, account: str, asset: Asset, amount: Decimal, kind: LedgerKind, *, pot: str = "") -> LedgerRow:
         """Book a deposit, withdrawal (negative), transfer or adjustment. ValueError if more leaves than is free."""
+        if pot and _key(account, pot) not in self._hall.accounts:
+            self._account(account)
+            self._open_pot(account, pot)
         owner = self._account(account, pot)
+        if not wallets.may_hold(owner, asset):
+            raise ValueError(f"{asset} is no part of {pot}")
         if amount < 0 and -amount > owner.balances.get(asset, ZERO) - owner.held(asset):
             raise ValueError(f"{-amount} {asset} are not free")
+        if self._hall.model.wallet is not None and amount < 0 and kind in _LEAVING:
+            refused = wallets.refuse_leaving(self._hall, owner, asset, -amount)
+            if refused is not None:
+                raise ValueError(refused.detail)
         row = self._hall.post(owner, self._hall.ids.ledger_row(), kind, asset, amount, ZERO)
         self._hall.tell_row(owner, row)
         matching.check_margin(self._hall, owner)
@@ -403,11 +408,20 @@ class SimExchange:
     # --- within ----------------------------------------------------------------------------------------------------
 
     def _account(self, name: str, pot: str = "") -> Account:
-        key = f"{name}|{pot}" if pot else name
+        key = _key(name, pot)
         try:
             return self._hall.accounts[key]
         except KeyError:
             raise KeyError(f"there is no account named {key!r}") from None
+
+    def _open_pot(self, name: str, pot: str) -> None:
+        """Open the account of an isolated pair, and the cross account if there is none. ValueError if it cannot be."""
+        if self._hall.model.wallet is None or self._hall.model.wallet.isolated is None:
+            raise ValueError("this venue has no isolated accounts")
+        if Pair.parse(pot) not in self._offered or pot != str(Pair.parse(pot)):
+            raise ValueError(f"{pot} is not listed")
+        owner = self._hall.accounts.setdefault(name, Account(name))
+        self._hall.accounts[_key(name, pot)] = owner.apart(pot)
 
     def _of(self, name: str) -> list[Account]:
         return [account for account in self._hall.accounts.values() if account.name == name]
@@ -472,3 +486,7 @@ class SimExchange:
 
 def _as_candles(bars: Iterable[Bar]) -> list[Candle]:
     return [Candle.of(bar) for bar in bars]
+
+
+def _key(account: str, pot: str) -> str:
+    return f"{account}|{pot}" if pot else account

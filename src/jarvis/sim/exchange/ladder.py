@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import count, islice
 
 from jarvis.domain.instrument import Instrument, Side
-from jarvis.domain.money import round_down, round_up
+from jarvis.domain.money import ZERO, round_down, round_up
 from jarvis.sim.exchange.records import SimBook, SimLevel
 from jarvis.sim.models import BookModel
 
@@ -26,6 +26,20 @@ def walk(model: BookModel, instrument: Instrument, price: Decimal, taker: Side) 
             level = max(instrument.tick, reached + taker.sign * instrument.tick)
         reached = level
         yield SimLevel(level, max(instrument.lot, round_down(model.level_quote_size / level, instrument.lot)))
+
+
+def affordable(model: BookModel, instrument: Instrument, price: Decimal, quote: Decimal) -> Decimal:
+    """How much a buyer gets for at most `quote`, walking the asks: whole lots."""
+    bought, left = ZERO, quote
+    for level in walk(model, instrument, price, Side.BUY):
+        part = min(level.quantity, instrument.round_quantity(left / level.price))
+        while part > 0 and instrument.round_cost(part * level.price) > left:
+            part -= instrument.lot
+        bought += max(ZERO, part)
+        left -= instrument.round_cost(part * level.price)
+        if part < level.quantity:
+            return bought
+    raise AssertionError("a book has no last level")
 
 
 def book_around(model: BookModel, instrument: Instrument, price: Decimal, depth: int) -> SimBook:

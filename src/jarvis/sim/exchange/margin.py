@@ -39,7 +39,9 @@ def level(hall: Hall, account: Account) -> Decimal | None:
 
 
 def margin_of(hall: Hall, account: Account) -> SimMargin:
-    """Everything at once, as TradeBalance answers it."""
+    """Everything at once, as TradeBalance answers it; a wallet's debts are its cost and value of positions."""
+    if hall.model.wallet is not None:
+        return _margin_of_wallet(hall, account)
     balances = sum((amount * hall.price_of(asset) for asset, amount in account.balances.items()), ZERO)
     unrealised = cost = value = ZERO
     for pair, exposure in account.exposures.items():
@@ -59,6 +61,23 @@ def margin_of(hall: Hall, account: Account) -> SimMargin:
         mf=e - m,
         mfo=e - m - reserved(hall, account),
         ml=e / m * 100 if m else None,
+    )
+
+
+def _margin_of_wallet(hall: Hall, account: Account) -> SimMargin:
+    wallet = wallets.wallet_of(hall, account)
+    free = wallet.equity - wallet.initial
+    return SimMargin(
+        eb=wallet.assets_value - wallet.debt_value,
+        tb=wallet.equity,
+        m=wallet.initial,
+        n=ZERO,
+        c=wallet.debt_value,
+        v=wallet.debt_value,
+        e=wallet.equity,
+        mf=free,
+        mfo=free - wallets.reserved(hall, account),
+        ml=wallet.level * 100 if wallet.level is not None else None,
     )
 
 
@@ -119,7 +138,7 @@ def rearm_call(hall: Hall, account: Account) -> None:
 def is_called(hall: Hall, account: Account, now_level: Decimal) -> bool:
     """Whether the account is below the level at which the venue warns."""
     if hall.model.wallet is not None:
-        return wallets.surplus(hall, account, hall.rates(account).call_rate) < 0
+        return wallets.surplus(hall, account, hall.rates(account).call_rate) <= 0
     return now_level < hall.model.margin_call_level
 
 

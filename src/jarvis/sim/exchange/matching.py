@@ -28,9 +28,6 @@ from jarvis.sim.exchange.state import FLAT, Account, Hall
 
 _TAKE_PROFITS = frozenset({OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT})
 
-# Of the quote that a forced purchase may spend: walking the book costs a little more than its first price.
-_ALMOST_ALL = Decimal("0.99")
-
 NOTHING_LEFT_TO_REDUCE = "Reduce only:No position exists"
 
 
@@ -49,7 +46,7 @@ def match_new(hall: Hall, account: Account, order: SimOrder) -> SimOrder:
 
 def take(hall: Hall, account: Account, order: SimOrder) -> SimOrder:
     """The order after it traded with the book as far as its limit; what may not rest of it is cancelled."""
-    wanted = _allowed(hall, account, order)
+    wanted = _allowed(hall, account, order, is_maker=False)
     if wanted is None:
         return account.orders[order.order_id]
     for level in ladder.walk(hall.model.book, hall.instruments[order.pair], hall.prices[order.pair], order.side):
@@ -96,7 +93,6 @@ def walk_bar(hall: Hall, account: Account, bar: Bar) -> None:
 def check_margin(hall: Hall, account: Account) -> None:
     """Call or liquidate at the present prices, if the level demands it."""
     if hall.model.wallet is not None:
-        account.is_bankrupt = False
         if account.debts and wallets.surplus(hall, account, hall.rates(account).maintenance_rate) <= 0:
             liquidate(hall, account)
     else:
@@ -205,13 +201,15 @@ def _act_on(hall: Hall, account: Account, order: SimOrder) -> None:
         order = replace(order, triggered_at=hall.now)
         account.keep_order(order)
         hall.events.append(SimOrderEvent(account.name, OrderNews.TRIGGERED, order, hall.now))
-        take(hall, account, order)
+        order = orders.wake(hall, account, order)
+        if order.is_open:
+            take(hall, account, order)
     else:
         _fill_resting(hall, account, order)
 
 
 def _fill_resting(hall: Hall, account: Account, order: SimOrder) -> None:
-    quantity = _allowed(hall, account, order)
+    quantity = _allowed(hall, account, order, is_maker=True)
     price = order.limit_price
     if quantity is None or price is None:
         return
@@ -323,20 +321,22 @@ def _wallet_can_fail(hall: Hall, account: Account, bar: Bar) -> bool:
     rate = hall.rates(account).call_rate
     slope = wallets.slope(hall, account, bar.pair, rate)
     worst = bar.low if slope > 0 else bar.high
-    return wallets.surplus(hall, account, rate) + slope * (worst - hall.prices[bar.pair]) < 0
+    return wallets.surplus(hall, account, rate) + slope * (worst - hall.prices[bar.pair]) <= 0
 
 
 def _wallet_liquidated_at(hall: Hall, account: Account, pair: Pair, target: Decimal) -> Decimal | None:
-    if not account.debts or account.is_bankrupt:
+    if not account.debts:
         return None
     now = hall.prices[pair]
     rate = hall.rates(account).maintenance_rate
     surplus = wallets.surplus(hall, account, rate)
+    slope = wallets.slope(hall, account, pair, rate)
+    if surplus > 0 and surplus + slope * (target - now) > 0:
+        return None
+    if not wallets.can_close(hall, account):
+        return None
     if surplus <= 0:
         return now
-    slope = wallets.slope(hall, account, pair, rate)
-    if surplus + slope * (target - now) > 0:
-        return None
     exact = now - surplus / slope
     tick = hall.instruments[pair].tick
     if target < now:
@@ -345,37 +345,41 @@ def _wallet_liquidated_at(hall: Hall, account: Account, pair: Pair, target: Deci
 
 
 def _liquidate_wallet(hall: Hall, account: Account) -> bool:
-    """Cancel all, sell what is owned, buy back what is owed, repay, and take the venue's fee; whether it could."""
+    """Cancel all, sell what is owned, buy back what is owed, repay, and take the venue's fee; whether it traded.
+
+    What is still owed then is a bad debt, or waits for a pair that does not trade now.
+    """
     now_level = margin.level(hall, account)
-    if now_level is None:
+    if now_level is None or not wallets.can_close(hall, account):
         return False
     for working in list(account.working.values()):
         for order in list(working.values()):
             orders.end(hall, account, order, OrderStatus.CANCELLED, "Liquidation")
-    pairs = [pair for pair in hall.instruments if hall.has_price(pair)]
     traded = ZERO
-    for pair in pairs:
-        instrument = hall.instruments[pair]
-        owned = instrument.round_quantity(max(ZERO, account.net(pair.base)))
-        if owned >= instrument.min_quantity:
-            traded += _trade_by_force(hall, account, pair, Side.SELL, owned, now_level)
-    for pair in pairs:
-        instrument = hall.instruments[pair]
-        wanted = wallets.buy_back_quantity(hall, account, instrument)
-        price = ladder.best(hall.model.book, instrument, hall.prices[pair], Side.BUY)
-        affordable = instrument.round_quantity(account.free(pair.quote) * _ALMOST_ALL / price)
-        if (quantity := min(wanted, affordable)) > 0:
-            traded += _trade_by_force(hall, account, pair, Side.BUY, quantity, now_level)
-    for asset in sorted({*account.debts, *account.interest}):
-        wallets.repay(hall, account, asset, account.owed(asset), automatic=True)
-    fee = min(
-        round_up(traded * hall.rates(account).liquidation_fee_rate, wallets.STEP), max(ZERO, account.free(hall.asset))
-    )
+    tradable = [instrument for pair, instrument in hall.instruments.items() if hall.has_price(pair)]
+    for instrument in tradable:
+        if owned := wallets.forced_sale(account, instrument):
+            traded += _trade_by_force(hall, account, instrument.pair, Side.SELL, owned, now_level)
+    _repay_all(hall, account)
+    for instrument in tradable:
+        while account.owed(instrument.pair.base):
+            wanted = wallets.buy_back_quantity(hall, account, instrument)
+            quantity = min(wanted, wallets.affordable(hall, instrument, account.free(hall.asset)))
+            if quantity <= 0:
+                break
+            traded += _trade_by_force(hall, account, instrument.pair, Side.BUY, quantity, now_level)
+    _repay_all(hall, account)
+    fee = round_up(traded * hall.rates(account).liquidation_fee_rate, wallets.STEP)
+    fee = min(fee, max(ZERO, account.free(hall.asset)))
     if fee > 0:
         row = hall.post(account, "liquidation", LedgerKind.LIQUIDATION_FEE, hall.asset, ZERO, fee)
         hall.tell_row(account, row)
-    account.is_bankrupt = bool(account.debts)
     return traded > 0
+
+
+def _repay_all(hall: Hall, account: Account) -> None:
+    for asset in sorted(account.debts):
+        wallets.repay(hall, account, asset, account.owed(asset), automatic=True)
 
 
 def _trade_by_force(
@@ -430,16 +434,13 @@ def _close_by_force(hall: Hall, account: Account, lot: SimLot, now_level: Decima
 # --- what an order may still do ------------------------------------------------------------------------------------
 
 
-def _allowed(hall: Hall, account: Account, order: SimOrder) -> Decimal | None:
+def _allowed(hall: Hall, account: Account, order: SimOrder, *, is_maker: bool) -> Decimal | None:
     """How much of the order may trade now; None when it may not at all and was cancelled for it."""
     if order.reduce_only:
-        closable = max(ZERO, -account.quantity(order.pair) * order.side.sign)
+        closable = orders.closable(hall, account, order.pair, order.side, is_maker=is_maker)
         if closable == 0:
             orders.end(hall, account, order, OrderStatus.CANCELLED, NOTHING_LEFT_TO_REDUCE)
             return None
-        if hall.model.wallet is not None and order.side is Side.BUY:
-            # The fee is taken out of what is bought: that much more closes the short to the last lot.
-            closable = round_up(closable / (1 - hall.model.fee.taker_rate), hall.instruments[order.pair].lot)
         return min(order.remaining_quantity, closable)
     if order.is_margin and hall.model.wallet is None:
         refused = margin.refuse_opening(hall, account, order, with_reserved=False)

@@ -27,6 +27,8 @@ def draft(hall: Hall, account: Account, request: SimOrderRequest) -> SimOrder | 
     instrument = hall.instruments.get(request.pair)
     if instrument is None:
         return SimRefused(Refusal.INVALID, f"{request.pair} is not listed")
+    if account.pot and account.pot != str(request.pair):
+        return SimRefused(Refusal.INVALID, f"{request.pair} does not trade in the account of {account.pot}")
     refused = (
         _refuse_shape(request, is_wallet=hall.model.wallet is not None)
         or _refuse_status(instrument, request)
@@ -155,17 +157,37 @@ def trailing_trigger(instrument: Instrument, order: SimOrder, peak: Decimal) -> 
     return max(instrument.tick, instrument.round_stop(peak + order.side.sign * offset, order.side))
 
 
+def wake(hall: Hall, account: Account, order: SimOrder) -> SimOrder:
+    """A triggered order that kept nothing while it waited, now with funds of its own, or cancelled for want of them."""
+    if order.request.locks or hall.model.wallet is None:
+        return order
+    refused = _refuse_funds(hall, account, order)
+    if refused is not None:
+        return end(hall, account, order, OrderStatus.CANCELLED, "Insufficient funds")
+    _hold(hall, account, order)
+    return order
+
+
+def closable(hall: Hall, account: Account, pair: Pair, side: Side, *, is_maker: bool) -> Decimal:
+    """How much an order of this side could trade and still only reduce what is open."""
+    if hall.model.wallet is not None:
+        return wallets.closable(hall, account, pair, side, is_maker=is_maker)
+    return max(ZERO, -account.quantity(pair) * side.sign)
+
+
 def _resolved(hall: Hall, account: Account, request: SimOrderRequest, instrument: Instrument) -> SimOrder | None:
     """The order with its real quantity; None when it should reduce and nothing is there."""
-    closable = max(ZERO, -account.quantity(request.pair) * request.side.sign)
+    reducible = closable(hall, account, request.pair, request.side, is_maker=False)
     quantity = request.quantity
     if request.leverage is not None and quantity == 0:
-        quantity = closable
-    if (request.reduce_only or request.settle or request.quantity == 0) and closable == 0:
+        quantity = reducible
+    if (request.reduce_only or request.settle or request.quantity == 0) and reducible == 0:
         return None
     if request.settle:
-        quantity = min(quantity, closable)
-    if request.quantity_in_quote:
+        quantity = min(quantity, reducible)
+    if request.quantity_in_quote and hall.model.wallet is not None:
+        quantity = wallets.affordable(hall, instrument, quantity)
+    elif request.quantity_in_quote:
         price = ladder.best(hall.model.book, instrument, hall.prices[request.pair], request.side)
         quantity = instrument.round_quantity(quantity / price)
     return fresh(hall, account, request, quantity)

@@ -61,7 +61,6 @@ class Account:
     interest: dict[Asset, Decimal] = field(default_factory=dict)
     may_borrow: bool = True
     fee_asset: Asset | None = None
-    is_bankrupt: bool = False
     borrows: list[SimBorrow] = field(default_factory=list)
     repays: list[SimRepay] = field(default_factory=list)
     interests: list[SimInterest] = field(default_factory=list)
@@ -77,6 +76,8 @@ class Account:
         return Account(
             self.name,
             pot=pot,
+            may_borrow=self.may_borrow,
+            fee_asset=self.fee_asset,
             orders=self.orders,
             closed=self.closed,
             client_ids=self.client_ids,

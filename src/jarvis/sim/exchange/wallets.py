@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from jarvis.domain.account import Balance, LedgerKind
 from jarvis.domain.instrument import Instrument, Pair, Side
-from jarvis.domain.money import ZERO, Asset, round_nearest, round_up
+from jarvis.domain.money import ZERO, Asset, round_down, round_up
 from jarvis.domain.order import Fill
 from jarvis.sim.exchange import ladder
 from jarvis.sim.exchange.records import (
@@ -27,7 +27,7 @@ from jarvis.sim.exchange.records import (
     SimWallet,
 )
 from jarvis.sim.exchange.state import INTEREST, Account, Hall
-from jarvis.sim.models import BorrowsAt
+from jarvis.sim.models import BorrowsAt, WalletModel
 
 STEP = Decimal("0.00000001")
 """To which fees, interest and borrowed amounts are booked."""
@@ -126,13 +126,15 @@ def max_borrowable(hall: Hall, account: Account, asset: Asset) -> Decimal:
     if refuse_lending(hall, account, asset) is not None or price == 0:
         return ZERO
     room = surplus(hall, account, rates.initial_rate) - reserved(hall, account)
-    return max(ZERO, room / (price * rates.initial_rate(asset)))
+    return max(ZERO, room / (price * _equity_per_unit(rates, asset)))
 
 
 def refuse_lending(hall: Hall, account: Account, asset: Asset) -> SimRefused | None:
     """Why nothing of an asset is lent to the account at all; None when something may be."""
     if not account.may_borrow:
         return SimRefused(Refusal.NOT_ELIGIBLE, "the account may not borrow")
+    if not may_hold(account, asset):
+        return SimRefused(Refusal.NOT_ELIGIBLE, f"{asset} is no part of {account.pot}")
     if asset not in hall.rates(account).hourly_rates:
         return SimRefused(Refusal.NOT_ELIGIBLE, f"{asset} is not lent")
     if asset in hall.not_lent:
@@ -151,8 +153,32 @@ def refuse_borrowing(
         return refused
     rates = hall.rates(account)
     room = surplus(hall, account, rates.initial_rate) - reserved(hall, account, besides=besides)
-    if amount * hall.price_of(asset) * rates.initial_rate(asset) > room:
+    if round_up(amount, STEP) * hall.price_of(asset) * _equity_per_unit(rates, asset) > room:
         return SimRefused(Refusal.INSUFFICIENT_FUNDS, f"{amount} {asset} are more than may be borrowed")
+    return None
+
+
+def _equity_per_unit(rates: WalletModel, asset: Asset) -> Decimal:
+    """What a new debt of one demands: its initial margin, and the interest that it costs at once."""
+    at_once = rates.hourly_rates[asset] if rates.interest_on_borrow else ZERO
+    return rates.initial_rate(asset) * (1 + at_once) + at_once
+
+
+def may_hold(account: Account, asset: Asset) -> bool:
+    """Whether the asset belongs here: an isolated pair's account knows its base and quote alone."""
+    if not account.pot:
+        return True
+    pair = Pair.parse(account.pot)
+    return asset in (pair.base, pair.quote)
+
+
+def refuse_leaving(hall: Hall, account: Account, asset: Asset, amount: Decimal) -> SimRefused | None:
+    """Why this much of what is free may not leave the account; None when its debts and orders can spare it."""
+    if not account.debts and not any(account.working.values()):
+        return None
+    room = surplus(hall, account, hall.rates(account).initial_rate) - reserved(hall, account)
+    if amount * hall.price_of(asset) * hall.model.collateral.get(asset, ZERO) > max(ZERO, room):
+        return SimRefused(Refusal.INSUFFICIENT_FUNDS, f"{amount} {asset} are needed as margin")
     return None
 
 
@@ -281,7 +307,8 @@ def spent_by(hall: Hall, order: SimOrder, quantity: Decimal, price: Decimal | No
 def lacking(account: Account, order: SimOrder, asset: Asset, amount: Decimal) -> Decimal:
     """What of an amount is to be borrowed for the order."""
     if order.request.borrow is Borrow.FULL and not order.reduce_only:
-        return amount
+        _, kept = account.holds.get(order.order_id, (asset, ZERO))
+        return max(ZERO, amount - kept)
     return max(ZERO, amount - account.free(asset, besides=order.order_id))
 
 
@@ -305,11 +332,11 @@ def hold(hall: Hall, account: Account, order: SimOrder) -> None:
         return
     asset, amount = spent_by(hall, order, order.remaining_quantity)
     short = lacking(account, order, asset, amount)
-    borrows_now = hall.rates(account).borrows_at is BorrowsAt.PLACEMENT and order.request.borrow is not Borrow.NONE
-    if short > 0 and borrows_now:
+    borrows = order.request.borrow is not Borrow.NONE and not order.reduce_only
+    if short > 0 and borrows and hall.rates(account).borrows_at is BorrowsAt.PLACEMENT:
         borrow(hall, account, asset, short, order)
-    own = max(ZERO, min(amount, account.free(asset, besides=order.order_id)))
-    account.holds[order.order_id] = (asset, own)
+        short = ZERO
+    account.holds[order.order_id] = (asset, max(ZERO, min(amount - short, account.free(asset, besides=order.order_id))))
 
 
 def reserved(hall: Hall, account: Account, *, besides: SimOrder | None = None) -> Decimal:
@@ -322,7 +349,8 @@ def reserved(hall: Hall, account: Account, *, besides: SimOrder | None = None) -
         for order in working.values():
             if besides is not None and order.order_id == besides.order_id:
                 continue
-            if order.request.borrow is Borrow.NONE or order.reduce_only or order.is_waiting:
+            keeps_nothing = order.is_waiting and not order.request.locks
+            if order.request.borrow is Borrow.NONE or order.reduce_only or keeps_nothing:
                 continue
             asset, amount = spent_by(hall, order, order.remaining_quantity)
             _, own = account.holds.get(order.order_id, (asset, ZERO))
@@ -350,8 +378,8 @@ def fee_of(hall: Hall, account: Account, fill: Fill, rate: Decimal) -> tuple[Dec
         if amount <= account.free(chosen):
             return amount, chosen
     if fill.side is Side.BUY:
-        return round_nearest(fill.quantity * rate, STEP), fill.pair.base
-    return round_nearest(fill.cost * rate, hall.instruments[fill.pair].cost_step), fill.pair.quote
+        return round_up(fill.quantity * rate, STEP), fill.pair.base
+    return round_up(fill.cost * rate, hall.instruments[fill.pair].cost_step), fill.pair.quote
 
 
 def trade(account: Account, fill: Fill) -> None:
@@ -376,9 +404,54 @@ def settle_after(hall: Hall, account: Account, order: SimOrder, fill: Fill) -> N
     hold(hall, account, order)
 
 
+def closable(hall: Hall, account: Account, pair: Pair, side: Side, *, is_maker: bool) -> Decimal:
+    """How much an order of this side may trade without going beyond what is open, in whole lots.
+
+    A buy may trade a little more than is open, because its fee is taken out of what it brings.
+    """
+    lot = hall.instruments[pair].lot
+    left = max(ZERO, -account.quantity(pair) * side.sign)
+    if side is Side.SELL or account.fee_asset is not None:
+        return round_down(left, lot)
+    rate = hall.model.fee.maker_rate if is_maker else hall.model.fee.taker_rate
+    wanted = round_up(left / (1 - rate), lot)
+    while wanted - round_up(wanted * rate, STEP) > left:
+        wanted -= lot
+    return wanted
+
+
+def can_close(hall: Hall, account: Account) -> bool:
+    """Whether a forced closing could do anything: pay what is owed from what is there, sell, or buy back."""
+    if any(account.owed(asset) and account.balances.get(asset, ZERO) > 0 for asset in account.debts):
+        return True
+    quote = account.balances.get(hall.asset, ZERO)
+    for pair, instrument in hall.instruments.items():
+        if not hall.has_price(pair):
+            continue
+        if forced_sale(account, instrument) > 0:
+            return True
+        if account.owed(pair.base) and affordable(hall, instrument, quote) > 0:
+            return True
+    return False
+
+
+def forced_sale(account: Account, instrument: Instrument) -> Decimal:
+    """How much of a base is sold by force: all that is not owed, in whole lots, if it is worth an order."""
+    owned = instrument.round_quantity(max(ZERO, account.net(instrument.pair.base)))
+    return owned if owned >= instrument.min_quantity else ZERO
+
+
+def affordable(hall: Hall, instrument: Instrument, quote: Decimal) -> Decimal:
+    """How much of a base the quote buys now."""
+    return ladder.affordable(hall.model.book, instrument, hall.prices[instrument.pair], quote)
+
+
 def buy_back_quantity(hall: Hall, account: Account, instrument: Instrument) -> Decimal:
     """How much must be bought so that, after the fee, all that is owed of the base can be repaid."""
     missing = account.owed(instrument.pair.base) - account.balances.get(instrument.pair.base, ZERO)
     if missing <= 0:
         return ZERO
-    return round_up(missing / (1 - hall.model.fee.taker_rate), instrument.lot)
+    rate, wanted = hall.model.fee.taker_rate, round_up(missing, instrument.lot)
+    while wanted - round_up(wanted * rate, STEP) < missing:
+        wanted += max(instrument.lot, round_down((missing - wanted * (1 - rate)) / (1 - rate), instrument.lot))
+    return wanted
