@@ -634,6 +634,8 @@ class Trader:
         await self._read_records()
         self._books.were_compared()
         snapshot = await self._venue.snapshot()
+        if self._venue.traits != self._engine.closing.traits:
+            raise Unreachable("the account's mode was changed at the venue; the account starts again in the new one")
         await self._process(snapshot.margin)
         state = self._engine.state
         comparison = compare(
