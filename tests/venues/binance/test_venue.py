@@ -711,6 +711,28 @@ async def test_a_snapshot_is_of_one_instant(wire: ScriptedTransport) -> None:
     assert snapshot.positions == ()
 
 
+async def test_a_pair_that_was_taken_off_the_list_does_not_blind_us(wire: ScriptedTransport) -> None:
+    venue = binance(wire)
+    await venue.instruments()
+    without_eth = told("exchange_info")
+    del without_eth["symbols"][1]
+    wire.says("GET /api/v3/exchangeInfo", answer(without_eth))
+    for operation in (OPEN_ORDERS, TRADES):
+        wire.says(
+            operation,
+            lambda query: refusal(-1121, "Invalid symbol.") if query["symbol"] == "ETHUSDT" else answer([]),
+        )
+
+    assert (await venue.snapshot()).open_orders == ()
+    assert await venue.fills(START) == []
+    wire.says("GET /api/v3/exchangeInfo", sample("exchange_info"))
+    fresh = binance(wire)
+    with pytest.raises(Rejected):
+        await fresh.snapshot()
+    with pytest.raises(Rejected):
+        await fresh.fills(START)
+
+
 async def test_an_account_that_keeps_changing_has_no_snapshot(wire: ScriptedTransport) -> None:
     held = iter(range(1, 100))
 

@@ -250,7 +250,12 @@ class BinanceVenue(Venue):
         """Every fill at or after `since`, oldest first, all pages; each with its client order id."""
         fills: list[Fill] = []
         for pair in await self._tradable_pairs():
-            fills += await self._histories.fills(pair, since)
+            try:
+                fills += await self._histories.fills(pair, since)
+            except Rejected:
+                if await self._is_listed(pair):
+                    raise
+                log.warning("instrument_dropped", venue=self.name, pair=str(pair))
         return sorted(fills, key=lambda fill: fill.at)
 
     async def ledger(self, since: datetime) -> Sequence[LedgerRow]:
@@ -408,6 +413,10 @@ class BinanceVenue(Venue):
     async def _known_listings(self) -> Mapping[Pair, parse.Listing]:
         return self._listings or await self._listed()
 
+    async def _is_listed(self, pair: Pair) -> bool:
+        """Whether the venue lists the pair now: one that was taken off the list has no orders and no records."""
+        return pair in await self._listed()
+
     def _alarm_drift(self, instruments: Mapping[Pair, Instrument]) -> None:
         """Say when the venue changed a pair's rules since they were last read."""
         for pair in self._instruments.keys() & instruments.keys():
@@ -511,8 +520,14 @@ class BinanceVenue(Venue):
         reports: list[OrderReport] = []
         for pair in pairs:
             where = requests.orders_of(pair, isolated=self._isolated)
-            answer = await self._calls.read("GET /sapi/v1/margin/openOrders", where, ip=10, urgent=True)
-            reports += parse.parse_orders(answer, "openOrders")
+            try:
+                answer = await self._calls.read("GET /sapi/v1/margin/openOrders", where, ip=10, urgent=True)
+            except Rejected:
+                if await self._is_listed(pair):
+                    raise
+                log.warning("instrument_dropped", venue=self.name, pair=str(pair))
+            else:
+                reports += parse.parse_orders(answer, "openOrders")
         for report in reports:
             self._memory.learn(report)
         return tuple(reports)
