@@ -227,6 +227,9 @@ def _never_connected(error: Exception) -> bool:
 
 
 async def _bounded(response: Response) -> bytes:
+    stated = response.get_header("content-length")
+    if stated is not None and stated.isdecimal() and int(stated) <= MAX_BODY_BYTES:
+        return bytes(await response.bytes())  # never longer than stated: the rest is no part of this answer
     body = bytearray()
     while (chunk := await response.body_reader.read_chunk()) is not None:
         body += chunk
