@@ -63,7 +63,7 @@ def test_a_position_opens_protected_bears_interest_and_closes_with_exact_books(
             await world.step(count=5)
             await world.check_rest()
             (opened,) = await world.store.open_positions(OWNER, ACCOUNT)
-            await world.step(count=6 * 70)
+            await world.step(count=6 * 18)
             await world.check_rest()
             (held,) = await world.store.open_positions(OWNER, ACCOUNT)
             await world.step(world.wish(Direction.FLAT))
@@ -192,7 +192,7 @@ def test_interest_is_read_shortly_after_each_hour_though_nothing_else_happens(tm
     async def story() -> None:
         async with binance(tmp_path) as world:
             await world.step(world.wish(Direction.SHORT, share="0.08"))
-            await world.step(count=6 * 70)
+            await world.step(count=6 * 18)
 
             (held,) = await world.store.open_positions(OWNER, ACCOUNT)
             charged = [e for e in held.entries if e.kind is EntryKind.INTEREST]

@@ -33,7 +33,7 @@ from jarvis.venues.base import VenueError
 from tests.live.simvenue import USDT, SimVenue
 from tests.support.inline_sqlite import inline_creator
 
-START = datetime(2026, 1, 5, tzinfo=UTC)
+START = datetime(2026, 1, 5, 0, 50, tzinfo=UTC)  # soon an hour is full, and interest due
 BTC, ETH = Pair.parse("BTC/USDT"), Pair.parse("ETH/USDT")
 STEP = timedelta(seconds=10)
 OWNER, ACCOUNT = UserId("ada"), AccountId("account-ada")
