@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import websockets
-from okx import Account, MarketData, PublicData, Trade
-from okx.websocket import WebSocketFactory, WsPrivateAsync
+from okx import Account, MarketData, PublicData, Trade  # type: ignore[import-untyped]
+from okx.websocket import WebSocketFactory, WsPrivateAsync  # type: ignore[import-untyped]
 
 from tests.emulators.okx.actors import PASSPHRASE
 from tests.emulators.okx.served import ServedOkx, served_okx

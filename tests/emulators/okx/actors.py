@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,14 +20,14 @@ from jarvis.emulators.wire import WireRequest, WireResponse, WireSocket
 from jarvis.sim.exchange import SimExchange
 from jarvis.sim.instruments import okx_instruments
 from jarvis.sim.market import RecordedMarket
-from jarvis.sim.models import OKX
+from jarvis.sim.models import OKX, FeeModel, VenueModel
 
 START = datetime(2026, 1, 1, 21, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 BTC, ETH, DOGE, BNB = (Pair.parse(f"{base}/USDT") for base in ("BTC", "ETH", "DOGE", "BNB"))
 USDT = Asset("USDT")
 TRADER = frozenset({"read_only", "trade"})
-PASSPHRASE = "Correct-horse-7"  # noqa: S105 -- a test's
+PASSPHRASE = "Correct-horse-7"
 _FLAT = {BTC: "50000", ETH: "3000", DOGE: "0.1", BNB: "600"}
 
 
@@ -47,6 +48,22 @@ def market(path: Sequence[str] = (), *, minutes: int = 240) -> RecordedMarket:
     return RecordedMarket(bars)
 
 
+def model() -> VenueModel:
+    """OKX's model with figures that do not change under the tests."""
+    assets = [Asset(name) for name in ("USDT", "BTC", "ETH", "DOGE", "BNB")]
+    wallet = OKX.wallet
+    assert wallet is not None
+    rates = {asset: Decimal("0.000011" if asset == USDT else "0.000006") for asset in assets}
+    return replace(
+        OKX,
+        fee=FeeModel(maker_rate=Decimal("0.0008"), taker_rate=Decimal("0.0010")),
+        collateral=dict.fromkeys(assets, Decimal(1)),
+        wallet=replace(
+            wallet, hourly_rates=rates, initial=Decimal("0.1"), call=Decimal("0.09"), maintenance=Decimal("0.03")
+        ),
+    )
+
+
 class Venue:
     """One emulated OKX over a market, and its clients."""
 
@@ -56,7 +73,7 @@ class Venue:
         source = market(path, minutes=minutes)
         listed = okx_instruments()
         instruments = {pair: listed[pair] for pair in source.pairs}
-        self.exchange = SimExchange(instruments=instruments, model=OKX, market=source, seed=seed)
+        self.exchange = SimExchange(instruments=instruments, model=model(), market=source, seed=seed)
         self.okx = OkxEmulator(
             self.exchange, now=lambda: self.exchange.now, seed=seed, region=region, heartbeat_seconds=beat
         )

@@ -64,7 +64,7 @@ class ServedOkx:
 
 @asynccontextmanager
 async def served_okx(profile: str = "futures", path: Sequence[str] = PATH) -> AsyncIterator[ServedOkx]:
-    """A served OKX with one account of this profile. Its market stands at the present: clients sign by their own clock."""
+    """A served OKX with one account of this profile; its market stands at the present, as clients' clocks do."""
     now = datetime.now(UTC)
     start = now.replace(second=0, microsecond=0) - timedelta(minutes=10)
     box = Sandbox(market_from(start, path), seed=11, venues=("okx",))

@@ -1,6 +1,7 @@
 """The books against the wallet: whatever is traded, what OKX shows adds up to what the exchange holds."""
 
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ async def act(client: Client, venue: Venue, profile: str, kind: str, size: str, 
 @given(path=PRICES, steps=STEPS)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_what_okx_shows_adds_up_to_the_wallet(profile: str, path: list[str], steps: list[Any]) -> None:
-    bars = [f"{a} {a} {b} {b}" if a > b else f"{a} {b} {a} {b}" for a, b in zip(path, path[1:], strict=False)]
+    bars = [f"{a} {a} {b} {b}" if a > b else f"{a} {b} {a} {b}" for a, b in pairwise(path)]
     venue = Venue([bar for bar in bars for _ in range(2)], minutes=60 * 15)
     client = venue.client(profile=profile, deposits={"USDT": "10000", "ETH": "1"})
     for kind, size, base in steps:

@@ -191,7 +191,7 @@ async def test_a_falling_market_warns_and_then_liquidates() -> None:
     await client.place(sz="8000")
     venue.move(2)
 
-    (warning,) = [row for row in await stream.rows("liquidation-warning")]
+    (warning,) = await stream.rows("liquidation-warning")
     assert warning["instId"] == "BTC-USDT"
     assert 1 < Decimal(warning["mgnRatio"]) <= 3
     venue.move()

@@ -6,13 +6,31 @@ is cancelled, and the client sees an order that `source` says came from it.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import ZERO, round_nearest
-from jarvis.domain.order import OrderType, VenueOrderId
+from jarvis.domain.order import OrderType
+from jarvis.emulators.okx.algo import (
+    ALGO_FIELDS,
+    ALGO_TYPES,
+    AMEND_ALGO_FIELDS,
+    AT_MARKET,
+    CANCELLED,
+    CONDITIONAL,
+    EFFECTIVE,
+    FAILED,
+    LIVE,
+    MOST_AT_ONCE,
+    OCO,
+    PAUSED,
+    PRICE_TYPES,
+    SOURCES,
+    Algo,
+    Leg,
+)
 from jarvis.emulators.okx.errors import Refused, bad_parameter, one_of, refusal_of
 from jarvis.emulators.okx.keys import VenueAccount
 from jarvis.emulators.okx.names import algo_id, inst_id
@@ -36,117 +54,6 @@ from jarvis.emulators.okx.state import Call, VenueState
 from jarvis.emulators.okx.text import Row, Rows, amount, ms
 from jarvis.emulators.okx.trading import Outcome, Trading
 from jarvis.sim.exchange import OrderNews, SimEvent, SimOrder, SimOrderEvent, SimRefused
-
-CONDITIONAL, OCO, TRIGGER, TRAILING = "conditional", "oco", "trigger", "move_order_stop"
-ALGO_TYPES = (CONDITIONAL, OCO, TRIGGER, TRAILING)
-LIVE, PAUSED, EFFECTIVE, CANCELLED, FAILED = "live", "pause", "effective", "canceled", "order_failed"
-_SOURCES = {"tp": "7", "sl": "7", "trigger": "6", "trailing": "25"}
-_AT_MARKET = Decimal(-1)
-_PRICE_TYPES = ("last", "index", "mark")
-_MOST_AT_ONCE = 10
-ALGO_FIELDS = frozenset(
-    {
-        "instId",
-        "tdMode",
-        "ccy",
-        "side",
-        "posSide",
-        "ordType",
-        "sz",
-        "tag",
-        "tgtCcy",
-        "clOrdId",
-        "algoClOrdId",
-        "closeFraction",
-        "reduceOnly",
-        "tpTriggerPx",
-        "tpTriggerPxType",
-        "tpOrdPx",
-        "tpOrdKind",
-        "slTriggerPx",
-        "slTriggerPxType",
-        "slOrdPx",
-        "cxlOnClosePos",
-        "triggerPx",
-        "triggerPxType",
-        "orderPx",
-        "attachAlgoOrds",
-        "callbackRatio",
-        "callbackSpread",
-        "activePx",
-        "quickMgnType",
-        "tradeQuoteCcy",
-        "pxVar",
-        "pxSpread",
-        "szLimit",
-        "pxLimit",
-        "timeInterval",
-    }
-)
-AMEND_ALGO_FIELDS = frozenset(
-    {
-        "instId",
-        "algoId",
-        "algoClOrdId",
-        "cxlOnFail",
-        "reqId",
-        "newSz",
-        "newTpTriggerPx",
-        "newTpOrdPx",
-        "newSlTriggerPx",
-        "newSlOrdPx",
-        "newTpTriggerPxType",
-        "newSlTriggerPxType",
-        "newTriggerPx",
-        "newOrdPx",
-        "newTriggerPxType",
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One condition: at `trigger`, trade at market (None) or at `price`. A trailing leg has an offset instead."""
-
-    kind: str
-    order_type: OrderType
-    trigger: Decimal | None
-    price: Decimal | None
-    offset: Decimal | None = None
-
-
-@dataclass(slots=True)
-class Algo:
-    """One algo order. `resting` are the exchange's orders that its legs wait as, by the kind of leg."""
-
-    number: int
-    account: str
-    terms: OrderTerms
-    ord_type: str
-    legs: tuple[Leg, ...]
-    client_id: str
-    quantity: Decimal
-    created_at: datetime
-    updated_at: datetime
-    ratio: Decimal | None = None
-    spread: Decimal | None = None
-    active_price: Decimal | None = None
-    state: str = LIVE
-    resting: dict[str, VenueOrderId] = field(default_factory=dict)
-    triggered_at: datetime | None = None
-    triggered_by: str = ""
-    result: VenueOrderId | None = None
-    fail_code: str = ""
-    parent: str = ""
-
-    @property
-    def pair(self) -> Pair:
-        """The pair."""
-        return self.terms.pair
-
-    def leg(self, kind: str) -> Leg | None:
-        """The leg of this kind."""
-        return next((leg for leg in self.legs if leg.kind == kind), None)
 
 
 class Algos:
@@ -175,7 +82,7 @@ class Algos:
 
     def cancel_algos(self, call: Call) -> Outcome:
         """Cancel up to ten algo orders."""
-        if len(call.items) > _MOST_AT_ONCE:
+        if len(call.items) > MOST_AT_ONCE:
             raise Refused("50018", "Parameter args exceeds the maximum number of orders", status=400)
         rows: Rows = []
         for item in call.items:
@@ -424,7 +331,7 @@ class Algos:
         for kind, stops in (("tp", False), ("sl", True)):
             if f"{kind}TriggerPx" not in params:
                 continue
-            params.choice(f"{kind}TriggerPxType", _PRICE_TYPES, "last")
+            params.choice(f"{kind}TriggerPxType", PRICE_TYPES, "last")
             trigger = self._price(params, pair, f"{kind}TriggerPx")
             price = self._order_price(params, pair, f"{kind}OrdPx")
             # A sell takes profit above and stops below; a buy the other way round.
@@ -442,7 +349,7 @@ class Algos:
 
     def _order_price(self, params: Params, pair: Pair, name: str) -> Decimal | None:
         """A limit, or None for `-1` and for nothing: at market."""
-        if params.decimal(name) in (None, _AT_MARKET):
+        if params.decimal(name) in (None, AT_MARKET):
             return None
         return self._price(params, pair, name)
 
@@ -476,7 +383,7 @@ class Algos:
                 self.changed.append(algo)
                 return
             algo.resting[leg.kind] = placed.order_id
-            self._trading.keep(account, placed.order, terms, algo=algo.number, source=_SOURCES[leg.kind])
+            self._trading.keep(account, placed.order, terms, algo=algo.number, source=SOURCES[leg.kind])
 
     def _follow(self, algo: Algo, event: SimOrderEvent) -> None:
         kind = next((kind for kind, known in algo.resting.items() if known == event.order.order_id), None)

@@ -1,6 +1,6 @@
 """What the private channels say: orders, algo orders, balances, positions, both together, and warnings."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from jarvis.domain.money import ONE, ZERO, Asset
@@ -41,17 +41,26 @@ class Pushes:
         self._algos = algos
         self._bills: dict[str, int] = {}
 
-    def news(self, events: Sequence[SimEvent]) -> list[News]:
-        """All news of these events, in the order in which OKX tells them: orders before what they did to balances."""
-        told = [news for event in events for news in self._of_event(event)]
+    def news(self, events: Sequence[SimEvent], listening: Container[str]) -> list[News]:
+        """The news of these events for the accounts that are listening, orders before what they did to balances."""
+        told = [
+            news for event in events if getattr(event, "account", "") in listening for news in self._of_event(event)
+        ]
         changed, self._algos.changed = self._algos.changed, []
         for algo in dict.fromkeys(algo.number for algo in changed):
             latest = next(each for each in changed if each.number == algo)
+            if latest.account not in listening:
+                continue
             row = self._algos.stream_row(latest)
             told.append(News("orders-algo", latest.account, row, row["instType"], row["instId"]))
         touched = {event.account for event in events if isinstance(event, (SimFill, SimOrderEvent))}
         for name, account in self._state.keys.accounts.items():
-            told += self._of_account(account, self._state.books.of(name), moved=name in touched)
+            books = self._state.books.of(name)
+            if name in listening:
+                told += self._of_account(account, books, moved=name in touched)
+            else:
+                self._bills[name], books.interest_told = len(books.bills), len(books.interest)
+                books.touched.clear()
         return told
 
     def snapshot(self, channel: str, account: VenueAccount) -> list[News]:

@@ -127,7 +127,8 @@ class Sockets:
 
     def publish(self, events: Sequence[SimEvent]) -> None:
         """Tell everyone what happened to their accounts and to the market."""
-        for news in self._pushes.news(events):
+        listening = {connection.account for connection in self._connections.values() if connection.private}
+        for news in self._pushes.news(events, listening):
             for connection in list(self._connections.values()):
                 if connection.account == news.account:
                     self._send_private(connection, news)
