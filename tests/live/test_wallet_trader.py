@@ -11,7 +11,9 @@ from random import Random
 import pytest
 
 from jarvis.domain.account import LedgerKind
+from jarvis.domain.instrument import Pair
 from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.order import OrderRole
 from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.ledger.journal import Account, EntryKind
 from jarvis.sim.instruments import binance_instruments, bybit_instruments, okx_instruments
@@ -198,5 +200,47 @@ def test_interest_is_read_shortly_after_each_hour_though_nothing_else_happens(tm
             charged = [e for e in held.entries if e.kind is EntryKind.INTEREST]
             assert len(charged) == len(world.exchange.interests("ada")) == 2
             assert held.story.position.accrued == sum((i.interest for i in world.exchange.interests("ada")), ZERO)
+
+    run(story)
+
+
+def test_a_forced_closing_is_booked_to_the_last_digit_and_stops_the_account(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with bybit(tmp_path) as world:
+            await world.step(world.wish(Direction.SHORT, share="0.08"))
+            await world.step(count=3)
+            wallet = world.exchange.wallet("ada")
+            taken = (wallet.equity - wallet.debt_value * D("0.03")).quantize(D("0.01"))
+            world.exchange.adjust("ada", USDT, -taken, LedgerKind.ADJUSTMENT)
+            await world.step(count=100)
+            await world.check_rest()
+
+            assert world.exchange.liquidations("ada")
+            assert await world.store.open_positions(OWNER, ACCOUNT) == []
+            (closed,) = await world.store.closed_positions(OWNER, ACCOUNT)
+            assert closed.story.exit_role is OrderRole.LIQUIDATION
+            assert closed.waterfall().liquidation != ZERO
+            told = {each.kind for each in await world.store.activities(OWNER, ACCOUNT, limit=50)}
+            assert "liquidation" in told
+
+    run(story)
+
+
+def test_fees_in_a_third_asset_are_its_own_expense(tmp_path: Path) -> None:
+    async def story() -> None:
+        bnb = Asset("BNB")
+        pairs = (BTC, Pair(bnb, USDT))
+        async with binance(tmp_path, pairs=pairs, deposits={USDT: D(10_000), bnb: D(5)}) as world:
+            world.exchange.set_fee_asset("ada", bnb)
+            await world.step(world.wish(Direction.SHORT, share="0.08"))
+            await world.step(count=10)
+            await world.step(world.wish(Direction.FLAT))
+            await world.step(count=10)
+            await world.check_rest()
+
+            totals = await world.store.totals(OWNER, ACCOUNT)
+            assert totals[Account.TRADING_FEE, bnb] > 0
+            assert totals.get((Account.TRADING_FEE, USDT), ZERO) == ZERO
+            assert world.exchange.positions("ada").get(BTC, ZERO) < world.exchange.instruments[BTC].lot
 
     run(story)
