@@ -93,7 +93,6 @@ async def test_public_questions_need_no_key(wire: ScriptedTransport) -> None:
 
     assert [bar.close for bar in bars] == [D(59980), D(60000)]
     assert wire.sent("market/candles") == [{"instId": "BTC-USDT", "bar": "1m", "limit": "300"}]
-    assert venue.elsewhere() is None
     with pytest.raises(ValueError, match="no candles of"):
         await venue.bars(BTC, timedelta(minutes=7))
     with pytest.raises(NotPermitted, match="needs a key"):
@@ -358,10 +357,11 @@ async def test_an_order_of_another_life_is_asked_for_on_every_pair_and_among_alg
     venue = okx(wire)
 
     assert await venue.find_order(OURS) is None
-    assert len(wire.sent(ORDER)) == 8
+    assert len(wire.sent(ORDER)) == 9
     assert wire.sent(ALGO_ORDER) == [{"algoClOrdId": OURS}]
 
-    wire.says(ORDER, GONE, GONE, sample("order_live"))
+    unlisted = answer([], "51001", "Instrument ID does not exist")
+    wire.says(ORDER, GONE, unlisted, sample("order_live"))
     found = await venue.find_order(OURS)
     assert found is not None
     assert (found.venue_order_id, found.status) == (ORDER_ID, OrderStatus.OPEN)
@@ -511,6 +511,26 @@ async def test_what_okx_does_not_offer_is_refused_before_it_is_sent(
     assert isinstance(result, Refused)
     assert result.reason is reason
     assert wire.sent(PLACED) == wire.sent(PLACED_ALGO) == []
+
+
+async def test_what_is_not_lent_on_any_more_can_still_be_closed(wire: ScriptedTransport) -> None:
+    wire.says(CONFIG, sample("config_multi_currency"))
+    wire.says("account/instruments", sample("instruments_spot"))
+    venue, bnb = okx(wire), Pair.parse("BNB/USDT")
+
+    refused = await venue.place(wish(pair=bnb, side=Side.SELL))
+    closing = await venue.place(wish(pair=bnb, side=Side.SELL, role=OrderRole.FLATTEN, reduce_only=True))
+
+    assert isinstance(refused, Refused)
+    assert refused.reason is RefusalReason.MARKET_CLOSED
+    assert isinstance(closing, Accepted)
+
+
+async def test_an_order_on_a_pair_that_is_not_listed_is_not_amended(wire: ScriptedTransport) -> None:
+    result = await okx(wire).amend(OURS, ORDER_ID, Pair.parse("BNB/USDT"), Amendment(quantity=D(1)))
+
+    assert isinstance(result, Refused)
+    assert result.reason is RefusalReason.MARKET_CLOSED
 
 
 async def test_a_refusal_is_a_value(wire: ScriptedTransport) -> None:

@@ -148,7 +148,7 @@ class Listing:
 
 
 def parse_instruments(answer: object, pairs: Iterable[Pair]) -> dict[Pair, Listing]:
-    """Those of `pairs` that can be traded on margin.
+    """Those of `pairs` that are listed; one that is not lent on has no leverages, and can still be closed.
 
     `[{"instType":"MARGIN","instId":"BTC-USDT","baseCcy":"BTC","quoteCcy":"USDT","groupId":"1","tickSz":"0.1",
     "lotSz":"0.00000001","minSz":"0.00001","lever":"10","state":"live","maxLmtSz":"9999999999","maxMktSz":"",
@@ -159,13 +159,14 @@ def parse_instruments(answer: object, pairs: Iterable[Pair]) -> dict[Pair, Listi
     listings = {}
     for row in rows_of(answer, what):
         pair = Pair(Asset(text(row, "baseCcy", what)), Asset(text(row, "quoteCcy", what)))
-        if pair in wanted and number_or_zero(row, "lever", what) > 1:
+        if pair in wanted:
             listings[pair] = Listing(_instrument(pair, row, what), text_or_none(row, "groupId", what) or "")
     return listings
 
 
 def _instrument(pair: Pair, row: Record, what: str) -> Instrument:
-    leverages = tuple(range(1, int(number(row, "lever", what)) + 1))
+    highest = int(number_or_zero(row, "lever", what))
+    leverages = tuple(range(1, highest + 1)) if highest > 1 else ()
     try:
         return Instrument(
             pair=pair,

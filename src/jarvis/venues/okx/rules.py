@@ -63,9 +63,11 @@ def refused_here(
 ) -> Refused | None:
     """What need not be sent to be refused; an exit is let through wherever the venue may take it."""
     if request.pair not in listings:
-        return Refused(RefusalReason.MARKET_CLOSED, f"OKX does not lend on {request.pair} now")
+        return Refused(RefusalReason.MARKET_CLOSED, f"OKX does not list {request.pair} now")
     if config.advice and not request.reduce_only:
         return Refused(RefusalReason.NOT_ELIGIBLE, " ".join(config.advice))
+    if not listings[request.pair].instrument.leverages(request.side) and not request.reduce_only:
+        return Refused(RefusalReason.MARKET_CLOSED, f"OKX does not lend on {request.pair} now")
     if not is_ours(request.client_order_id):
         return Refused(RefusalReason.INVALID, "OKX takes only letters and digits as a client order id")
     if request.order_type is OrderType.TRAILING_STOP or request.time_in_force is TimeInForce.GTD:

@@ -10,7 +10,7 @@ that reading the margin keeps a key alive that OKX would else delete after fourt
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -67,7 +67,7 @@ from jarvis.venues.okx.account import (
     positions_of,
 )
 from jarvis.venues.okx.calls import OkxCalls
-from jarvis.venues.okx.errors import AlreadyCancelling, InMaintenance, KeyUnknown, NotFound
+from jarvis.venues.okx.errors import AlreadyCancelling, InMaintenance, NotFound
 from jarvis.venues.okx.fields import Record, milliseconds, moment, text
 from jarvis.venues.okx.memory import OrderMemory
 from jarvis.venues.okx.rules import by, capped, class_of, held, is_ours, refused_here, sure_id, tiered
@@ -127,10 +127,6 @@ class OkxVenue(Venue):
         self._listings: dict[Pair, parse.Listing] = {}
         self._tiers: dict[Pair, parse.Tier] = {}
         self._memory = OrderMemory()
-
-    def elsewhere(self) -> "OkxVenue | None":
-        """None: a key belongs to one region, and its account has one mode."""
-        return None
 
     # What anyone may ask
 
@@ -292,8 +288,7 @@ class OkxVenue(Venue):
         request = self._memory.request(client_order_id)
         if request is not None and requests.is_triggered(request):
             return await self._find_algo_order({"algoClOrdId": client_order_id})
-        pairs = [request.pair] if request is not None else list(await self._known_listings())
-        for pair in pairs:
+        for pair in [request.pair] if request is not None else self._pairs:
             found = await self._find_plain(pair, {"clOrdId": client_order_id})
             if found is not None:
                 return found
@@ -336,7 +331,10 @@ class OkxVenue(Venue):
         self, client_order_id: ClientOrderId, venue_order_id: VenueOrderId, pair: Pair, change: Amendment
     ) -> PlaceResult:
         """Change a resting order in place; it keeps its ids."""
-        instrument = (await self._known_listings())[pair].instrument
+        listing = (await self._known_listings()).get(pair)
+        if listing is None:
+            return Refused(RefusalReason.MARKET_CLOSED, f"OKX does not list {pair} now")
+        instrument = listing.instrument
         if not all(
             is_multiple(price, instrument.tick) for price in (change.trigger_price, change.limit_price) if price
         ):
@@ -428,7 +426,7 @@ class OkxVenue(Venue):
         answer = await self._calls.read("GET /api/v5/account/instruments", {"instType": class_of(config)})
         listed = parse.parse_instruments(answer, self._pairs)
         if config.mode is AccountMode.FUTURES and listed:
-            names = ",".join(listing.instrument.symbol for listing in listed.values())
+            names = ",".join(each.instrument.symbol for each in listed.values() if each.instrument.leverage_long)
             answer = await self._calls.read("GET /api/v5/account/leverage-info", {"mgnMode": "cross", "instId": names})
             set_to = parse.parse_leverages(answer)
             listed = {pair: capped(listing, set_to.get(pair)) for pair, listing in listed.items()}
@@ -482,8 +480,11 @@ class OkxVenue(Venue):
         operation = "GET /api/v5/trade/order"
         try:
             rows = await self._calls.read(operation, {"instId": inst_id(pair), **named}, urgent=True)
-        except NotFound:
-            return None
+        except Rejected as refusal:
+            # An instrument that the venue does not know has no orders.
+            if isinstance(refusal, NotFound) or refusal.reason is RefusalReason.MARKET_CLOSED:
+                return None
+            raise
         return self._learned(rows[0], operation) if rows else None
 
     async def _find_algo_order(self, named: Mapping[str, str]) -> OrderReport | None:
@@ -617,18 +618,3 @@ class OkxVenue(Venue):
 
     def _deadline(self) -> datetime:
         return self._calls.venue_now() + ORDER_DEADLINE
-
-
-async def find_region(open_at: Callable[[str], OkxVenue], regions: Sequence[str] = REGIONS) -> OkxVenue | None:
-    """The venue of the first region that knows the key; None if none does. `open_at` opens one with the key.
-
-    Raises VenueError as key_permissions does: a key that is known but refused belongs there.
-    """
-    for region in regions:
-        venue = open_at(region)
-        try:
-            await venue.key_permissions()
-        except KeyUnknown:
-            continue
-        return venue
-    return None
