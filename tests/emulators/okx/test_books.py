@@ -66,6 +66,9 @@ async def test_what_okx_shows_adds_up_to_the_wallet(profile: str, path: list[str
         venue.move()
 
         assert_balanced(venue)
+        for position in venue.okx._state.books.of("ann").positions.values():
+            assert position.held > 0
+            assert position.debt >= 0 <= position.interest
         bills = venue.okx._state.books.of("ann").bills
         for asset in {bill.asset for bill in bills}:
             own = [bill for bill in bills if bill.asset == asset]

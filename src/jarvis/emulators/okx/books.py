@@ -26,7 +26,7 @@ from jarvis.emulators.okx.bills import (
     InterestRow,
     LoanRow,
 )
-from jarvis.emulators.okx.positions import MarginPosition, Traded, closing_share, decrease, increase
+from jarvis.emulators.okx.positions import MarginPosition, Traded, closing_part, decrease, increase
 from jarvis.sim.exchange import (
     SimBorrow,
     SimEvent,
@@ -146,14 +146,12 @@ class Books:
         before = position.size if position is not None else ZERO
         rest: Traded | None = trade
         if position is not None and position.side is not trade.side:
-            first, rest = trade.split(closing_share(position, trade))
+            first, rest = closing_part(position, trade)
             realised = position.profit
             base, quote = decrease(position, first)
             profit = position.profit - realised
             if not position.is_open:
                 self._close(books, position)
-            if rest.quantity <= 0:
-                rest = None
         if rest is not None:
             if event.order.reduce_only or rest.is_liquidation:
                 # What a reducing order trades beyond the debt is plain spot.

@@ -1,16 +1,19 @@
 """Margin positions of futures mode: what one pair's trades in one margin currency hold and owe, by OKX's arithmetic.
 
-A long holds base and owes quote, a short holds quote and owes base. What a closing trade brings beyond the debt goes
-to the account's cash at once, and what is still owed when nothing is held any more is taken from it.
+A long holds base and owes quote, a short holds quote and owes base. What selling a long brings repays its debt first
+and goes to the account's cash then; what is still owed when nothing is held any more is taken from it.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import Fill
+
+_STEP = Decimal("1e-16")
+"""To which a trade that closes one position and opens another is divided."""
 
 
 @dataclass(slots=True)
@@ -106,15 +109,20 @@ class Traded:
             is_liquidation=fill.is_liquidation,
         )
 
-    def split(self, share: Decimal) -> tuple["Traded", "Traded"]:
-        """This trade as two: `share` of it, and the rest."""
+    def split(self, base: Decimal) -> tuple["Traded", "Traded"]:
+        """This trade as two: the part that moves exactly this much base, and the rest. They add up to the whole."""
+        share = base / self.base
+
+        def part(amount: Decimal) -> Decimal:
+            return (amount * share).quantize(_STEP, rounding=ROUND_HALF_EVEN)
+
         first = replace(
             self,
-            quantity=self.quantity * share,
-            cost=self.cost * share,
-            base=self.base * share,
-            quote=self.quote * share,
-            fee_in_quote=self.fee_in_quote * share,
+            quantity=part(self.quantity),
+            cost=part(self.cost),
+            base=base,
+            quote=part(self.quote),
+            fee_in_quote=part(self.fee_in_quote),
         )
         rest = replace(
             self,
@@ -144,11 +152,10 @@ def increase(position: MarginPosition, trade: Traded) -> None:
     _note(position, trade)
 
 
-def closing_share(position: MarginPosition, trade: Traded) -> Decimal:
-    """Which share of an opposite trade closes the position; what is beyond it is another matter."""
-    if position.side is Side.BUY:
-        return min(Decimal(1), position.held / trade.quantity)
-    return min(Decimal(1), (position.debt + position.interest) / trade.base)
+def closing_part(position: MarginPosition, trade: Traded) -> tuple[Traded, Traded | None]:
+    """The part of an opposite trade that closes the position, and the part beyond it: that is another matter."""
+    most = -position.held if position.side is Side.BUY else position.debt + position.interest
+    return (trade, None) if abs(trade.base) <= abs(most) else trade.split(most)
 
 
 def decrease(position: MarginPosition, trade: Traded) -> tuple[Decimal, Decimal]:
@@ -163,13 +170,15 @@ def decrease(position: MarginPosition, trade: Traded) -> tuple[Decimal, Decimal]
             _empty(position)
     else:
         closed = min(position.size, trade.base)
+        # Of what the short holds, the part that is closed pays for it: profit and loss go to cash.
+        released = (position.held * trade.base / (position.debt + position.interest)).quantize(_STEP)
         base = _pay(position, trade.base)
-        position.held += trade.quote
-        quote = min(ZERO, position.held)
-        position.held -= quote
         if position.debt + position.interest <= 0:
-            quote += position.held
+            released = position.held
             _empty(position)
+        else:
+            position.held -= released
+        quote = trade.quote + released
     position.profit += (trade.price - position.average_price) * closed * position.side.sign
     position.size = max(ZERO, position.size - closed) if position.is_open else ZERO
     position.closed_size += trade.quantity
