@@ -7,6 +7,7 @@ import pytest
 
 from jarvis.venues.base import (
     KeyInvalid,
+    KeyUnknown,
     NotPermitted,
     OutcomeUnknown,
     RateLimited,
@@ -17,7 +18,7 @@ from jarvis.venues.base import (
     VenueError,
 )
 from jarvis.venues.okx.calls import read_answer
-from jarvis.venues.okx.errors import AlreadyCancelling, InMaintenance, KeyUnknown, NotFound, TimestampRefused, error_for
+from jarvis.venues.okx.errors import AlreadyCancelling, InMaintenance, NotFound, TimestampRefused, error_for
 from jarvis.venues.session import HttpAnswer
 from tests.venues.okx.wires import answer, item, sample
 

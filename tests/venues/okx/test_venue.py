@@ -26,7 +26,7 @@ from jarvis.venues.base import (
     UnreadableAnswer,
     VenueStatus,
 )
-from jarvis.venues.okx import EEA, WWW, OkxVenue, find_region
+from jarvis.venues.okx import WWW, OkxVenue
 from jarvis.venues.session import AnswerLost, HttpAnswer
 from tests.venues.okx.wires import (
     ALGO,
@@ -750,45 +750,6 @@ async def test_a_stop_that_triggered_is_cancelled_as_the_order_that_it_spawned(w
     assert wire.sent(f"POST {CANCEL}") == [{"instId": "BTC-USDT", "ordId": SPAWNED_ID}]
     wire.says(f"POST {CANCEL}", item("51402"))
     assert not await venue.cancel(OURS, ALGO_ID, BTC)
-
-
-# Regions
-
-
-def opener(answers: dict[str, HttpAnswer]) -> Any:
-    def open_at(region: str) -> OkxVenue:
-        wire = ScriptedTransport()
-        wire.says(CONFIG, answers[region])
-        return OkxVenue(
-            transport=wire,
-            urls=URLS,
-            signer=CheckingSigner(),
-            clock=HandClock(),
-            random=Random(7),
-            execution_venue=region,
-        )
-
-    return open_at
-
-
-NO_SUCH_KEY = HttpAnswer(401, {}, b'{"code":"50119","msg":"API key doesn\'t exist"}')
-
-
-async def test_the_region_that_knows_the_key_is_found() -> None:
-    known = HttpAnswer(200, {}, sample("config_futures"))
-
-    found = await find_region(opener({"www": NO_SUCH_KEY, "eea": known, "us": known}))
-
-    assert found is not None
-    assert found.execution_venue == EEA
-    assert await find_region(opener(dict.fromkeys(("www", "eea", "us"), NO_SUCH_KEY))) is None
-
-
-async def test_a_key_that_is_known_and_refused_ends_the_search() -> None:
-    wrong = HttpAnswer(401, {}, b'{"code":"50105","msg":"passphrase incorrect"}')
-
-    with pytest.raises(KeyInvalid):
-        await find_region(opener({"www": NO_SUCH_KEY, "eea": wrong, "us": wrong}))
 
 
 def test_a_region_that_does_not_exist_is_named() -> None:

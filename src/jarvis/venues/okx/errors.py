@@ -10,6 +10,7 @@ from enum import Enum
 
 from jarvis.venues.base import (
     KeyInvalid,
+    KeyUnknown,
     NotPermitted,
     OutcomeUnknown,
     RateLimited,
@@ -19,10 +20,6 @@ from jarvis.venues.base import (
     UnreadableAnswer,
     VenueError,
 )
-
-
-class KeyUnknown(KeyInvalid):
-    """This host knows no such key: it may be a key of another region, whose host is another."""
 
 
 class TimestampRefused(Unreachable):

@@ -430,7 +430,7 @@ class OkxVenue(Venue):
             answer = await self._calls.read("GET /api/v5/account/leverage-info", {"mgnMode": "cross", "instId": names})
             set_to = parse.parse_leverages(answer)
             listed = {pair: capped(listing, set_to.get(pair)) for pair, listing in listed.items()}
-        for pair in listed:
+        for pair in (pair for pair, each in listed.items() if each.instrument.leverage_long):
             await self._learn_tier(pair)
         return {pair: tiered(listing, self._tiers.get(pair)) for pair, listing in listed.items()}
 
