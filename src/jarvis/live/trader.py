@@ -62,6 +62,7 @@ from jarvis.venues.base import (
     Venue,
     VenueError,
 )
+from jarvis.venues.eligibility import cautions_of
 
 log = structlog.get_logger()
 
@@ -142,6 +143,7 @@ class Trader:
         self._stream: AccountStream | None = None
         self._stopped = False
         self._rules_are_due = False
+        self._cautioned: set[str] = set()
         self._is_mismatched = False
         self._quote_asset = quote_asset
         self._wallet = WalletKeeping(account, venue, store, engine, books, fence)
@@ -323,6 +325,14 @@ class Trader:
             return
         for verdict in self._guardian.key_is(permissions, now):
             await self._process(verdict)
+        try:
+            cautions = set(await cautions_of(self._venue))
+        except VenueError as error:
+            self._log.warning("cautions_not_read", reason=str(error))
+            return
+        for caution in sorted(cautions - self._cautioned):
+            await self._alarm("account_setting", Severity.WARNING, caution, None)
+        self._cautioned = cautions
 
     async def _flush_until_quiet(self) -> None:
         while await self._flush():

@@ -6,6 +6,7 @@
     ├── OutcomeUnknown     it may have happened: look it up by client order id, never send it again
     ├── NotPermitted       the key lacks a permission
     ├── KeyInvalid         the venue does not accept the key: revoked, expired, wrong secret, address not allowed
+    │   └── KeyUnknown     there is no such key at this address: another region may have it
     ├── Rejected           the venue understood and said no: `reason` is a RefusalReason
     └── UnreadableAnswer   an answer to a read that we cannot interpret; names the keys, never the values
 
@@ -87,6 +88,10 @@ class NotPermitted(VenueError):
 
 class KeyInvalid(VenueError):
     """The venue does not accept the key."""
+
+
+class KeyUnknown(KeyInvalid):
+    """The venue has no such key at this address; it may be one of another region."""
 
 
 class Rejected(VenueError):

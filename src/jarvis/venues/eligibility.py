@@ -45,6 +45,20 @@ class TellingVenue(Protocol):
 
 
 @runtime_checkable
+class CautiousVenue(Protocol):
+    """A venue whose account may be set so that the person should know of it."""
+
+    async def cautions(self) -> tuple[str, ...]:
+        """What is unwise as it is set, one sentence each."""
+        ...
+
+
+async def cautions_of(venue: Venue) -> tuple[str, ...]:
+    """What a person should know of how the account is set at the venue. Raises VenueError."""
+    return await venue.cautions() if isinstance(venue, CautiousVenue) else ()
+
+
+@runtime_checkable
 class MarginVenue(Venue, Protocol):
     """A venue that may have more than one book to trade margin on."""
 
@@ -69,10 +83,10 @@ class Eligibility:
 
 async def find_margin(venue: Venue, leverage_caps: Mapping[Pair, int]) -> Eligibility:
     """What the account may do on margin, in the way that the venue lets us find out. Raises VenueError."""
-    if isinstance(venue, MarginVenue):
-        return await probe_margin(venue, leverage_caps)
     if not isinstance(venue, TellingVenue):
-        raise TypeError(f"{venue.name} neither tells nor takes a probe")
+        if not isinstance(venue, MarginVenue):
+            raise TypeError(f"{venue.name} neither tells nor takes a probe")
+        return await probe_margin(venue, leverage_caps)
     missing = await venue.advice()
     if missing:
         return Eligibility(None, {}, " ".join(missing))
@@ -84,7 +98,8 @@ async def find_margin(venue: Venue, leverage_caps: Mapping[Pair, int]) -> Eligib
     if not found:
         return Eligibility(None, {}, "The venue lends on none of the pairs to this account now; check again later.")
     pairs = ", ".join(f"{pair} {leverage}x" for pair, leverage in found.items())
-    return Eligibility(venue.execution_venue, found, f"Margin is enabled: {pairs}.")
+    words = " ".join((f"Margin is enabled: {pairs}.", *await cautions_of(venue)))
+    return Eligibility(venue.execution_venue, found, words)
 
 
 async def probe_margin(venue: MarginVenue, leverage_caps: Mapping[Pair, int]) -> Eligibility:

@@ -21,7 +21,7 @@ from jarvis.signer.client import SignerClient
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.store.db import Store
 from jarvis.store.errors import KeyAlreadyConnected
-from jarvis.venues.base import KeyInvalid, NotPermitted, Venue, VenueError
+from jarvis.venues.base import KeyInvalid, KeyUnknown, NotPermitted, Venue, VenueError
 from jarvis.venues.catalog import VENUES, VenueEntry, open_venue, sandbox_urls
 from jarvis.venues.eligibility import Eligibility, find_margin
 from jarvis.venues.permissions import Need, Outcome, Verdict, judge
@@ -104,7 +104,7 @@ class VenueKeyConnector:
             try:
                 async with self._opened(credential, execution_venue) as opened:
                     return await self._judge(user_id, credential, opened)
-            except KeyInvalid:
+            except KeyUnknown:
                 if execution_venue == candidates[-1]:
                     raise
         raise ValueError(f"{entry.title} has no execution venue")

@@ -10,8 +10,6 @@ from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import Fill, OrderRole, OrderStatus, OrderType
 from jarvis.venues.base import Accepted, RateLimited, RefusalReason, Refused, StreamGap
-from jarvis.venues.binance import CATALOGUE, CROSS
-from jarvis.venues.eligibility import probe_margin
 from tests.venues.binance.bench import BinanceBench, BinanceIsolatedBench
 from tests.venues.contract import bench as drawn
 from tests.venues.contract.bench import START, net
@@ -298,18 +296,6 @@ async def test_the_venues_count_of_weights_is_the_one_that_we_keep(kind: type[Bi
     assert refused.reason is RefusalReason.RATE_LIMIT
     assert "kept for exits" in refused.message
     assert isinstance(await bench.venue.place(bench.closing(quantity=D("0.05"))), Accepted)
-
-
-@both
-@on_virtual_time
-async def test_where_an_account_may_trade_is_found_out(kind: type[BinanceBench]) -> None:
-    bench = kind(execution_venue=CROSS)
-    bench.advance(1)
-
-    eligibility = await probe_margin(bench.venue, dict.fromkeys(CATALOGUE, 10))
-
-    assert eligibility.execution_venue == kind.execution_venue
-    assert eligibility.max_leverage[bench.pair] == kind.leverage
 
 
 @both

@@ -14,7 +14,6 @@ from jarvis.domain.account import LedgerKind
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import Asset
 from jarvis.domain.order import ClientOrderId, OrderStatus, OrderType, VenueOrderId
-from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.venues.base import (
     Accepted,
     Amendment,
@@ -171,16 +170,6 @@ async def test_without_a_key_only_what_is_public_is_answered(wire: ScriptedTrans
 def test_an_account_that_does_not_exist_is_refused(wire: ScriptedTransport) -> None:
     with pytest.raises(ValueError, match="cross, isolated"):
         binance(wire, execution_venue="mars")
-
-
-def test_the_isolated_accounts_are_the_other_place_to_look(wire: ScriptedTransport) -> None:
-    venue = binance(wire)
-    other = venue.elsewhere()
-
-    assert other is not None
-    assert other.execution_venue == ISOLATED
-    assert other.elsewhere() is None
-    assert venue.traits == other.traits == VenueTraits(Settlement.WALLET, reduce_only=False, amends=False)
 
 
 # How reads and writes are asked

@@ -11,7 +11,7 @@ CATALOGUE: tuple[Pair, ...] = tuple(
 )
 """The pairs that Jarvis trades at Binance."""
 
-BTC_USDT = CATALOGUE[0]
+BTC_USDT, BNB_USDT = CATALOGUE[0], CATALOGUE[-1]
 """The pair whose index price turns the venue's sums in BTC into USDT."""
 
 _PAIRS = {f"{pair.base}{pair.quote}": pair for pair in CATALOGUE}

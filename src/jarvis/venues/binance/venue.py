@@ -57,7 +57,7 @@ from jarvis.venues.binance.streams import (
     StreamToken,
     kept_alive,
 )
-from jarvis.venues.binance.symbols import BTC_USDT, CATALOGUE, symbol_of
+from jarvis.venues.binance.symbols import BNB_USDT, BTC_USDT, CATALOGUE, symbol_of
 from jarvis.venues.session import Transport, VenueUrls
 from jarvis.venues.stream import ReconnectingSocket
 
@@ -115,24 +115,6 @@ class BinanceVenue(Venue):
         self._tiers: Mapping[Pair, Sequence[account.Tier]] = {}
         self._ratios: account.RiskRatios | None = None
         self._ratios_at = clock.now()
-
-    def elsewhere(self) -> "BinanceVenue | None":
-        """The same key in its isolated accounts, for finding out where it may trade; None from there."""
-        if self._isolated:
-            return None
-        other = BinanceVenue(
-            transport=self._transport,
-            urls=self._urls,
-            signer=None,
-            clock=self._clock,
-            random=self._random,
-            execution_venue=ISOLATED,
-            pairs=self._pairs,
-        )
-        # One key has one counter, whatever account it trades in.
-        other._calls = self._calls
-        other._histories = Histories(self._calls, other._memory, isolated=True)
-        return other
 
     # What anyone may ask
 
@@ -211,6 +193,33 @@ class BinanceVenue(Venue):
         return parse.parse_key_permissions(
             await self._calls.read("GET /sapi/v1/account/apiRestrictions", ip=1, urgent=True)
         )
+
+    async def advice(self) -> tuple[str, ...]:
+        """What the person has to do at Binance before it lends, one sentence each; empty when all is set up."""
+        try:
+            is_open = bool(await self._account())
+        except Rejected as refusal:
+            if refusal.reason not in (RefusalReason.NOT_ELIGIBLE, RefusalReason.AGREEMENT_REQUIRED):
+                raise
+            is_open = False
+        if is_open:
+            return ()
+        which = "the isolated pairs that you want to trade" if self._isolated else "cross margin"
+        return (f"Open {which} in Binance's margin section, and move to it what you want to trade with.",)
+
+    async def cautions(self) -> tuple[str, ...]:
+        """What the person should know of the account: whether fees or interest eat a position in BNB."""
+        if BNB_USDT not in self._pairs:
+            return ()
+        fees, interest = await self.fee_burn()
+        eaters = [name for name, is_paid in (("trading fees", fees), ("interest", interest)) if is_paid]
+        if not eaters:
+            return ()
+        caution = (
+            f"Binance takes {' and '.join(eaters)} in BNB: that eats a position in BNB/USDT. Switch it off in "
+            "Binance's fee settings, or leave BNB out of the pairs."
+        )
+        return (caution,)
 
     async def fee_burn(self) -> tuple[bool, bool]:
         """Whether trading fees, and whether interest, are taken in BNB: either eats a position in BNB."""
