@@ -14,7 +14,7 @@ from jarvis.domain.order import OrderType
 from jarvis.sim.exchange import Borrow, SimBorrow, SimExchange, SimFill, SimInterest, SimLedger, SimLiquidation
 from jarvis.sim.market import RecordedMarket, Requoted
 from jarvis.sim.models import BINANCE, BINANCE_ISOLATED, OKX, VenueModel
-from tests.sim.common import BTC, OWNER, START, D, bars, flat, step
+from tests.sim.common import BTC, OWNER, START, D, bars, flat, placed, step
 from tests.sim.wallets import (
     AT_BINANCE,
     AT_BYBIT,
@@ -43,11 +43,11 @@ def test_a_long_borrows_the_quote_that_is_missing_and_pays_its_fee_in_base() -> 
     buy(venue, "0.04")
 
     # 2000 are spent: 1000 own, 1000 borrowed; 0.1 % of 0.04 are kept by the venue.
-    assert (held(venue, USDT).total, held(venue, USDT).borrowed) == (0, 1000)
+    assert (held(venue, USDT).total, held(venue, USDT).borrowed) == (D(0), D(1000))
     assert held(venue, COIN).total == D("0.03996")
     assert venue.positions(OWNER) == {PAIR: D("0.03996")}
     (told,) = venue.fills(OWNER)
-    assert (told.fill.fee, told.fill.fee_asset, told.fill.cost) == (D("0.00004"), COIN, 2000)
+    assert (told.fill.fee, told.fill.fee_asset, told.fill.cost) == (D("0.00004"), COIN, D(2000))
 
 
 def test_a_short_borrows_the_base_and_pays_its_fee_in_quote() -> None:
@@ -56,7 +56,7 @@ def test_a_short_borrows_the_base_and_pays_its_fee_in_quote() -> None:
     sell(venue, "0.04")
 
     # 0.04 are borrowed and sold for 2000 less 0.1 %.
-    assert (held(venue, COIN).total, held(venue, COIN).borrowed) == (0, D("0.04"))
+    assert (held(venue, COIN).total, held(venue, COIN).borrowed) == (D(0), D("0.04"))
     assert held(venue, USDT).total == 2998
     assert venue.balances(OWNER)[COIN].total == D("-0.04")
     assert venue.positions(OWNER) == {PAIR: D("-0.04")}
@@ -66,7 +66,7 @@ def test_a_short_borrows_the_base_and_pays_its_fee_in_quote() -> None:
 def test_a_resting_order_pays_the_makers_fee(model: VenueModel, rate: str) -> None:
     venue = venue_of([*flat(50_000), (50_000, 50_000, 48_000, 48_000)], model)
 
-    assert venue.place(OWNER, order(Side.BUY, "0.01", OrderType.LIMIT, limit="49000", borrow=Borrow.NONE))
+    placed(venue, order(Side.BUY, "0.01", OrderType.LIMIT, limit="49000", borrow=Borrow.NONE))
     step(venue, 2)
 
     assert held(venue, COIN).total == D("0.01") * (1 - D(rate))
@@ -147,8 +147,8 @@ def test_repayment_pays_interest_first() -> None:
 
     assert not hasattr(repaid, "reason")
     (told,) = venue.repays(OWNER)
-    assert (told.interest, told.principal, told.automatic) == (1, 2, False)
-    assert (held(venue, USDT).borrowed, held(venue, USDT).interest, held(venue, USDT).free) == (998, 0, 497)
+    assert (told.interest, told.principal, told.automatic) == (D(1), D(2), False)
+    assert (held(venue, USDT).borrowed, held(venue, USDT).interest, held(venue, USDT).free) == (D(998), D(0), D(497))
 
 
 def test_a_closing_sale_repays_out_of_its_proceeds() -> None:
@@ -158,8 +158,8 @@ def test_a_closing_sale_repays_out_of_its_proceeds() -> None:
     sell(venue, "0.04", repay=True)
 
     (told,) = venue.repays(OWNER)
-    assert (told.principal, told.automatic, told.order_id) == (1000, True, venue.fills(OWNER)[-1].order.order_id)
-    assert (held(venue, USDT).free, held(venue, USDT).borrowed) == (1000, 0)
+    assert (told.principal, told.automatic, told.order_id) == (D(1000), True, venue.fills(OWNER)[-1].order.order_id)
+    assert (held(venue, USDT).free, held(venue, USDT).borrowed) == (D(1000), D(0))
 
 
 def test_fees_are_taken_in_bnb_while_there_is_enough() -> None:
@@ -181,8 +181,13 @@ def test_a_cross_account_of_binance_borrows_four_times_its_equity() -> None:
     assert venue.max_borrowable(OWNER, COIN) == D("0.08")
     assert isinstance(venue.borrow(OWNER, USDT, D(4000)), SimBorrow)
     wallet = venue.wallet(OWNER)
-    assert (wallet.assets_value, wallet.debt_value, wallet.equity, wallet.initial) == (5000, 4000, 1000, 1000)
-    assert (wallet.level, wallet.maintenance, wallet.call) == (1, 400, 640)
+    assert (wallet.assets_value, wallet.debt_value, wallet.equity, wallet.initial) == (
+        D(5000),
+        D(4000),
+        D(1000),
+        D(1000),
+    )
+    assert (wallet.level, wallet.maintenance, wallet.call) == (D(1), D(400), D(640))
     assert venue.max_borrowable(OWNER, USDT) == 0
 
 
@@ -224,7 +229,7 @@ def test_a_long_is_liquidated_when_equity_is_down_to_maintenance(model: VenueMod
     step(venue)
 
     (forced,) = venue.liquidations(OWNER)
-    assert (forced.pair, forced.quantity, forced.pot) == (PAIR, 1, "")
+    assert (forced.pair, forced.quantity, forced.pot) == (PAIR, D(1), "")
     sale = venue.fills(OWNER)[-1]
     assert sale.fill.is_liquidation
     assert sale.fill.price <= level
@@ -251,7 +256,7 @@ def test_a_short_is_liquidated_when_equity_is_down_to_maintenance_and_pays_the_f
     assert held(venue, COIN).borrowed == 0
     # It came in a jump: bought back at 59000, 1000 are left, of which the fee of 1180 takes all.
     (row,) = [event.row for event in told if isinstance(event, SimLedger)]
-    assert (row.kind, row.amount, row.fee, row.balance) == (LedgerKind.LIQUIDATION_FEE, ZERO, 1000, ZERO)
+    assert (row.kind, row.amount, row.fee, row.balance) == (LedgerKind.LIQUIDATION_FEE, ZERO, D(1000), ZERO)
     kinds = [type(event) for event in told if isinstance(event, SimFill | SimLiquidation)]
     assert kinds == [SimLiquidation, SimFill]
 
@@ -296,4 +301,4 @@ def test_the_hourly_charge_is_told_with_its_principal_and_rate() -> None:
 
     (charge,) = [event for event in told if isinstance(event, SimInterest)]
     rate = OKX.wallet.hourly_rates[USDT]
-    assert (charge.asset, charge.principal, charge.rate, charge.interest) == (USDT, 1000, rate, 1000 * rate)
+    assert (charge.asset, charge.principal, charge.rate, charge.interest) == (USDT, D(1000), rate, D(1000) * rate)

@@ -43,7 +43,7 @@ def test_an_order_may_borrow_all_that_it_spends() -> None:
 
     buy(venue, "0.01", borrow=Borrow.FULL)
 
-    assert (held(venue, USDT).free, held(venue, USDT).borrowed) == (1000, 500)
+    assert (held(venue, USDT).free, held(venue, USDT).borrowed) == (D(1000), D(500))
 
 
 def test_no_more_is_lent_than_the_initial_rate_allows() -> None:
@@ -61,9 +61,9 @@ def test_at_binance_a_resting_order_borrows_when_it_is_placed() -> None:
 
     assert [each.amount for each in venue.borrows(OWNER)] == [1000]
     assert venue.borrows(OWNER)[0].order_id == resting.order_id
-    assert (held(venue, USDT).locked, held(venue, USDT).free) == (2000, 0)
+    assert (held(venue, USDT).locked, held(venue, USDT).free) == (D(2000), D(0))
     venue.cancel(OWNER, resting.order_id)
-    assert (held(venue, USDT).free, held(venue, USDT).borrowed) == (2000, 1000)
+    assert (held(venue, USDT).free, held(venue, USDT).borrowed) == (D(2000), D(1000))
 
 
 def test_elsewhere_a_resting_order_keeps_own_money_and_borrows_as_it_fills() -> None:
@@ -71,9 +71,9 @@ def test_elsewhere_a_resting_order_keeps_own_money_and_borrows_as_it_fills() -> 
 
     placed(venue, order(Side.BUY, "0.05", LIMIT, limit="40000"))
 
-    assert (held(venue, USDT).locked, held(venue, USDT).borrowed) == (1000, 0)
+    assert (held(venue, USDT).locked, held(venue, USDT).borrowed) == (D(1000), D(0))
     step(venue, 2)
-    assert (held(venue, USDT).total, held(venue, USDT).borrowed) == (0, 1000)
+    assert (held(venue, USDT).total, held(venue, USDT).borrowed) == (D(0), D(1000))
     assert held(venue, COIN).total == D("0.05")
 
 
@@ -229,7 +229,7 @@ def test_a_transfer_opens_an_isolated_account_and_its_rows_name_the_pair() -> No
 
     row = venue.adjust(OWNER, USDT, D(50), LedgerKind.TRANSFER, pot=ISOLATED)
 
-    assert (row.pair, row.balance) == (PAIR, 50)
+    assert (row.pair, row.balance) == (PAIR, D(50))
     assert venue.pots(OWNER) == ("", ISOLATED)
     with pytest.raises(ValueError, match="no part of"):
         venue.adjust(OWNER, Asset("DOGE"), D(1), LedgerKind.TRANSFER, pot=ISOLATED)
@@ -247,7 +247,7 @@ def test_orders_of_an_isolated_account_use_its_money_alone() -> None:
 
     buy(venue, "0.01", pot=ISOLATED)
 
-    assert (held(venue, USDT, ISOLATED).borrowed, held(venue, USDT).free) == (400, 1000)
+    assert (held(venue, USDT, ISOLATED).borrowed, held(venue, USDT).free) == (D(400), D(1000))
     (told,) = venue.fills(OWNER)
     assert (told.pot, venue.borrows(OWNER)[0].pot) == (ISOLATED, ISOLATED)
     assert venue.positions(OWNER) == {PAIR: D("0.00999")}
@@ -292,8 +292,8 @@ def test_the_margin_of_a_wallet_is_its_equity_over_its_initial_margin() -> None:
 
     told = venue.margin(OWNER)
 
-    assert (told.e, told.m, told.mf, told.mfo, told.level) == (1000, 500, 500, 450, 2)
-    assert (told.eb, told.tb, told.n, told.c, told.v) == (1000, 1000, 0, 5000, 5000)
+    assert (told.e, told.m, told.mf, told.mfo, told.level) == (D(1000), D(500), D(500), D(450), D(2))
+    assert (told.eb, told.tb, told.n, told.c, told.v) == (D(1000), D(1000), D(0), D(5000), D(5000))
 
 
 def test_a_forced_closing_waits_for_a_pair_without_a_price() -> None:

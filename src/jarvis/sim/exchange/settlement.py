@@ -91,7 +91,7 @@ def _trade_from_wallet(
     is_maker: bool,
 ) -> tuple[SimOrder, SimFill]:
     fill = _fill(hall, order, quantity, price, cost, ZERO, is_maker=is_maker)
-    fee, fee_asset = wallets.fee_of(hall, account, fill, rate)
+    fee, fee_asset = wallets.fee_of(hall, account, order, fill, rate)
     fill = replace(fill, fee=fee, fee_asset=fee_asset, is_margin=True)
     wallets.trade(account, fill)
     told = replace(_told(hall, account, order, fill, []), pot=account.pot)

@@ -27,7 +27,7 @@ from jarvis.sim.exchange.records import (
     SimWallet,
 )
 from jarvis.sim.exchange.state import INTEREST, Account, Hall
-from jarvis.sim.models import BorrowsAt, WalletModel
+from jarvis.sim.models import BorrowsAt
 
 STEP = Decimal("0.00000001")
 """To which fees, interest and borrowed amounts are booked."""
@@ -126,7 +126,11 @@ def max_borrowable(hall: Hall, account: Account, asset: Asset) -> Decimal:
     if refuse_lending(hall, account, asset) is not None or price == 0:
         return ZERO
     room = surplus(hall, account, rates.initial_rate) - reserved(hall, account)
-    return max(ZERO, room / (price * _equity_per_unit(rates, asset)))
+    at_once = rates.hourly_rates[asset] if rates.interest_on_borrow else ZERO
+    if at_once:
+        # The first charge is rounded up.
+        room -= STEP * price * (1 + rates.initial_rate(asset))
+    return max(ZERO, room / price / (rates.initial_rate(asset) * (1 + at_once) + at_once))
 
 
 def refuse_lending(hall: Hall, account: Account, asset: Asset) -> SimRefused | None:
@@ -153,15 +157,11 @@ def refuse_borrowing(
         return refused
     rates = hall.rates(account)
     room = surplus(hall, account, rates.initial_rate) - reserved(hall, account, besides=besides)
-    if round_up(amount, STEP) * hall.price_of(asset) * _equity_per_unit(rates, asset) > room:
+    lent = round_up(amount, STEP)
+    charge = round_up(lent * rates.hourly_rates[asset], STEP) if rates.interest_on_borrow else ZERO
+    if ((lent + charge) * rates.initial_rate(asset) + charge) * hall.price_of(asset) > room:
         return SimRefused(Refusal.INSUFFICIENT_FUNDS, f"{amount} {asset} are more than may be borrowed")
     return None
-
-
-def _equity_per_unit(rates: WalletModel, asset: Asset) -> Decimal:
-    """What a new debt of one demands: its initial margin, and the interest that it costs at once."""
-    at_once = rates.hourly_rates[asset] if rates.interest_on_borrow else ZERO
-    return rates.initial_rate(asset) * (1 + at_once) + at_once
 
 
 def may_hold(account: Account, asset: Asset) -> bool:
@@ -370,12 +370,14 @@ def affords(hall: Hall, account: Account, order: SimOrder, quantity: Decimal, pr
     return True
 
 
-def fee_of(hall: Hall, account: Account, fill: Fill, rate: Decimal) -> tuple[Decimal, Asset]:
-    """What the venue takes for a fill and in which asset."""
+def fee_of(hall: Hall, account: Account, order: SimOrder, fill: Fill, rate: Decimal) -> tuple[Decimal, Asset]:
+    """What the venue takes for a fill that is about to be booked, and in which asset."""
     chosen = account.fee_asset
     if chosen is not None and (price := hall.price_of(chosen)):
         amount = round_up(fill.cost * rate / price, STEP)
-        if amount <= account.free(chosen):
+        spent, needed = spent_by(hall, order, order.remaining_quantity, fill.price)
+        kept = needed if spent == chosen else ZERO
+        if amount <= account.free(chosen, besides=order.order_id) - kept:
             return amount, chosen
     if fill.side is Side.BUY:
         return round_up(fill.quantity * rate, STEP), fill.pair.base
