@@ -83,6 +83,7 @@ class Desk:
     def __init__(self, prefix: str, state: EngineState, outbox: Outbox, *, exits_need_proof: bool = False) -> None:
         self._exits_need_proof = exits_need_proof
         self._unwanted: set[ClientOrderId] = set()
+        self._over: set[ClientOrderId] = set()
         self._prefix = prefix
         self._state = state
         self._outbox = outbox
@@ -166,6 +167,10 @@ class Desk:
                 self._unwanted.add(order.client_order_id)
             self._outbox.actions.append(Cancel(order.client_order_id, order.venue_order_id, order.request.pair))
 
+    def is_over(self, order: Order) -> bool:
+        """Whether the venue said that the order has ended, and only its fills are not known yet."""
+        return order.client_order_id in self._over
+
     def doubt(self, order: Order) -> None:
         """Have an order looked up of which nothing was heard for too long."""
         self._lose(order)
@@ -231,6 +236,7 @@ class Desk:
                 return self._at_venue(order, report.venue_order_id, report.at)
             case OrderStatus.FILLED | OrderStatus.CANCELLED | OrderStatus.EXPIRED | OrderStatus.REJECTED:
                 if told > order.filled_quantity or self._proves_too_little(order, report):
+                    self._over.add(order.client_order_id)
                     return self._lose(order)
                 events = {OrderStatus.FILLED: OrderEvent.FILL_REST, OrderStatus.EXPIRED: OrderEvent.EXPIRE}
                 return self._gone(order, events.get(report.status, OrderEvent.CANCEL), report.reason)
@@ -297,6 +303,8 @@ class Desk:
 
     def _keep(self, order: Order, *, said: bool = True) -> Order:
         client_order_id = order.client_order_id
+        if order.status is not OrderStatus.UNKNOWN:
+            self._over.discard(client_order_id)
         known = self._state.orders.get(client_order_id)
         self._state.orders[client_order_id] = order
         if said and order != known:

@@ -34,6 +34,8 @@ CLOSE_PATIENCE = timedelta(seconds=5)
 """A closing order at market of which nothing was heard for this long is looked up."""
 STOP_FILL_PATIENCE = timedelta(seconds=30)
 """A triggered stop is a market order: what it has not filled after this is closed by another one."""
+FILLS_FOLLOW_WITHIN = timedelta(seconds=5)
+"""A venue may say that an order is over a moment before it says what was filled."""
 _STOP_IS_STEADY_AFTER = timedelta(seconds=60)
 _LONGEST_PAUSE = timedelta(minutes=5)
 
@@ -46,6 +48,7 @@ class Trouble:
     amend_failures: int = 0
     close_failures: int = 0
     close_after: datetime | None = None
+    unknown_since: datetime | None = None
     said: set[str] = field(default_factory=set)
 
 
@@ -294,7 +297,14 @@ class Keeper:
         """As `keep`, where there may be no second exit."""
         if story.exit_role is not None:
             self._cancel(entries)
-        if any(order.status is OrderStatus.UNKNOWN for order in exits):
+        unknown = [order for order in exits if order.status is OrderStatus.UNKNOWN]
+        if unknown:
+            trouble = self._of(story.pair)
+            trouble.unknown_since = trouble.unknown_since or at
+            # Of orders that the venue says are over, the fills are on their way: that is no news yet.
+            fills_follow = all(self._desk.is_over(order) for order in unknown)
+            if fills_follow and at - trouble.unknown_since < FILLS_FOLLOW_WITHIN:
+                return story
             self._say(
                 story.pair,
                 "exit_unknown",
@@ -305,6 +315,7 @@ class Keeper:
             )
             return story
         self._of(story.pair).said.discard("exit_unknown")
+        self._of(story.pair).unknown_since = None
         if any(order.status is OrderStatus.SENT or self._desk.is_in_flight(order) for order in exits):
             return story
         if not exits:
