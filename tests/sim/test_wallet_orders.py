@@ -4,9 +4,10 @@ import pytest
 
 from jarvis.domain.account import LedgerKind
 from jarvis.domain.instrument import Side
-from jarvis.domain.money import Asset
+from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import OrderStatus, OrderType
 from jarvis.sim.exchange import Borrow, Refusal, SimBorrow, SimMarginCall, SimRefused, SimRepay
+from jarvis.sim.instruments import okx_instruments
 from jarvis.sim.models import OKX
 from tests.sim.common import OWNER, D, flat, now, placed, refused, step
 from tests.sim.wallets import (
@@ -121,18 +122,29 @@ def test_a_woken_limit_that_rests_keeps_its_money_from_then_on() -> None:
     assert held(venue, COIN).locked == D("0.01")
 
 
-def test_a_reducing_order_never_goes_beyond_what_is_open() -> None:
-    venue = venue_of(flat(50_000), AT_OKX)
+def test_a_reducing_sale_never_goes_beyond_what_is_open() -> None:
+    venue = venue_of(flat(50_000), AT_OKX, more={COIN: D(1)})
     assert refused(venue, order(Side.SELL, "0.01", reduce_only=True)).reason is Refusal.NOTHING_TO_REDUCE
+    buy(venue, "0.01")
+
+    closing = placed(venue, order(Side.SELL, "0.02", reduce_only=True, repay=True))
+
+    # The fee left 0.00999, and the lot is 0.00001.
+    assert venue.fills(OWNER)[-1].fill.quantity == D("0.00999")
+    assert closing.status is OrderStatus.CANCELLED
+    assert venue.positions(OWNER) == {}
+
+
+def test_a_reducing_buy_covers_its_fee_to_the_last_lot() -> None:
+    venue = venue_of(flat(50_000), AT_OKX, instruments=okx_instruments())
     sell(venue, "0.01")
 
-    closing = placed(venue, order(Side.BUY, "0.02", reduce_only=True, repay=True))
+    buy(venue, "0.02", reduce_only=True, repay=True)
 
-    # 0.01 / 0.999 is 0.01001001; of 0.01001 the venue keeps a thousandth, and what is left is less than a lot.
-    assert venue.fills(OWNER)[-1].fill.quantity == D("0.01001")
-    assert closing.status is OrderStatus.CANCELLED
-    assert venue.positions(OWNER) == {PAIR: D("-0.00000001")}
-    assert held(venue, COIN).borrowed == D("0.00000001")
+    # 0.01 / 0.999 is 0.01001001; the fee is rounded up, so it takes one lot more.
+    assert venue.fills(OWNER)[-1].fill.quantity == D("0.01001002")
+    assert venue.positions(OWNER) == {}
+    assert (held(venue, COIN).borrowed, held(venue, COIN).total) == (ZERO, ZERO)
 
 
 def test_a_buy_given_in_quote_never_costs_more() -> None:

@@ -407,18 +407,24 @@ def settle_after(hall: Hall, account: Account, order: SimOrder, fill: Fill) -> N
 
 
 def closable(hall: Hall, account: Account, pair: Pair, side: Side, *, is_maker: bool) -> Decimal:
-    """How much an order of this side may trade without going beyond what is open, in whole lots.
+    """How much an order of this side may trade to close what is open, in whole lots: a sale never more than that.
 
-    A buy may trade a little more than is open, because its fee is taken out of what it brings.
+    A buy may trade as much more as its fee takes out of what it brings, to the last lot: what is owed is covered.
     """
     lot = hall.instruments[pair].lot
     left = max(ZERO, -account.quantity(pair) * side.sign)
-    if side is Side.SELL or account.fee_asset is not None:
+    if side is Side.SELL:
         return round_down(left, lot)
-    rate = hall.model.fee.maker_rate if is_maker else hall.model.fee.taker_rate
-    wanted = round_up(left / (1 - rate), lot)
-    while wanted - round_up(wanted * rate, STEP) > left:
-        wanted -= lot
+    fee = hall.model.fee
+    rate = ZERO if account.fee_asset is not None else fee.maker_rate if is_maker else fee.taker_rate
+    return _bringing(left, rate, lot)
+
+
+def _bringing(missing: Decimal, rate: Decimal, lot: Decimal) -> Decimal:
+    """The smallest number of lots of which this much is left after a fee."""
+    wanted = round_up(missing / (1 - rate), lot)
+    while wanted - round_up(wanted * rate, STEP) < missing:
+        wanted += lot
     return wanted
 
 
@@ -453,7 +459,4 @@ def buy_back_quantity(hall: Hall, account: Account, instrument: Instrument) -> D
     missing = account.owed(instrument.pair.base) - account.balances.get(instrument.pair.base, ZERO)
     if missing <= 0:
         return ZERO
-    rate, wanted = hall.model.fee.taker_rate, round_up(missing, instrument.lot)
-    while wanted - round_up(wanted * rate, STEP) < missing:
-        wanted += max(instrument.lot, round_down((missing - wanted * (1 - rate)) / (1 - rate), instrument.lot))
-    return wanted
+    return _bringing(missing, hall.model.fee.taker_rate, instrument.lot)
