@@ -41,8 +41,9 @@ check: $(VENV)/dev.stamp  ## what must hold before a change lands: format, lint,
 bench: $(VENV)/dev.stamp  ## figures as ratios, each against its peer in the same run
 	$(BIN)/python -m benchmarks
 
-soak: $(VENV)/dev.stamp  ## the simulation over many seeds: make soak SOAK_SEEDS=100000
+soak: $(VENV)/dev.stamp  ## many seeds at every venue, and many kills: make soak SOAK_SEEDS=100000
 	SIMULATION_SEEDS=$(SOAK_SEEDS) $(PYTEST) -n 2 --timeout 0 tests/simulation $(ARGS)
+	$(PYTEST) -n 2 --timeout 0 -m soak tests/system $(ARGS)
 
 lock:  ## write the hashed locks anew (needs uv)
 	uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/run.txt
