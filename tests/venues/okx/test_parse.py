@@ -365,3 +365,38 @@ def test_trades_interest_and_loans_are_told_elsewhere_or_move_nothing(kind: str)
 def test_an_unknown_kind_of_bill_is_an_error() -> None:
     with pytest.raises(UnreadableAnswer, match="type"):
         history.parse_bill(row("bills", type="9999", tradeId=""))
+
+
+def test_rows_that_contradict_themselves_are_unreadable() -> None:
+    with pytest.raises(UnreadableAnswer, match="positive"):
+        parse.parse_instruments([row("instruments_margin", tickSz="-0.1")], CATALOGUE)
+    with pytest.raises(UnreadableAnswer, match="imr"):
+        parse.parse_first_tier([row("position_tiers", tier="1", imr="0")])
+    with pytest.raises(UnreadableAnswer, match="ordIdList"):
+        parse.parse_algo_order(row("order_algo_live", ordIdList="one"), "order-algo")
+    with pytest.raises(UnreadableAnswer, match="fillSz"):
+        history.parse_fill(row("fills_history", fillSz="-1"), NOWHERE, spot_is_margin=False)
+    with pytest.raises(UnreadableAnswer, match="execType"):
+        history.parse_fill(row("fills_history", execType="?"), NOWHERE, spot_is_margin=False)
+
+
+@pytest.mark.parametrize("answer", [{}, None, "text", [1]])
+def test_a_list_of_rows_is_that_and_nothing_else(answer: object) -> None:
+    with pytest.raises(UnreadableAnswer):
+        parse.parse_interest_rates(answer)
+
+
+def test_a_bill_that_moves_nothing_is_not_told() -> None:
+    assert history.parse_bill(row("bills", type="1", balChg="0", tradeId="")) is None
+
+
+def test_a_flag_is_a_boolean_or_its_word() -> None:
+    for told, expected in ((True, True), ("true", True), ("false", False), ("", None)):
+        assert parse.parse_order(row("order_live", reduceOnly=told), "order", None).reduce_only is expected
+    with pytest.raises(UnreadableAnswer, match="reduceOnly"):
+        parse.parse_order(row("order_live", reduceOnly="maybe"), "order", None)
+
+
+def test_an_instant_beyond_all_time_is_unreadable() -> None:
+    with pytest.raises(UnreadableAnswer, match="uTime"):
+        parse.parse_order(row("order_live", uTime="9" * 30), "order", None)

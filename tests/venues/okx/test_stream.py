@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jarvis.domain.order import Fill, OrderReport, OrderStatus, OrderType
-from jarvis.venues.base import BarUpdate, KeyInvalid, StreamGap, Unreachable
+from jarvis.venues.base import BarUpdate, KeyInvalid, RateLimited, Rejected, StreamGap, Unreachable
 from jarvis.venues.okx import OkxVenue
 from jarvis.venues.okx.sockets import SocketPair, business_url
 from tests.venues.okx.wires import (
@@ -340,3 +340,65 @@ async def test_the_market_stream_tells_quotes_and_candles() -> None:
 
 def frame_of(name: str) -> str:
     return sample(name).decode()
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        '{"arg":{"channel":"gossip","instId":"BTC-USDT"},"data":[]}',
+        '{"arg":{"channel":"candle1m","instId":"BTC-USDT"},"data":{}}',
+        '{"arg":{"channel":"candle1m","instId":"BTC-USDT"},"data":[["1"]]}',
+        "not JSON",
+    ],
+)
+@on_virtual_time
+async def test_a_frame_of_the_market_that_cannot_be_read_is_a_gap(strange: str) -> None:
+    wire = ScriptedTransport()
+    public, _ = pair_of_sockets(wire)
+    async with okx(wire).market_stream([BTC], MINUTE) as stream:
+        public.say(strange)
+        await stream.flush()
+
+        assert [type(event) for event in stream.pending()] == [StreamGap]
+
+
+@on_virtual_time
+async def test_a_channel_that_nobody_asked_for_is_a_gap() -> None:
+    wire = ScriptedTransport()
+    gossip = '{"arg":{"channel":"gossip","instType":"ANY"},"data":[]}'
+
+    events = await told(okx(wire), (0, gossip), wire=wire)
+
+    assert [type(event) for event in events] == [StreamGap]
+
+
+@pytest.mark.parametrize(("code", "error"), [("60018", Rejected), ("61999", Rejected), ("60014", RateLimited)])
+@on_virtual_time
+async def test_a_refused_subscription_says_why(code: str, error: type[Exception]) -> None:
+    wire = ScriptedTransport()
+    public, _ = pair_of_sockets(wire, confirms=False)
+    public.say("pong")
+    public.say(json.dumps({"event": "error", "code": code, "msg": "no", "connId": "a"}))
+
+    with pytest.raises(error):
+        async with okx(wire).market_stream([BTC], MINUTE):
+            pass
+
+
+@on_virtual_time
+async def test_what_comes_while_subscribing_is_told_and_what_cannot_be_read_is_no_stream() -> None:
+    wire = ScriptedTransport()
+    private, _ = pair_of_sockets(wire)
+    private.say(frame("ws_orders_fill"))
+    async with okx(wire).account_stream() as stream:
+        await stream.flush()
+        private.say(frame("ws_orders_filled"))
+        await stream.flush()
+        fills = [event for event in stream.pending() if isinstance(event, Fill)]
+    assert fills
+
+    strange, _ = pair_of_sockets(wire, confirms=False)
+    strange.say('{"event":"login","code":7}')
+    with pytest.raises(Unreachable, match="could not be read"):
+        async with okx(wire).account_stream():
+            pass
