@@ -89,6 +89,7 @@ def test_json_holds_exact_numbers_and_nothing_that_json_cannot_say() -> None:
         "trading_fee": "-1.1",
         "opening_fee": "-0.2",
         "rollover": "-0.03",
+        "interest": "0",
         "liquidation": "0",
         "adjustment": "0",
         "total": "14.67",

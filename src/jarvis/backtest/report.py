@@ -21,6 +21,7 @@ _PARTS = (
     ("trading_fee", "trading fees"),
     ("opening_fee", "margin opening fees"),
     ("rollover", "rollover"),
+    ("interest", "interest"),
     ("liquidation", "liquidation"),
     ("adjustment", "adjustments"),
     ("total", "result"),
@@ -124,7 +125,7 @@ def _by_strategy(result: BacktestResult) -> dict[str, Waterfall]:
 
 def _trade_row(trade: Trade) -> Row:
     result = trade.waterfall
-    fees = result.trading_fee + result.opening_fee + result.rollover
+    fees = result.trading_fee + result.opening_fee + result.rollover + result.interest
     return (
         trade.position_id,
         f"{trade.opened_at:%Y-%m-%d %H:%M}",

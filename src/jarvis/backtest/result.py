@@ -126,8 +126,8 @@ class BacktestResult:
 
 def waterfall_json(result: Waterfall) -> dict[str, str]:
     """The parts of a waterfall and their total, as text."""
-    parts = ("price", "slippage", "trading_fee", "opening_fee", "rollover", "liquidation", "adjustment", "total")
-    return {part: plain(getattr(result, part)) for part in parts}
+    parts = ("price", "slippage", "trading_fee", "opening_fee", "rollover", "interest", "liquidation", "adjustment")
+    return {part: plain(getattr(result, part)) for part in (*parts, "total")}
 
 
 def _trade_json(trade: Trade) -> dict[str, Any]:

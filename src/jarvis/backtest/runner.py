@@ -15,29 +15,37 @@ first out, when all actions of the event are carried out and before the next bar
 cancelling or amending finds it gone is looked up: first its fills, then how it ended.
 
 Steps in which nothing can happen (no bar, nothing open, no order at the exchange) are passed over.
+
+At a venue that settles by wallet, `traits` say so. Orders trade in the cross account and borrow what it lacks; exits
+repay with their proceeds, and what is still owed when nothing is open is repaid at the end of the step. Interest goes
+into the journal by position, and into the engine where it makes a short's debt larger.
+
+Unrealistic: a venue's own switches for borrowing and repaying are passed by; waiting stops keep the funds they need.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from jarvis.backtest.result import BacktestResult, Trade
-from jarvis.domain.account import AccountId, MarginState
+from jarvis.domain.account import AccountId, LedgerKind, LedgerRow, MarginState
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Tick
 from jarvis.domain.money import USD, ZERO, Asset, round_nearest
-from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, OrderStatus, PositionId
+from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, OrderRole, OrderStatus, PositionId
+from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.ledger.attribution import DecidedFill, waterfall
 from jarvis.ledger.book import Book
-from jarvis.ledger.journal import Entry
+from jarvis.ledger.journal import Account, Entry
 from jarvis.ledger.performance import EquityPoint
 from jarvis.sim.exchange import (
     Refusal,
     SimEvent,
     SimExchange,
     SimFill,
+    SimInterest,
     SimLedger,
     SimOrder,
     SimOrderEvent,
@@ -55,6 +63,7 @@ from jarvis.trading.events import (
     Amend,
     AmendAnswered,
     Cancel,
+    DebtGrew,
     EngineEvent,
     OrderAccepted,
     OrderChanged,
@@ -90,7 +99,8 @@ class Backtest:
     """What is to be run: native candles per pair, what is followed, and the account's limits and deposits.
 
     `leverage_caps` is the catalogue's cap per pair. The seed decides the exchange's ids and nothing else here: the
-    market is recorded.
+    market is recorded. `traits` are how the engine takes the venue to behave; raises ValueError if `model` settles
+    otherwise.
     """
 
     bars: Mapping[Pair, Sequence[Bar]]
@@ -104,6 +114,17 @@ class Backtest:
     seed: int = 0
     account_id: AccountId = _ACCOUNT
     id_prefix: str = "bt"
+    traits: VenueTraits = field(default_factory=VenueTraits)
+
+    def __post_init__(self) -> None:
+        """Refuse an engine that would misread the venue's balances."""
+        if self.is_wallet != (self.model.wallet is not None):
+            raise ValueError("the traits and the model must settle in the same way")
+
+    @property
+    def is_wallet(self) -> bool:
+        """Whether base and quote change hands at each fill."""
+        return self.traits.settlement is Settlement.WALLET
 
 
 def run(
@@ -146,16 +167,29 @@ class _Session:
         self._wanted = wanted
         self._account = wanted.account_id
         self._exchange = exchange
+        taker_rate = wanted.model.fee.taker_rate
         self._engine = Engine(
-            EngineConfig(wanted.account_id, wanted.id_prefix, wanted.limits, exchange.instruments, wanted.leverage_caps)
+            EngineConfig(
+                wanted.account_id,
+                wanted.id_prefix,
+                wanted.limits,
+                exchange.instruments,
+                wanted.leverage_caps,
+                traits=wanted.traits,
+                taker_rates=dict.fromkeys(exchange.instruments, taker_rate) if wanted.is_wallet else {},
+            )
         )
         self._sources = [
             (each, SignalSource(STRATEGIES[each.strategy], each.values, each.pair, each.interval))
             for each in wanted.followed
         ]
         self._aggregators = {(each.pair, each.interval): BarAggregator(each.interval) for each in wanted.followed}
-        self._book = Book({pair: instrument.cost_step for pair, instrument in exchange.instruments.items()})
+        cost_steps = {pair: instrument.cost_step for pair, instrument in exchange.instruments.items()}
+        self._book = Book(cost_steps, wanted.traits.settlement)
         self._waiting: deque[SimEvent] = deque()
+        # What is charged for borrowing is told before the fill that it was borrowed for: it is booked after it.
+        self._early_charges: set[str] = set()
+        self._early_rows: deque[LedgerRow] = deque()
         self._requests: dict[ClientOrderId, OrderRequest] = {}
         self._stories: dict[PositionId, PositionStory] = {}
         self._lost: list[ClientOrderId] = []
@@ -191,7 +225,15 @@ class _Session:
             self._process(event)
             self._take_waiting()
         self._look_up_lost()
+        if self._wanted.is_wallet and self.is_idle():
+            self._repay_all()
         self._curve.append(EquityPoint(now, margin.equity))
+
+    def _repay_all(self) -> None:
+        """Repay what no position needs any more. It moves no net balance, so nothing is booked for it."""
+        for asset, balance in self._exchange.balances(self._account).items():
+            if balance.owed and balance.available:
+                self._exchange.repay(self._account, asset, None)
 
     def result(self, started_at: datetime, *, is_complete: bool) -> BacktestResult:
         """What it came to."""
@@ -219,16 +261,23 @@ class _Session:
     def _take_waiting(self) -> None:
         while True:
             self._waiting.extend(self._exchange.drain())
-            if not self._waiting:
+            if self._waiting:
+                self._take(self._waiting.popleft())
+            elif self._early_rows:
+                self._take_row(self._early_rows.popleft())
+            else:
                 return
-            self._take(self._waiting.popleft())
 
     def _take(self, event: SimEvent) -> None:
         match event:
             case SimFill(fill=fill):
                 self._take_fill(fill)
+            case SimInterest(on_borrow=True, number=number):
+                self._early_charges.add(str(number))
+            case SimLedger(row=row) if row.kind is LedgerKind.INTEREST and row.ref_id in self._early_charges:
+                self._early_rows.append(row)
             case SimLedger(row=row):
-                self._book.add_row(row)
+                self._take_row(row)
             case SimOrderEvent() if not event.order.is_liquidation:  # its fills say all there is to say
                 self._process(_report(event.order, event.at, event.reason))
 
@@ -240,11 +289,17 @@ class _Session:
         self._book.add_fill(fill, story.position_id if story is not None else None)
         self._carry_out_all(actions)
 
+    def _take_row(self, row: LedgerRow) -> None:
+        for entry in self._book.add_row(row):
+            grown = entry.amount(Account.BASIS, row.asset)
+            if row.kind is LedgerKind.INTEREST and grown and entry.pair is not None:
+                self._process(DebtGrew(entry.pair, grown, row.row_id, row.at))
+
     def _margin(self, now: datetime) -> MarginState:
         """The margin state, rounded as the venue tells it: what sizing reads must be the same as live."""
         margin = self._exchange.margin(self._account)
         level = None if margin.ml is None else round_nearest(margin.ml, _TOLD_LEVEL_STEP) / 100
-        return MarginState(
+        state = MarginState(
             asset=self._wanted.asset,
             at=now,
             equity=_told(margin.e),
@@ -253,6 +308,12 @@ class _Session:
             free_margin=_told(margin.mf),
             unrealised=_told(margin.n),
             margin_level=level,
+        )
+        rates = self._wanted.model.wallet
+        if rates is None:
+            return state
+        return replace(
+            state, call_level=rates.call / rates.initial, liquidation_level=rates.maintenance / rates.initial
         )
 
     # --- what goes out -----------------------------------------------------------------------------------------
@@ -280,11 +341,22 @@ class _Session:
 
     def _place(self, request: OrderRequest) -> None:
         self._requests[request.client_order_id] = request
-        match self._exchange.place(self._account, SimOrderRequest.from_order(request)):
+        match self._exchange.place(self._account, self._worded(request)):
             case SimPlaced(order_id=order_id):
                 self._process(OrderAccepted(request.client_order_id, order_id, self._exchange.now))
             case SimRefused(reason=reason, detail=detail):
                 self._process(OrderRefused(request.client_order_id, reason.value, detail, self._exchange.now))
+
+    def _worded(self, request: OrderRequest) -> SimOrderRequest:
+        """The order in the exchange's words. Where nothing can be marked as reducing, the engine sees to it."""
+        worded = SimOrderRequest.from_order(request)
+        if not self._wanted.is_wallet:
+            return worded
+        return replace(
+            worded,
+            reduce_only=request.reduce_only and self._wanted.traits.reduce_only,
+            repay=request.role is not OrderRole.ENTRY,
+        )
 
     def _amend(self, action: Amend) -> None:
         answer = self._exchange.amend(
