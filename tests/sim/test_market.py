@@ -8,10 +8,10 @@ import pytest
 
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar
-from jarvis.domain.money import is_multiple
+from jarvis.domain.money import Asset, is_multiple
 from jarvis.sim.exchange import SimExchange
 from jarvis.sim.instruments import kraken_instruments
-from jarvis.sim.market import NINE, RecordedMarket, SyntheticMarket
+from jarvis.sim.market import NINE, RecordedMarket, Requoted, SharedMarket, SyntheticMarket
 from jarvis.sim.models import KRAKEN
 from tests.sim.common import BTC, ETH, MINUTE, START, D, Row, bars, flat
 
@@ -181,3 +181,25 @@ def test_rows_are_what_they_say() -> None:
     row: Row = (1, 3, 1, 2)
 
     assert bars(BTC, [None, row])[0].opened_at == START + MINUTE
+
+
+def test_readers_of_a_shared_market_each_see_every_bar_at_their_own_pace() -> None:
+    market = SyntheticMarket(seed=3, start=START, step=MINUTE, pairs=(BTC,))
+    shared = SharedMarket(market)
+    quick, slow = shared.reader(), shared.reader()
+
+    ahead = [list(quick.bars(START + n * TEN * 6, START + (n + 1) * TEN * 6)) for n in range(5)]
+    behind = list(slow.bars(START, START + 5 * MINUTE))
+
+    assert [bar for window in ahead for bar in window] == behind
+    assert len(behind) == 5
+    assert (slow.pairs, slow.step, slow.start, slow.end) == (market.pairs, MINUTE, START, None)
+    assert slow.first_price(BTC) == market.first_price(BTC)
+    assert slow.history(BTC, HOUR, 3) == market.history(BTC, HOUR, 3)
+
+
+def test_two_pairs_of_one_base_share_no_quote() -> None:
+    market = RecordedMarket({BTC: bars(BTC, flat(10)), Pair.parse("BTC/EUR"): bars(Pair.parse("BTC/EUR"), flat(9))})
+
+    with pytest.raises(ValueError, match="one base"):
+        Requoted(market, Asset("USDT"))

@@ -1,18 +1,22 @@
 """What orders out of a wallet keep, borrow, repay and are refused; pots; what leaves; the venue's switches."""
 
+from dataclasses import replace
+
 import pytest
 
 from jarvis.domain.account import LedgerKind
 from jarvis.domain.instrument import Side
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import OrderStatus, OrderType
-from jarvis.sim.exchange import Borrow, Refusal, SimBorrow, SimMarginCall, SimRefused, SimRepay
-from jarvis.sim.instruments import okx_instruments
-from jarvis.sim.models import OKX
-from tests.sim.common import OWNER, D, flat, now, placed, refused, step
+from jarvis.sim.exchange import Borrow, Refusal, SimBorrow, SimMarginCall, SimOrderRequest, SimRefused, SimRepay, ladder
+from jarvis.sim.instruments import binance_instruments, okx_instruments
+from jarvis.sim.models import OKX, BookModel
+from tests.sim.common import BTC, OWNER, D, exchange, flat, now, placed, refused, step
 from tests.sim.wallets import (
     AT_BINANCE,
     AT_OKX,
+    BNB,
+    BNB_PAIR,
     COIN,
     FREE_OF_FEES,
     ISOLATED,
@@ -318,3 +322,61 @@ def test_a_forced_closing_waits_for_a_pair_without_a_price() -> None:
 
     assert venue.liquidations(OWNER)
     assert held(venue, COIN).total == 0
+
+
+def test_an_isolated_account_trades_and_borrows_its_own_pair_alone() -> None:
+    venue = venue_of(flat(50_000), AT_BINANCE, others={BNB_PAIR: flat(500)})
+    venue.open_account(OWNER, {USDT: D(100)}, ISOLATED)
+
+    assert refused(venue, order(Side.BUY, "0.1", pair=BNB_PAIR, pot=ISOLATED)).reason is Refusal.INVALID
+    answer = venue.borrow(OWNER, BNB, D("0.01"), ISOLATED)
+
+    assert isinstance(answer, SimRefused)
+    assert answer.reason is Refusal.NOT_ELIGIBLE
+
+
+def test_an_asset_without_a_rate_is_not_lent() -> None:
+    venue = venue_of(flat(50_000), smooth(FREE_OF_FEES, hourly_rates={USDT: D(0)}))
+
+    assert refused(venue, order(Side.SELL, "0.01")).reason is Refusal.NOT_ELIGIBLE
+
+
+def test_debts_of_some_assets_may_demand_more() -> None:
+    venue = venue_of(flat(50_000), smooth(FREE_OF_FEES, initial_rates={COIN: D("0.5")}))
+
+    assert (venue.max_borrowable(OWNER, USDT), venue.max_borrowable(OWNER, COIN)) == (D(10_000), D("0.04"))
+
+
+def test_levels_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ValueError, match="opened above where it is called"):
+        smooth(FREE_OF_FEES, maintenance=D("0.09"))
+    with pytest.raises(ValueError, match="opened above where it is called"):
+        smooth(FREE_OF_FEES, initial_rates={COIN: D("0.01")})
+
+
+def test_a_venue_of_lots_has_no_wallets() -> None:
+    venue = exchange(flat(50_000))
+
+    assert venue.pots(OWNER) == ("",)
+    assert venue.positions(OWNER) == {}
+    with pytest.raises(ValueError, match="no wallet accounts"):
+        venue.wallet(OWNER)
+
+
+def test_positions_of_lots_are_their_sums() -> None:
+    venue = exchange(flat(50_000, 2))
+    for _ in range(2):
+        placed(venue, SimOrderRequest(BTC, Side.SELL, OrderType.MARKET, D("0.1"), leverage=5))
+
+    assert venue.positions(OWNER) == {BTC: D("-0.2")}
+
+
+def test_a_quote_buys_whole_lots_level_by_level() -> None:
+    book = BookModel(half_spread_bps=D(0), level_step_bps=D(10_000), level_quote_size=D(100))
+    instrument = replace(binance_instruments()[PAIR], tick=D(1), lot=D("0.1"), cost_step=D(1))
+
+    # 1 at 100, then 0.5 at 200: the next 0.3 at 300 would cost 90.
+    assert ladder.affordable(book, instrument, D(100), D(289)) == D("1.7")
+    # 0.1 at 105 costs 10 when rounded to whole coins, 0.3 cost 32.
+    flat_book = replace(book, level_step_bps=D(0))
+    assert ladder.affordable(flat_book, instrument, D(105), D("31.5")) == D("0.2")

@@ -98,6 +98,8 @@ class RecordedMarket:
 class Requoted:
     """A market's own prices for pairs of another quote asset: BTC/USD told as BTC/USDT.
 
+    Raises ValueError for a market with two pairs of one base.
+
     Unrealistic: a stablecoin is worth its dollar to the last digit.
     """
 
@@ -106,6 +108,8 @@ class Requoted:
         self._quote = quote
         self.pairs: tuple[Pair, ...] = tuple(sorted(Pair(pair.base, quote) for pair in market.pairs))
         self._source = {Pair(pair.base, quote): pair for pair in market.pairs}
+        if len(self._source) != len(market.pairs):
+            raise ValueError("two pairs of one base cannot both be told in the same asset")
 
     @property
     def step(self) -> timedelta:
