@@ -145,10 +145,22 @@ def test_a_reducing_buy_covers_its_fee_to_the_last_lot() -> None:
 
     buy(venue, "0.02", reduce_only=True, repay=True)
 
-    # 0.01 / 0.999 is 0.01001001; the fee is rounded up, so it takes one lot more.
+    # 0.01 / 0.999 is a little more than 0.01001001: one lot more leaves that lot over.
     assert venue.fills(OWNER)[-1].fill.quantity == D("0.01001002")
-    assert venue.positions(OWNER) == {}
-    assert (held(venue, COIN).borrowed, held(venue, COIN).total) == (ZERO, ZERO)
+    assert venue.positions(OWNER) == {PAIR: D("0.00000001")}
+    assert (held(venue, COIN).borrowed, held(venue, COIN).total) == (ZERO, D("0.00000001"))
+
+
+def test_a_reducing_buy_covers_the_fees_of_many_fills() -> None:
+    thin = replace(OKX, book=BookModel(level_quote_size=D(777)))
+    venue = venue_of(flat(50_000), thin, usdt="10000", instruments=okx_instruments())
+    sell(venue, "0.1")
+
+    buy(venue, "0.2", reduce_only=True, repay=True)
+
+    assert len(venue.fills(OWNER)) > 10
+    assert 0 <= venue.positions(OWNER).get(PAIR, ZERO) <= D("0.00000001")
+    assert held(venue, COIN).borrowed == 0
 
 
 def test_a_buy_given_in_quote_never_costs_more() -> None:

@@ -61,6 +61,10 @@ def take(hall: Hall, account: Account, order: SimOrder) -> SimOrder:
         order, told = settlement.execute(hall, account, order, part, level.price, is_maker=False)
         orders.spawn_close(hall, account, told)
         wanted -= part
+        if order.reduce_only and wanted:
+            # Each fill's own fee may be rounded: what is still open says how much closes it.
+            closable = orders.closable(hall, account, order.pair, order.side, is_maker=False)
+            wanted = min(order.remaining_quantity, closable)
     return _end_rest(hall, account, order, reached_all=wanted == 0)
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from jarvis.domain.account import Balance, LedgerKind
 from jarvis.domain.instrument import Instrument, Pair, Side
-from jarvis.domain.money import ZERO, Asset, round_down, round_up
+from jarvis.domain.money import ZERO, Asset, round_down, round_nearest, round_up
 from jarvis.domain.order import Fill
 from jarvis.sim.exchange import ladder
 from jarvis.sim.exchange.records import (
@@ -380,8 +380,8 @@ def fee_of(hall: Hall, account: Account, order: SimOrder, fill: Fill, rate: Deci
         if amount <= account.free(chosen, besides=order.order_id) - kept:
             return amount, chosen
     if fill.side is Side.BUY:
-        return round_up(fill.quantity * rate, STEP), fill.pair.base
-    return round_up(fill.cost * rate, hall.instruments[fill.pair].cost_step), fill.pair.quote
+        return round_nearest(fill.quantity * rate, STEP), fill.pair.base
+    return round_nearest(fill.cost * rate, hall.instruments[fill.pair].cost_step), fill.pair.quote
 
 
 def trade(account: Account, fill: Fill) -> None:
@@ -423,7 +423,7 @@ def closable(hall: Hall, account: Account, pair: Pair, side: Side, *, is_maker: 
 def _bringing(missing: Decimal, rate: Decimal, lot: Decimal) -> Decimal:
     """The smallest number of lots of which this much is left after a fee."""
     wanted = round_up(missing / (1 - rate), lot)
-    while wanted - round_up(wanted * rate, STEP) < missing:
+    while wanted - round_nearest(wanted * rate, STEP) < missing:
         wanted += lot
     return wanted
 
