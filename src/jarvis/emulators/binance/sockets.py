@@ -18,7 +18,7 @@ from jarvis.emulators.binance.events import (
     terminated_event,
 )
 from jarvis.emulators.binance.feeds import Feed, make_feed
-from jarvis.emulators.binance.limits import API_WEIGHT, CONNECTIONS, loop_time
+from jarvis.emulators.binance.limits import API_WEIGHT, CONNECTIONS
 from jarvis.emulators.binance.market import NumberedTrade
 from jarvis.emulators.binance.public import PublicData
 from jarvis.emulators.binance.state import VenueState
@@ -160,7 +160,7 @@ class Sockets:
         if connection.is_api:
             self._api.receive(connection, text)
             return
-        now = loop_time()
+        now = self._state.clock.seconds()  # the market's where it runs ahead: a replay asks as often as its steps
         connection.heard.append(now)
         while connection.heard[0] <= now - 1:
             connection.heard.popleft()
