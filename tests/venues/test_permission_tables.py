@@ -126,3 +126,13 @@ def test_a_key_that_is_about_to_die_says_when() -> None:
     verdict = judge(VenueName("bybit"), key(KNOWN["bybit"][0], expires_at=NOW + timedelta(days=3)), NOW)
 
     assert any("24 September 2026" in risk for risk in verdict.risks)
+
+
+def test_a_key_that_its_venue_lets_die_shows_a_countdown_from_the_first_day() -> None:
+    counted = judge(
+        VenueName("bybit"), key(KNOWN["bybit"][0], ip_allowlist=(), expires_at=NOW + timedelta(days=66)), NOW
+    )
+    chosen = judge(VenueName("kraken"), key(KNOWN["kraken"][0], expires_at=NOW + timedelta(days=66)), NOW)
+
+    assert any("dies in 66 days" in risk and "Bind it to an address" in risk for risk in counted.risks)
+    assert chosen.risks == ()

@@ -124,6 +124,11 @@ def _risks_of_key(table: PermissionTable, permissions: KeyPermissions, now: date
             risks.append("The key never expires. Give it an expiry date, so that a forgotten key dies by itself.")
     elif permissions.expires_at <= now:
         risks.append(f"The key expired on {permissions.expires_at:%d %B %Y}. Make a new one.")
+    elif not table.can_expire and permissions.expires_at - now > _EXPIRY_WARNING:
+        risks.append(
+            f"The key dies in {(permissions.expires_at - now).days} days, on {permissions.expires_at:%d %B %Y}, because "
+            f"it has no {table.binding}. Bind it to an address and it lives on."
+        )
     elif permissions.expires_at - now <= _EXPIRY_WARNING:
         risks.append(
             f"The key dies on {permissions.expires_at:%d %B %Y at %H:%M} UTC. Make a new one before: without a key "
