@@ -14,21 +14,20 @@ from typing import TypeVar
 from jarvis.domain.account import AccountId, MarginState
 from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.market import Bar, Quote, Tick
-from jarvis.domain.money import ONE, ZERO, plain
+from jarvis.domain.money import ZERO, plain
 from jarvis.domain.order import (
-    ClientOrderId,
     Fill,
     Order,
     OrderReport,
     OrderRole,
     OrderStatus,
     OrderType,
-    PositionId,
     VenueOrderId,
 )
 from jarvis.domain.traits import VenueTraits
-from jarvis.trading import tiers
+from jarvis.trading.brakes import Brakes
 from jarvis.trading.closing import Closing, our_part
+from jarvis.trading.commitments import Commitments
 from jarvis.trading.desk import Desk, Outbox
 from jarvis.trading.entries import booked, late_fill_message, outdated, plan_entry, reopened
 from jarvis.trading.events import (
@@ -40,7 +39,6 @@ from jarvis.trading.events import (
     EntriesBlocked,
     Flatten,
     FundsMoved,
-    InstrumentsChanged,
     LimitsChanged,
     OrderAbsent,
     OrderAccepted,
@@ -53,20 +51,19 @@ from jarvis.trading.events import (
 from jarvis.trading.exits import after_bar, leaving, reached, time_is_up
 from jarvis.trading.keeper import Keeper
 from jarvis.trading.limits import LimitReason, Limits, Refused, Standing, TierAction
+from jarvis.trading.listings import Listings
+from jarvis.trading.positions import Positions
 from jarvis.trading.sizing import Costs
-from jarvis.trading.state import Block, EngineState, Marks
+from jarvis.trading.state import Block, EngineState
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Direction, Signal
 
-FLATTENED = "flatten"
 LIQUIDATED = "liquidation"
 FOREIGN_ACTIVITY = "foreign_activity"
 REVERSED = "position_reversed"
 
 _REMEMBERED_FILLS = 4096
-_REMEMBERED_STORIES = 64
 _REDUCE_AGAIN_AFTER = timedelta(minutes=1)
-_HALF = Decimal("0.5")
 _Id = TypeVar("_Id")
 
 
@@ -97,31 +94,23 @@ class Engine:
 
     def __init__(self, config: EngineConfig, state: EngineState | None = None) -> None:
         self._config = config
-        self._limits = config.limits
         self._state = state or EngineState()
-        self._instruments = dict(config.instruments)
-        self._listed = set(config.instruments)
         self._outbox = Outbox()
+        self._listings = Listings(config.instruments, self._state, self._outbox)
+        self._instruments = self._listings.instruments
         traits = config.traits
         self._closing = Closing(traits, config.taker_rates, config.costs.taker_rate)
         self._desk = Desk(config.id_prefix, self._state, self._outbox, exits_need_proof=self._closing.is_serial)
         self._keeper = Keeper(self._desk, self._instruments, self._outbox, self._closing)
-        self._called: set[Pair | None] = set()
+        self._positions = Positions(self._state, self._desk, self._instruments, self._outbox, self._closing)
+        self._commitments = Commitments(self._desk, config.costs.slippage_rate)
+        self._brakes = Brakes(self._state, config.limits, self._outbox, watches_calls=self._closing.is_wallet)
         self._now: datetime | None = None
-        self._margin: MarginState | None = None
-        self._committed: dict[ClientOrderId, Decimal] = {}
-        self._prices: dict[Pair, Decimal] = {}
         self._waiting: dict[Pair, Signal] = {}
-        self._ended: dict[PositionId, PositionStory] = {}
         self._foreign_orders: dict[VenueOrderId, None] = {}
         self._reduced_at: datetime | None = None
         for story in self._state.stories.values():
-            if story.pair not in self._instruments:
-                raise ValueError(f"{story.pair}: a position is open, but the venue told no rules for this pair")
             self._state.seen_fills.update(dict.fromkeys(story.fill_ids))
-        for pair in self._desk.working_pairs():
-            for order in self._desk.working(pair):
-                self._commit(order)
 
     @property
     def id_prefix(self) -> str:
@@ -156,7 +145,7 @@ class Engine:
     @property
     def limits(self) -> Limits:
         """The trader's limits in force."""
-        return self._limits
+        return self._brakes.limits
 
     def process(self, event: EngineEvent) -> list[Action]:
         """What is to be done about `event`, in order: changed records first, so that they are kept before acting."""
@@ -190,33 +179,33 @@ class Engine:
             case AmendAnswered():
                 self._on_amended(event)
             case EntriesBlocked() | EntriesAllowed():
-                self._on_outside(event)
+                self._brakes.told(event)
             case Pause():
-                self._mark(replace(self._marks, paused=True))
+                self._brakes.pause()
             case Resume():
-                self._on_resume(event)
+                self._brake(self._brakes.resume(event.at), event.at)
             case Flatten():
                 self._on_flatten(event)
             case LimitsChanged():
-                self._on_limits(event)
+                self._brake(self._brakes.limit(event.limits, event.at), event.at)
             case FundsMoved():
-                self._mark(tiers.moved(self._marks, event.amount))
+                self._brakes.funds_moved(event.amount)
             case _:
-                self._on_instruments(event)
+                self._listings.changed(event)
         return self._outbox.take()
 
     # --- the market -----------------------------------------------------------------------------------------------
 
     def _on_signal(self, signal: Signal) -> None:
         pair, opens = signal.pair, signal.is_new and signal.target is not Direction.FLAT
-        self._prices[pair] = signal.price
+        self._positions.prices[pair] = signal.price
         story = self._state.stories.get(pair)
-        if story is None or self._is_dust(story):
+        if story is None or self._positions.is_dust(story):
             self._waiting.pop(pair, None)
             if opens:
                 self._waiting[pair] = signal
                 self._settle(pair, signal.at)
-                if self._waiting.get(pair) is signal and self._has_unknown_order(pair):
+                if self._waiting.get(pair) is signal and self._positions.has_unknown_order(pair):
                     del self._waiting[pair]
                     self._enter(signal)  # says why not: nobody knows how long the look-up takes
             return
@@ -228,22 +217,22 @@ class Engine:
         self._waiting.pop(pair, None)
         if story.position.is_flat or signal.target.side is story.side:
             return
-        self._keep(leaving(story, OrderRole.SIGNAL_EXIT, signal.at))
+        self._positions.keep(leaving(story, OrderRole.SIGNAL_EXIT, signal.at))
         if opens:
             self._waiting[pair] = signal
         self._settle(pair, signal.at)
 
     def _on_bar(self, bar: Bar) -> None:
-        self._prices[bar.pair] = bar.close
+        self._positions.prices[bar.pair] = bar.close
         story = self._state.stories.get(bar.pair)
         if story is not None and not story.position.is_flat:
-            self._keep(after_bar(story, bar))
+            self._positions.keep(after_bar(story, bar))
             self._take_targets(bar.pair, bar.close, bar.closed_at)
             self._settle(bar.pair, bar.closed_at)
 
     def _on_quote(self, quote: Quote) -> None:
         """What a position could be closed for now."""
-        self._prices[quote.pair] = quote.last
+        self._positions.prices[quote.pair] = quote.last
         if self.watches(quote.pair):
             side = self._state.stories[quote.pair].exit_side
             if self._take_targets(quote.pair, quote.bid if side is Side.SELL else quote.ask, quote.at):
@@ -258,14 +247,14 @@ class Engine:
         if remains is None:
             return False
         left = leaving(story, OrderRole.TAKE_PROFIT, at, remains)
-        self._keep(left)
+        self._positions.keep(left)
         return left != story
 
     def _on_debt(self, event: DebtGrew) -> None:
         story = self._state.stories.get(event.pair)
         if story is not None and story.position.side is Side.SELL:
             position = story.position.accrue(event.quantity, event.charged_by, event.at)
-            self._keep(replace(story, position=position))
+            self._positions.keep(replace(story, position=position))
             self._settle(event.pair, event.at)
 
     def _on_tick(self, at: datetime) -> None:
@@ -274,7 +263,7 @@ class Engine:
             if story is not None:
                 self._keeper.pass_time(pair, at)
                 if time_is_up(story, at):
-                    self._keep(leaving(story, OrderRole.TIME_STOP, at))
+                    self._positions.keep(leaving(story, OrderRole.TIME_STOP, at))
             waiting = self._waiting.get(pair)
             if waiting is not None and self._is_outdated(waiting):
                 del self._waiting[pair]
@@ -282,44 +271,23 @@ class Engine:
             self._settle(pair, at)
 
     def _on_margin(self, margin: MarginState) -> None:
-        if self._margin is not None and margin.at < self._margin.at:
+        if self._brakes.margin is not None and margin.at < self._brakes.margin.at:
             return
-        self._margin = margin
-        for client_order_id in list(self._committed):
-            order = self._desk.get(client_order_id)
-            if order is None or order.status.is_final:  # what it took is in this reading
-                del self._committed[client_order_id]
-        if self._closing.is_wallet:
-            self._watch_calls(margin)
-        self._judge(tiers.marked(self._marks, margin), margin.at)
+        self._commitments.shown()
+        self._brake(self._brakes.measure(margin), margin.at)
 
-    def _watch_calls(self, margin: MarginState) -> None:
-        """Say once when the margin of the account, or of a pair with its own, has come down to the venue's warning."""
-        called = tiers.called(margin)
-        for pair, message in called.items():
-            if pair not in self._called:
-                self._outbox.alarm("margin_call", Severity.CRITICAL, message, margin.at, pair)
-        self._called = set(called)
+    # --- braking --------------------------------------------------------------------------------------------------
 
-    def _judge(self, marks: Marks, at: datetime) -> None:
-        """Act on what equity and the margin level have reached."""
-        if self._margin is None:
-            self._mark(marks)
-            return
-        marks, hits = tiers.judged(marks, self._limits, self._margin)
-        self._mark(marks)
-        for hit in hits:
-            severity = Severity.CRITICAL if hit.action >= TierAction.REDUCE else Severity.WARNING
-            self._outbox.alarm(hit.rule, severity, hit.message, at)
-        strongest = max((hit.action for hit in hits), default=None)
-        if strongest is TierAction.FLATTEN:
+    def _brake(self, due: TierAction | None, at: datetime) -> None:
+        """Do what losses or the margin level have set off, if anything."""
+        if due is TierAction.FLATTEN:
             self._flatten(None, at)
-        elif strongest is TierAction.REDUCE or self._must_reduce_again(at):
+        elif due is TierAction.REDUCE or self._must_reduce_again(at):
             self._reduce(at)
 
     def _must_reduce_again(self, at: datetime) -> bool:
         """Whether the margin level is still too low though positions have been halved."""
-        if self._marks.tier(tiers.MARGIN_LEVEL) != TierAction.REDUCE:
+        if not self._brakes.is_level_too_low():
             return False
         if any(story.exit_role is not None for story in self._state.stories.values()):
             return False
@@ -328,13 +296,21 @@ class Engine:
     def _reduce(self, at: datetime) -> None:
         self._reduced_at = at
         for story in list(self._state.stories.values()):
-            if story.position.is_flat:
-                continue
-            instrument = self._instruments[story.pair]
-            half = instrument.round_quantity(story.quantity * _HALF)
-            to = ZERO if self._closing.is_too_little(half, instrument, self._prices.get(story.pair)) else half
-            self._keep(leaving(story, OrderRole.FLATTEN, at, to))
-            self._settle(story.pair, at)
+            if not story.position.is_flat:
+                self._positions.keep(leaving(story, OrderRole.FLATTEN, at, self._positions.half(story)))
+                self._settle(story.pair, at)
+
+    def _on_flatten(self, event: Flatten) -> None:
+        for pair in [event.pair] if event.pair else sorted({*self._state.stories, *self._desk.working_pairs()}):
+            self._keeper.close_now(pair)
+        self._flatten(event.pair, event.at)
+
+    def _flatten(self, pair: Pair | None, at: datetime) -> None:
+        """Close what is held and whatever turns up later, until a person resumes."""
+        self._brakes.flatten(pair)
+        for each in [pair] if pair else sorted({*self._state.stories, *self._desk.working_pairs(), *self._waiting}):
+            self._waiting.pop(each, None)
+            self._settle(each, at)
 
     # --- entering -------------------------------------------------------------------------------------------------
 
@@ -346,45 +322,33 @@ class Engine:
             self._refuse(signal, planned)
             return
         # The story is kept before the entry is sent: whatever happens next, the position will know its protection.
-        self._keep(planned.story)
-        self._commit(self._desk.place(planned.request, self._now or signal.at))
+        self._positions.keep(planned.story)
+        self._commitments.add(self._desk.place(planned.request, self._now or signal.at))
 
     def _standing(self, signal: Signal) -> Standing:
         pair, side = signal.pair, signal.target.side
-        instrument = self._instruments.get(pair) if pair in self._listed else None
-        cap = min(self._limits.leverage_cap, self._config.leverage_caps.get(pair, 0))
+        instrument = self._listings.listed(pair)
+        cap = min(self.limits.leverage_cap, self._config.leverage_caps.get(pair, 0))
         # A story begins with its entry's intent: what may be at the venue is counted before anything was filled.
-        held = {each for each, story in self._state.stories.items() if not self._is_dust(story)}
-        margin = self._margin.of(pair) if self._margin else None
-        is_apart = self._margin is not None and pair in self._margin.by_pair
+        held = {each for each, story in self._state.stories.items() if not self._positions.is_dust(story)}
+        margin = self._brakes.margin
+        is_apart = margin is not None and pair in margin.by_pair
         return Standing(
             at=self._now or signal.at,
-            limits=self._limits,
+            limits=self.limits,
             instrument=instrument,
             leverage=instrument.leverage_within(side, cap) if instrument and side else None,
-            margin=margin,
-            committed_margin=self._committed_margin(pair if is_apart else None),
+            margin=margin.of(pair) if margin else None,
+            committed_margin=self._commitments.on(pair if is_apart else None),
             open_pairs=frozenset(held),
-            has_unknown_order=self._has_unknown_order(pair),
-            paused=self._marks.paused,
+            has_unknown_order=self._positions.has_unknown_order(pair),
+            paused=self._brakes.is_paused,
             blocks=self._state.blocks,
             margin_max_age=self._config.margin_max_age,
             reserve_rate=self._config.reserve_rate,
             settlement=self._closing.traits.settlement,
             base_fee_rate=self._closing.base_fee_rate(pair),
         )
-
-    def _committed_margin(self, pair: Pair | None) -> Decimal:
-        """What our entries take that no margin state shows yet, on one pair or on all."""
-        orders = ((self._desk.get(each), amount) for each, amount in self._committed.items())
-        return sum((amount for order, amount in orders if pair is None or (order and order.request.pair == pair)), ZERO)
-
-    def _commit(self, order: Order) -> None:
-        """Count an entry's margin until a margin state shows it."""
-        request = order.request
-        if request.role is OrderRole.ENTRY and request.decision_price is not None:
-            cost = request.quantity * request.decision_price * (ONE + self._config.costs.slippage_rate)
-            self._committed[request.client_order_id] = cost / request.leverage
 
     def _refuse(self, signal: Signal, refused: Refused) -> None:
         at = self._now or signal.at
@@ -402,10 +366,9 @@ class Engine:
             return
         pair, client_order_id = order.request.pair, order.client_order_id
         story = self._state.stories.get(pair)
-        if order.status.is_final and order.filled_quantity == 0:
-            self._committed.pop(client_order_id, None)
+        self._commitments.answered(order)
         if story is not None and self._desk.is_target_of(order, story) and client_order_id not in story.ladder:
-            self._keep(replace(story, ladder=(*story.ladder, client_order_id)))
+            self._positions.keep(replace(story, ladder=(*story.ladder, client_order_id)))
         self._settle(pair, at)
 
     def _on_refused(self, event: OrderRefused) -> None:
@@ -502,7 +465,7 @@ class Engine:
         elif (order.request.pair, order.request.side) != (fill.pair, fill.side):
             raise ValueError(f"fill {fill.fill_id} contradicts its order {order.client_order_id} in pair or side")
         else:
-            self._prices[fill.pair] = fill.price
+            self._positions.prices[fill.pair] = fill.price
             order = self._desk.filled(order, fill)
             self._book(self._state.stories.get(fill.pair) or self._reopened(order, fill), fill, order)
             self._on_answer(order, fill.at)
@@ -510,22 +473,22 @@ class Engine:
     def _book(self, before: PositionStory, fill: Fill, order: Order) -> None:
         story = booked(before, fill, order)
         is_entry = order.request.role is OrderRole.ENTRY
-        if self._is_over(story) and not (is_entry and not order.status.is_final):
-            self._end(story, order.request.role, fill.at)
+        if self._positions.is_over(story) and not (is_entry and not order.status.is_final):
+            self._positions.end(story, order.request.role, fill.at)
             return
-        self._keep(story)
+        self._positions.keep(story)
         if not is_entry and before.position.side is story.side.opposite:
-            if self._is_grossed_up(story, order):
+            if self._positions.is_grossed_up(story, order):
                 return  # the fee was not taken where it was expected: what is too much is being closed
             message = (
                 f"{fill.pair}: an exit traded more than was held, and {plain(story.quantity)} {fill.pair.base} is open "
                 f"on the other side. It is being closed at market; entries on this pair stop until you resume."
             )
-            self._block(Block(REVERSED, message, fill.pair), fill.at)
+            self._brakes.block(Block(REVERSED, message, fill.pair), fill.at)
 
     def _reopened(self, order: Order, fill: Fill) -> PositionStory:
         """A story for a fill of ours that nobody expected any more."""
-        former = self._ended.get(order.request.position_id) if order.request.position_id else None
+        former = self._positions.ended(order.request.position_id)
         story = reopened(order, fill, former, self._instruments[fill.pair])
         message = late_fill_message(story, fill)
         self._outbox.alarm("late_fill", Severity.CRITICAL, message, fill.at, fill.pair)
@@ -538,16 +501,16 @@ class Engine:
             f"{fill.pair}: the venue liquidated {plain(fill.quantity)} {fill.pair.base} at {plain(fill.price)}. "
             f"Nothing is opened on this account until you resume; check the margin level and the limits first."
         )
-        self._block(Block(LIQUIDATED, message), fill.at)
+        self._brakes.block(Block(LIQUIDATED, message), fill.at)
         if story is None or story.position.side is not fill.side.opposite:
             return  # it closed what was not ours
         ours = our_part(fill, story)
         part = replace(fill, quantity=ours, cost=self._share(fill, ours))
         story, _ = story.booked(part)
-        if self._is_over(story):
-            self._end(story, OrderRole.LIQUIDATION, fill.at)
+        if self._positions.is_over(story):
+            self._positions.end(story, OrderRole.LIQUIDATION, fill.at)
         else:
-            self._keep(story)
+            self._positions.keep(story)
         self._settle(fill.pair, fill.at)
 
     def _share(self, fill: Fill, quantity: Decimal) -> Decimal:
@@ -561,141 +524,31 @@ class Engine:
             f"{fill.pair}: {fill.side.value} of {plain(fill.quantity)} {fill.pair.base} was traded on this account by "
             f"somebody else. Our position was not touched; entries on this pair stop until you resume."
         )
-        self._block(Block(FOREIGN_ACTIVITY, message, fill.pair), fill.at)
-
-    # --- commands -------------------------------------------------------------------------------------------------
-
-    def _on_outside(self, event: EntriesBlocked | EntriesAllowed) -> None:
-        was = self._state.outside_blocks
-        rest = tuple(block for block in was if (block.cause, block.pair) != (event.cause, event.pair))
-        if isinstance(event, EntriesBlocked):
-            self._state.outside_blocks = (*rest, Block(event.cause, event.message, event.pair))
-            if len(rest) == len(was):
-                self._outbox.alarm(event.cause, Severity.WARNING, event.message, event.at, event.pair)
-        elif len(rest) < len(was):
-            self._state.outside_blocks = rest
-            message = f"{event.pair or 'The account'}: {event.cause.replace('_', ' ')} is over; entries may go on."
-            self._outbox.alarm(event.cause, Severity.INFO, message, event.at, event.pair)
-
-    def _on_resume(self, event: Resume) -> None:
-        marks = replace(tiers.reset(self._marks, self._margin), paused=False, blocks=())
-        self._judge(marks, event.at)
-
-    def _on_flatten(self, event: Flatten) -> None:
-        for pair in [event.pair] if event.pair else sorted({*self._state.stories, *self._desk.working_pairs()}):
-            self._keeper.close_now(pair)
-        self._flatten(event.pair, event.at)
-
-    def _flatten(self, pair: Pair | None, at: datetime) -> None:
-        """Close what is held and whatever turns up later, until a person resumes."""
-        message = f"{pair or 'Everything'} was flattened; resume to trade again."
-        marks = self._marks.with_block(Block(FLATTENED, message, pair))
-        self._mark(replace(marks, paused=True) if pair is None else marks)
-        for each in [pair] if pair else sorted({*self._state.stories, *self._desk.working_pairs(), *self._waiting}):
-            self._waiting.pop(each, None)
-            self._settle(each, at)
-
-    def _on_limits(self, event: LimitsChanged) -> None:
-        self._limits = event.limits
-        self._judge(tiers.forgotten(self._marks), event.at)
-
-    def _on_instruments(self, event: InstrumentsChanged) -> None:
-        self._listed = {instrument.pair for instrument in event.instruments}
-        for instrument in event.instruments:
-            before, pair = self._instruments.get(instrument.pair), instrument.pair
-            self._instruments[pair] = instrument
-            story = self._state.stories.get(pair)
-            if story is None or before is None:
-                continue
-            if before.status is not instrument.status:
-                status = instrument.status.value.replace("_", " ")
-                message = f"{pair}: the venue set this pair to {status}; a position is open."
-                self._outbox.alarm("pair_status", Severity.WARNING, message, event.at, pair)
-            most = max(instrument.leverages(story.side), default=0)
-            if most < story.leverage <= max(before.leverages(story.side), default=0):
-                message = (
-                    f"{pair}: the venue cut the leverage to {most}x; the open position was made at {story.leverage}x."
-                )
-                self._outbox.alarm("leverage_cut", Severity.WARNING, message, event.at, pair)
-        for pair in sorted(set(self._state.stories) - self._listed):
-            message = (
-                f"{pair}: the venue lists this pair no more; a position is open. Close it at the venue if need be."
-            )
-            self._outbox.alarm("pair_gone", Severity.CRITICAL, message, event.at, pair)
+        self._brakes.block(Block(FOREIGN_ACTIVITY, message, fill.pair), fill.at)
 
     # --- keeping --------------------------------------------------------------------------------------------------
 
     def _settle(self, pair: Pair, at: datetime) -> None:
         """Bring what rests at the venue in line with what is held, then see whether a waiting signal may enter."""
         story = self._state.stories.get(pair)
-        flattened = any(block.cause == FLATTENED and block.concerns(pair) for block in self._marks.blocks)
+        flattened = self._brakes.is_flattened(pair)
         if story is None or story.position.is_flat:
             self._keeper.sweep(pair, entries_too=flattened)
-            if story is not None and not self._is_entering(pair):
-                self._end(story, None, at)  # the entry came to nothing
+            if story is not None and not self._positions.is_entering(pair):
+                self._positions.end(story, None, at)  # the entry came to nothing
         else:
             if flattened:
-                self._keep(leaving(story, OrderRole.FLATTEN, at))
+                self._positions.keep(leaving(story, OrderRole.FLATTEN, at))
             kept = self._state.stories[pair]
-            self._keep(self._keeper.keep(kept, at, self._prices.get(pair)))
-            if self._is_over(self._state.stories[pair]) and not self._desk.working(pair):
-                self._end(self._state.stories[pair], kept.exit_role or OrderRole.FLATTEN, at)
+            self._positions.keep(self._keeper.keep(kept, at, self._positions.prices.get(pair)))
+            if self._positions.is_over(self._state.stories[pair]) and not self._desk.working(pair):
+                self._positions.end(self._state.stories[pair], kept.exit_role or OrderRole.FLATTEN, at)
         signal = self._waiting.get(pair)
         if signal is not None and not self._desk.working(pair):
             story = self._state.stories.get(pair)
-            if story is None or self._is_dust(story):
+            if story is None or self._positions.is_dust(story):
                 del self._waiting[pair]
                 self._enter(signal)
-
-    def _end(self, story: PositionStory, role: OrderRole | None, at: datetime) -> None:
-        """Close the story; without a role it ends as it began, with nothing traded."""
-        closed = replace(
-            story, exit_role=role, exit_to=ZERO, exit_at=(story.exit_at or at) if role else None, closed_at=at
-        )
-        del self._state.stories[story.pair]
-        self._outbox.stories[closed.position_id] = closed
-        self._ended[closed.position_id] = closed
-        if len(self._ended) > _REMEMBERED_STORIES:
-            del self._ended[next(iter(self._ended))]
-
-    def _keep(self, story: PositionStory) -> None:
-        if self._state.stories.get(story.pair) != story:
-            self._state.stories[story.pair] = story
-            self._outbox.stories[story.position_id] = story
-
-    def _is_dust(self, story: PositionStory) -> bool:
-        """Whether too little is held for any order, and nothing is on its way to make it more."""
-        too_little = self._closing.is_dust(story, self._instruments[story.pair], self._prices.get(story.pair))
-        return too_little and not story.position.is_flat and not self._is_entering(story.pair)
-
-    def _is_over(self, story: PositionStory) -> bool:
-        """Whether nothing is left to be closed: where assets change hands at once, crumbs are the account's own."""
-        return story.position.is_flat or (self._closing.is_wallet and self._is_dust(story))
-
-    def _is_grossed_up(self, story: PositionStory, order: Order) -> bool:
-        """Whether an exit opened no more of the other side than what it was made larger by for the expected fee."""
-        rate = self._closing.base_fee_rate(story.pair)
-        more = order.request.quantity * rate + self._instruments[story.pair].lot
-        return self._closing.is_wallet and order.request.side is Side.BUY and story.quantity <= 2 * more
-
-    def _is_entering(self, pair: Pair) -> bool:
-        return any(order.request.role is OrderRole.ENTRY for order in self._desk.working(pair))
-
-    def _has_unknown_order(self, pair: Pair) -> bool:
-        return any(order.status is OrderStatus.UNKNOWN for order in self._desk.working(pair))
-
-    @property
-    def _marks(self) -> Marks:
-        return self._state.marks
-
-    def _mark(self, marks: Marks) -> None:
-        if marks != self._state.marks:
-            self._state.marks = marks
-            self._outbox.marks = marks
-
-    def _block(self, block: Block, at: datetime) -> None:
-        self._mark(self._marks.with_block(block))
-        self._outbox.alarm(block.cause, Severity.CRITICAL, block.message, at, block.pair)
 
 
 def _remember(ids: dict[_Id, None], one: _Id) -> None:
