@@ -125,9 +125,10 @@ def _risks_of_key(table: PermissionTable, permissions: KeyPermissions, now: date
     elif permissions.expires_at <= now:
         risks.append(f"The key expired on {permissions.expires_at:%d %B %Y}. Make a new one.")
     elif not table.can_expire and permissions.expires_at - now > _EXPIRY_WARNING:
+        days = (permissions.expires_at - now).days
         risks.append(
-            f"The key dies in {(permissions.expires_at - now).days} days, on {permissions.expires_at:%d %B %Y}: it has no "
-            f"{table.binding}. Bind it to an address and it lives on."
+            f"The key dies in {days} days, on {permissions.expires_at:%d %B %Y}: it has no {table.binding}. Bind it to an "
+            "address and it lives on."
         )
     elif permissions.expires_at - now <= _EXPIRY_WARNING:
         risks.append(
