@@ -127,8 +127,8 @@ def _risks_of_key(table: PermissionTable, permissions: KeyPermissions, now: date
     elif not table.can_expire and permissions.expires_at - now > _EXPIRY_WARNING:
         days = (permissions.expires_at - now).days
         risks.append(
-            f"The key dies in {days} days, on {permissions.expires_at:%d %B %Y}: it has no {table.binding}. Bind it to an "
-            "address and it lives on."
+            f"The key dies in {days} days, on {permissions.expires_at:%d %B %Y}: it has no {table.binding}. Bind it to "
+            "an address and it lives on."
         )
     elif permissions.expires_at - now <= _EXPIRY_WARNING:
         risks.append(
