@@ -95,6 +95,15 @@ def test_what_resting_orders_would_borrow_is_not_lent_twice(borrow: Borrow) -> N
     assert refused(venue, order(Side.BUY, "0.1", LIMIT, limit="40000", borrow=Borrow.FULL)).reason
 
 
+@pytest.mark.parametrize(("locks", "left"), [(True, 9000), (False, 10_000)])
+def test_what_a_waiting_order_would_borrow_is_kept_for_it_if_it_keeps_anything(locks: bool, left: int) -> None:
+    venue = venue_of(flat(50_000))
+
+    placed(venue, order(Side.SELL, "0.02", STOP, trigger="45000", locks=locks))
+
+    assert venue.max_borrowable(OWNER, USDT) == left
+
+
 def test_a_waiting_order_keeps_its_money_unless_it_is_told_not_to() -> None:
     venue = venue_of(flat(50_000), more={COIN: D("0.01")})
 

@@ -364,7 +364,8 @@ def _liquidate_wallet(hall: Hall, account: Account) -> bool:
     for instrument in tradable:
         if owned := wallets.forced_sale(account, instrument):
             traded += _trade_by_force(hall, account, instrument.pair, Side.SELL, owned, now_level)
-    _repay_all(hall, account)
+    for asset in sorted(account.debts):
+        wallets.repay(hall, account, asset, account.owed(asset), automatic=True)
     for instrument in tradable:
         while account.owed(instrument.pair.base):
             wanted = wallets.buy_back_quantity(hall, account, instrument)
@@ -372,18 +373,12 @@ def _liquidate_wallet(hall: Hall, account: Account) -> bool:
             if quantity <= 0:
                 break
             traded += _trade_by_force(hall, account, instrument.pair, Side.BUY, quantity, now_level)
-    _repay_all(hall, account)
     fee = round_up(traded * hall.rates(account).liquidation_fee_rate, wallets.STEP)
     fee = min(fee, max(ZERO, account.free(hall.asset)))
     if fee > 0:
         row = hall.post(account, "liquidation", LedgerKind.LIQUIDATION_FEE, hall.asset, ZERO, fee)
         hall.tell_row(account, row)
     return traded > 0
-
-
-def _repay_all(hall: Hall, account: Account) -> None:
-    for asset in sorted(account.debts):
-        wallets.repay(hall, account, asset, account.owed(asset), automatic=True)
 
 
 def _trade_by_force(
