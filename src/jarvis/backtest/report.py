@@ -1,5 +1,7 @@
 """A backtest's result for people: plain text tables, and one self-contained HTML page that loads nothing from anywhere.
 
+Several venues' results are a table of their own.
+
 The page draws its equity curve as SVG. Colours follow the reader's light or dark setting; every number has a unit.
 """
 
@@ -7,6 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from html import escape
 
+from jarvis.backtest.comparison import PARTS, Comparison
 from jarvis.backtest.result import BacktestResult, Trade, duration_text
 from jarvis.domain.instrument import Side
 from jarvis.domain.money import plain
@@ -26,6 +29,17 @@ _PARTS = (
     ("adjustment", "adjustments"),
     ("total", "result"),
 )
+_REASONS = {
+    "trading_fees": "  trading fees",
+    "opening_fees": "  margin opening fees",
+    "finance": "  rollover and interest",
+    "size": "  size: equity left by earlier costs",
+    "lot": "  lot: quantities rounded, fees kept in coin",
+    "tick": "  tick: prices rounded",
+    "exits": "  exits: at other times",
+    "other": "  liquidation, adjustments",
+    "decisions": "  positions that only one opened",
+}
 TRADE_COLUMNS: Row = (
     "position", "opened (UTC)", "held", "pair", "side", "quantity", "entry", "exit", "left by", "fees", "result",
 )  # fmt: skip
@@ -112,6 +126,35 @@ def as_html(result: BacktestResult, title: str) -> str:
 </body>
 </html>
 """
+
+
+def comparison_rows(comparison: Comparison) -> list[Row]:
+    """What it came to at each venue, and each one's difference to the first, part by part: name, then the venues."""
+    results = comparison.results.values()
+    sums = [result.waterfall for result in results]
+    first = next(iter(comparison.results))
+    return [
+        ("positions", *(str(len(result.trades)) for result in results)),
+        (f"entries unlike {first}'s", *(str(count) for count in comparison.unlike_entries.values())),
+        (f"exits unlike {first}'s", *(str(count) for count in comparison.unlike_exits.values())),
+        ("fills", *(str(len(result.fills)) for result in results)),
+        ("books", *("agree" if result.agrees else "DO NOT AGREE" for result in results)),
+        ("PnL of prices", *(_money(each.price + each.slippage) for each in sums)),
+        ("trading fees", *(_money(each.trading_fee) for each in sums)),
+        ("margin opening fees", *(_money(each.opening_fee) for each in sums)),
+        ("rollover and interest", *(_money(each.rollover + each.interest) for each in sums)),
+        ("liquidation, adjustments", *(_money(each.liquidation + each.adjustment) for each in sums)),
+        ("net", *(_money(each.total) for each in sums)),
+        (f"difference to {first}", "", *(_cents(each.net) for each in comparison.differences)),
+        *((_REASONS[part], "", *(_cents(getattr(each, part)) for each in comparison.differences)) for part in PARTS),
+        ("  not explained", "", *(plain(each.residual) for each in comparison.differences)),
+    ]
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """The comparison as plain text."""
+    columns = ("", *(f"{name}, {result.asset}" for name, result in comparison.results.items()))
+    return _table(columns, comparison_rows(comparison)) + "\n"
 
 
 def _by_strategy(result: BacktestResult) -> dict[str, Waterfall]:
@@ -217,6 +260,10 @@ def _curve_svg(curve: Sequence[EquityPoint], asset: str) -> str:
 
 def _money(amount: Decimal) -> str:
     return f"{amount:,.2f}"
+
+
+def _cents(amount: Decimal) -> str:
+    return f"{amount:,.4f}"
 
 
 def _price(price: Decimal | None) -> str:

@@ -285,7 +285,9 @@ class _Session:
         if fill.fill_id in self._book.fills:
             return
         actions = self._engine.process(fill)
-        story = next((action.story for action in reversed(actions) if isinstance(action, StoryChanged)), None)
+        # What a closing fill makes room for begins in the same breath: the fill is not its story's.
+        changed = (action.story for action in actions if isinstance(action, StoryChanged))
+        story = next((each for each in changed if fill.fill_id in each.fill_ids), None)
         self._book.add_fill(fill, story.position_id if story is not None else None)
         self._carry_out_all(actions)
 
@@ -417,13 +419,14 @@ class _Session:
     def _trade(self, story: PositionStory, entries: Sequence[Entry]) -> Trade:
         fills = tuple(self._book.fills[fill_id] for fill_id in story.fill_ids)
         decided = [DecidedFill(fill, self._decision_price(fill)) for fill in fills]
-        opening = [fill for fill in fills if fill.side is story.entry_side]
-        closing = [fill for fill in fills if fill.side is not story.entry_side]
+        side = fills[0].side  # what buying back a short left over has turned the story's own
+        opening = [fill for fill in fills if fill.side is side]
+        closing = [fill for fill in fills if fill.side is not side]
         return Trade(
             position_id=story.position_id,
             pair=story.pair,
             strategy=story.strategy,
-            side=story.entry_side,
+            side=side,
             quantity=sum((fill.quantity for fill in opening), ZERO),
             leverage=story.leverage,
             opened_at=story.opened_at,

@@ -19,7 +19,12 @@ DEPOSIT = Decimal(10_000)
 
 
 def candles_of(given: Sequence[str], *, start: datetime | None, days: int | None) -> "dict[Pair, list[Bar]]":
-    """The candles that `PAIR=FILE` texts name; a file alone is taken for BTC/USD. Prices are rounded to ticks."""
+    """The candles that `PAIR=FILE` texts name, by pairs against USD; a file alone is taken for BTC/USD.
+
+    USDT is taken as the dollar. Prices are rounded to Kraken's ticks. Raises CommandError for what cannot be used.
+    """
+    from jarvis.domain.instrument import Pair
+    from jarvis.domain.money import USD
     from jarvis.market.history import check, load_bars
     from jarvis.sim.instruments import kraken_instruments
 
@@ -28,9 +33,12 @@ def candles_of(given: Sequence[str], *, start: datetime | None, days: int | None
     bars: dict[Pair, list[Bar]] = {}
     for text in given:
         name, equals, file = text.rpartition("=")
-        pair = pair_of(name if equals else "BTC/USD")
+        given_pair = pair_of(name if equals else "BTC/USD")
+        pair = Pair(given_pair.base, USD) if given_pair.quote == "USDT" else given_pair
         if pair not in instruments:
-            raise CommandError(f"{pair} is not one of the pairs: {', '.join(map(str, instruments))}")
+            raise CommandError(f"{given_pair} is not one of the pairs: {', '.join(map(str, instruments))}")
+        if pair in bars:
+            raise CommandError(f"there are two files with candles of {pair}; name each pair once")
         path = Path(file).expanduser()
         if not path.exists():
             raise CommandError(f"there is no file {path}")

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jarvis.cli.market import DEPOSIT, candles_of, pair_of, starting_limits, strategy_of
-from jarvis.cli.wiring import say, settings
+from jarvis.cli.wiring import CommandError, say, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress, TaskID
+
     from jarvis.backtest.result import BacktestResult
     from jarvis.market.history import CandleReport
 
@@ -25,27 +29,45 @@ def register(app: typer.Typer) -> None:
 
 def backtest(
     candles: Annotated[
-        list[str], typer.Argument(help="PAIR=FILE, for example BTC/USD=btc.parquet; a file alone is BTC/USD.")
+        list[str],
+        typer.Argument(help="PAIR=FILE, for example BTC/USD=btc.parquet or BTC/USDT=...; a file alone is BTC/USD."),
     ],
     *,
+    venue: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="At which venue's costs and rules: kraken (if left out), binance (cross margin), binance-isolated, "
+            "okx, bybit. Several are compared: each difference to the first is explained to the last digit."
+        ),
+    ] = None,
     strategy: Annotated[str, typer.Option(help="Which strategy.")] = "moving_average_crossover",
     interval: Annotated[str, typer.Option(help="Bar size that the strategy sees: 1m, 5m, 15m, 1h, 4h, 1d.")] = "15m",
     parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE; may be repeated.")] = None,
     start: Annotated[datetime | None, typer.Option(help="First day (UTC).")] = None,
     days: Annotated[int | None, typer.Option(help="How many days.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Also write a page with curve and trades.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with curve and trades (one venue).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Run the live engine over recorded candles, with all costs, and say where every cent went."""
-    from jarvis.backtest.report import as_html, as_text
+    from jarvis.backtest.comparison import compare
+    from jarvis.backtest.report import as_html, as_text, comparison_text
 
-    result = run_backtest(candles, strategy, interval, parameter or [], start, days, quiet=as_json)
+    venues = list(dict.fromkeys(venue or ("kraken",)))
+    if html is not None and len(venues) > 1:
+        raise CommandError("--html writes the page of one venue; leave it out to compare several")
+    results = run_backtests(venues, candles, strategy, interval, parameter or [], start, days, quiet=as_json)
+    result = results[venues[0]]
     if html is not None:
         html.write_text(as_html(result, f"{strategy} on {interval} candles"), encoding="utf-8")
-    say(json.dumps(result.to_json()) if as_json else as_text(result))
+    if len(venues) > 1:
+        comparison = compare(results)
+        say(json.dumps(comparison.to_json()) if as_json else comparison_text(comparison))
+    else:
+        say(json.dumps(result.to_json()) if as_json else as_text(result))
 
 
-def run_backtest(
+def run_backtests(
+    venues: list[str],
     candles: list[str],
     strategy: str,
     interval: str,
@@ -54,31 +76,46 @@ def run_backtest(
     days: int | None,
     *,
     quiet: bool,
-) -> "BacktestResult":
-    """The result for these wishes; shows progress on standard error unless `quiet`."""
+) -> "dict[str, BacktestResult]":
+    """The result at each venue for these wishes; shows progress on standard error unless `quiet`."""
     from rich.console import Console
     from rich.progress import Progress
 
     from jarvis.backtest.runner import Backtest, Followed, run
-    from jarvis.domain.money import USD
+    from jarvis.backtest.venues import SETUPS
+    from jarvis.domain.account import VenueName
     from jarvis.market.history import parse_interval
-    from jarvis.sim.instruments import kraken_instruments
-    from jarvis.venues.catalog import KRAKEN, VENUES
+    from jarvis.venues.catalog import VENUES
 
+    for name in venues:
+        if name not in SETUPS:
+            raise CommandError(f"there is no venue {name!r} to test at; there are {', '.join(SETUPS)}")
     _, values = strategy_of(strategy, parameters)
-    bars = candles_of(candles, start=start, days=days)
-    listed = kraken_instruments()
-    wanted = Backtest(
-        bars=bars,
-        followed=[Followed(strategy, pair, parse_interval(interval), values) for pair in bars],
-        limits=starting_limits(list(bars)),
-        instruments={pair: listed[pair] for pair in bars},
-        leverage_caps=VENUES[KRAKEN].leverage_caps,
-        deposits={USD: DEPOSIT},
-    )
+    size = parse_interval(interval)
+    recorded = candles_of(candles, start=start, days=days)
+    results = {}
     with Progress(console=Console(stderr=True), transient=True, disable=quiet) as progress:
-        task = progress.add_task("replaying", total=1.0)
-        return run(wanted, progress=lambda done: progress.update(task, completed=done))
+        for name in venues:
+            setup = SETUPS[name]
+            bars = setup.told(recorded)
+            task = progress.add_task(f"replaying, {name}", total=1.0)
+            wanted = Backtest(
+                bars=bars,
+                followed=[Followed(strategy, pair, size, values) for pair in bars],
+                limits=starting_limits(list(bars)),
+                instruments=setup.instruments,
+                leverage_caps=VENUES[VenueName(setup.catalogue)].leverage_caps,
+                deposits={setup.quote: DEPOSIT},
+                model=setup.model,
+                asset=setup.quote,
+                traits=setup.traits,
+            )
+            results[name] = run(wanted, progress=_shown(progress, task))
+    return results
+
+
+def _shown(progress: "Progress", task: "TaskID") -> "Callable[[float], None]":
+    return lambda done: progress.update(task, completed=done)
 
 
 @data.command(name="import")
