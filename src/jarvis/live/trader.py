@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import structlog
@@ -20,14 +20,17 @@ from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Quote, Tick
 from jarvis.domain.money import USD, ZERO, Asset
-from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderRole, OrderStatus, VenueOrderId
+from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderRole, OrderStatus
 from jarvis.live.books import Books
 from jarvis.live.crashpoints import crashpoint
 from jarvis.live.guardian import STALE_AFTER_SECONDS, Guardian
 from jarvis.live.keeping import kept, kept_if_possible
+from jarvis.live.lookup import OVERLAP, Lookup
 from jarvis.live.reconcile import Comparison, compare
+from jarvis.live.rhythm import Rhythm
 from jarvis.live.sending import send, send_amendment, send_cancellation
 from jarvis.live.wallet import WalletKeeping
+from jarvis.live.watch import Watch
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreFull
 from jarvis.trading.engine import Engine
@@ -39,9 +42,7 @@ from jarvis.trading.events import (
     EngineEvent,
     Flatten,
     FundsMoved,
-    InstrumentsChanged,
     MarksChanged,
-    OrderAbsent,
     OrderAccepted,
     OrderChanged,
     OrderLost,
@@ -55,31 +56,14 @@ from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Signal
 from jarvis.venues.base import (
     AccountStream,
-    KeyInvalid,
-    NotPermitted,
     StreamGap,
     Unreachable,
     Venue,
     VenueError,
 )
-from jarvis.venues.eligibility import cautions_of
 
 log = structlog.get_logger()
 
-OVERLAP = timedelta(minutes=2)
-RECONCILE_EVERY = timedelta(minutes=15)
-RECONCILE_AT_MOST_EVERY = timedelta(seconds=30)
-SKEW = timedelta(seconds=10)
-"""How far our clock and the venue's may be apart when a send deadline is waited out."""
-SECOND_LOOK_AFTER = timedelta(seconds=2)
-"""One empty answer may come from a lagging replica; absence is proved by two, this far apart."""
-EQUITY_EVERY = timedelta(minutes=1)
-EQUITY_AT_MOST_EVERY_SECONDS = 0.2
-MARGIN_EVERY = timedelta(seconds=10)
-IDLE_MARGIN_EVERY = timedelta(minutes=4)
-MISMATCH_EVERY = timedelta(minutes=2)
-WATCHED_EVERY = timedelta(minutes=2)
-"""In a wallet nothing but the balances betrays a lost event: how often they are looked at while something is open."""
 READ_AGAIN_AFTER_SECONDS = 0.5
 
 
@@ -92,14 +76,6 @@ class Step:
     signals: tuple[Signal, ...]
     quotes: Mapping[Pair, Quote]
     market_silent: float
-
-
-@dataclass(slots=True)
-class LostOrder:
-    """An order that is being looked up."""
-
-    since: datetime
-    absent_at: datetime | None = None
 
 
 class Trader:
@@ -130,23 +106,14 @@ class Trader:
         self._steps: deque[tuple[Step, asyncio.Future[None]]] = deque()
         self._commands: deque[EngineEvent] = deque()
         self._wake = asyncio.Event()
-        self._lost: dict[ClientOrderId, LostOrder] = {}
-        self._ours: dict[VenueOrderId, ClientOrderId] = {
-            order.venue_order_id: order.client_order_id
-            for order in engine.state.orders.values()
-            if order.venue_order_id is not None
-        }
+        self._lookup = Lookup(venue, clock, engine.state.orders.values())
+        self._watch = Watch(account, venue, store, clock, guardian)
         self._foreign_seen: set[str] = set()
-        self._reconciled_at: datetime | None = None
-        self._equity_at: tuple[datetime, float] | None = None
-        self._margin_at: datetime | None = None
         self._stream: AccountStream | None = None
         self._stopped = False
-        self._rules_are_due = False
-        self._cautioned: set[str] = set()
-        self._is_mismatched = False
         self._quote_asset = quote_asset
         self._wallet = WalletKeeping(account, venue, store, engine, books, fence)
+        self._rhythm = Rhythm(engine.state, books, self._wallet)
         self._quotes: dict[Pair, Quote] = {}
         self._log = log.bind(account=account, venue=venue.name)
 
@@ -210,28 +177,20 @@ class Trader:
 
     def read_rules_again(self) -> None:
         """Before the next step, read what the venue allows and lends to this account."""
-        self._rules_are_due = True
-
-    async def _read_rules(self, now: datetime) -> None:
-        if not self._rules_are_due:
-            return
-        try:
-            instruments = await self._venue.instruments()
-        except VenueError as error:  # those that are known stay; they are asked for again at the next step
-            self._log.warning("instruments_not_read", reason=str(error))
-            return
-        self._rules_are_due = False
-        await self._process(InstrumentsChanged(tuple(instruments.values()), now))
+        self._watch.read_rules_again()
 
     async def _take_step(self, step: Step) -> None:
         now = step.tick.at
-        await self._watch(step)
-        await self._read_rules(now)
+        await self._look_around(step)
+        changed = await self._watch.rules(now)
+        if changed is not None:
+            await self._process(changed)
         # A decision is never made on stale account state: all that the venue has told is taken first.
         await self._flush()
-        margin = await self._read_margin() if self._margin_is_due(step) else None
+        is_due = self._rhythm.margin_is_due(now, decides=bool(step.signals))
+        margin = await self._read_margin() if is_due else None
         if margin is not None:
-            self._margin_at = now
+            self._rhythm.margin_was_read(now)
             await self._process(margin)
         fills_at_reading = len(self._books.fills)
         events: list[EngineEvent] = [*step.bars, *self._watched_quotes(step), *step.signals, step.tick]
@@ -240,8 +199,10 @@ class Trader:
                 await self._flush_until_quiet()
         await self._look_up_lost()
         is_overtaken = len(self._books.fills) != fills_at_reading  # the reading does not know what was filled since
-        await self._reconcile_if_in_doubt(now, None if is_overtaken else margin)
-        if margin is not None and self._equity_is_due(now):
+        reason = self._rhythm.reason_to_compare(now, None if is_overtaken else margin)
+        if reason:
+            await self._reconcile(reason)
+        if margin is not None and self._rhythm.equity_is_due(now, asyncio.get_running_loop().time()):
             await kept_if_possible(self._store.record_equity(self._account, margin))
             await self._wallet.record_facts(margin, self._prices(), now)
 
@@ -257,52 +218,12 @@ class Trader:
     def _prices(self) -> dict[Pair, Decimal]:
         return {pair: quote.last for pair, quote in self._quotes.items()}
 
-    def _margin_is_due(self, step: Step) -> bool:
-        """Before every decision, every few seconds while something is open, and now and then while nothing is."""
-        if step.signals or self._margin_at is None:
-            return True
-        state = self._engine.state
-        is_idle = not state.stories and all(order.status.is_final for order in state.orders.values())
-        return step.tick.at - self._margin_at >= (IDLE_MARGIN_EVERY if is_idle else MARGIN_EVERY)
-
-    def _equity_is_due(self, now: datetime) -> bool:
-        """Once a minute of the venue's time, and not more than a few times a second of ours while it runs fast."""
-        real = asyncio.get_running_loop().time()
-        due = self._equity_at is None or (
-            now - self._equity_at[0] >= EQUITY_EVERY and real - self._equity_at[1] >= EQUITY_AT_MOST_EVERY_SECONDS
-        )
-        if due:
-            self._equity_at = now, real
-        return due
-
-    async def _reconcile_if_in_doubt(self, now: datetime, margin: MarginState | None) -> None:
-        since = timedelta.max if self._reconciled_at is None else now - self._reconciled_at
-        if since >= RECONCILE_EVERY:
-            await self._reconcile("periodic")
-        elif since >= RECONCILE_AT_MOST_EVERY:
-            doubt = self._doubt(now, since, margin)
-            if doubt:
-                await self._reconcile(doubt)
-
-    def _doubt(self, now: datetime, since: timedelta, margin: MarginState | None) -> str:
-        """Why the venue's records should be read again, in words; empty when all fits."""
-        if not self._books.is_wallet:
-            explained = None if self._is_mismatched else margin  # what we do not hold is known to take margin, too
-            return self._books.doubt(now, explained, self._engine.state.stories.values())
-        if self._is_mismatched and since >= MISMATCH_EVERY:
-            return "the last comparison did not agree"
-        if since >= WATCHED_EVERY and any(not story.position.is_flat for story in self._engine.state.stories.values()):
-            return "a position is open"
-        return self._wallet.doubt(now) or self._books.wallet_doubt(now, now - since)
-
-    async def _watch(self, step: Step) -> None:
+    async def _look_around(self, step: Step) -> None:
+        """Look at all that may forbid entries or demand a closing."""
         now = step.tick.at
         silent = asyncio.get_running_loop().time() - self._open_stream.last_heard_at
-        for verdict in self._guardian.staleness(market_silent=step.market_silent, account_silent=silent, now=now):
-            await self._process(verdict)
-        full = "" if self._store.has_room() else "the disk is nearly full: nothing is opened until there is room again"
-        for verdict in self._guardian.judge("disk_full", full, now):
-            await self._process(verdict)
+        freshness = self._watch.freshness(market_silent=step.market_silent, account_silent=silent, now=now)
+        await self._process_all(freshness)
         if self._guardian.key_check_due(now):
             await self._check_key(now)
         state = self._engine.state
@@ -314,25 +235,16 @@ class Trader:
             await self._process(Flatten(now, pair))
 
     async def _check_key(self, now: datetime) -> None:
-        try:
-            permissions = await self._venue.key_permissions()
-        except (KeyInvalid, NotPermitted) as error:
-            for verdict in self._guardian.key_failed(str(error), now):
-                await self._process(verdict)
-            return
-        except VenueError as error:
-            self._log.warning("key_check_failed", reason=str(error))
-            return
-        for verdict in self._guardian.key_is(permissions, now):
-            await self._process(verdict)
-        try:
-            cautions = set(await cautions_of(self._venue))
-        except VenueError as error:
-            self._log.warning("cautions_not_read", reason=str(error))
-            return
-        for caution in sorted(cautions - self._cautioned):
-            await self._alarm("account_setting", Severity.WARNING, caution, None)
-        self._cautioned = cautions
+        permissions, verdicts = await self._watch.key(now)
+        await self._process_all(verdicts)
+        if permissions is not None:
+            for caution in await self._watch.new_cautions():
+                await self._alarm("account_setting", Severity.WARNING, caution, None)
+
+    async def _read_margin(self) -> MarginState | None:
+        margin, verdicts = await self._watch.margin()
+        await self._process_all(verdicts)
+        return margin
 
     async def _flush_until_quiet(self) -> None:
         while await self._flush():
@@ -366,10 +278,14 @@ class Trader:
             case StreamGap():
                 await self._reconcile(event.reason)
 
+    async def _take_fills(self, fills: Iterable[Fill]) -> None:
+        for fill in fills:
+            await self._take_fill(fill)
+
     async def _take_fill(self, fill: Fill) -> None:
         if self._books.knows_fill(fill.fill_id, fill.at):
             return
-        fill = self._attributed(fill)
+        fill = self._lookup.attributed(fill)
         before = self._engine.state.stories.get(fill.pair)
         actions = self._engine.process(fill)
         story, order = _records_of(fill, actions)
@@ -385,12 +301,6 @@ class Trader:
         self._log.info("fill_recorded", pair=str(fill.pair), side=fill.side.value, fill=fill.fill_id)
         written = (None if story is None else StoryChanged(story), None if order is None else OrderChanged(order))
         await self._carry_out_all(action for action in actions if action not in written)
-
-    def _attributed(self, fill: Fill) -> Fill:
-        """`fill` with our client order id: the venue's trade history names only its own order id."""
-        if fill.client_order_id is not None or fill.venue_order_id not in self._ours:
-            return fill
-        return replace(fill, client_order_id=self._ours[fill.venue_order_id])
 
     async def _take_row(self, row: LedgerRow) -> None:
         if self._books.knows_row(row):
@@ -427,6 +337,10 @@ class Trader:
         await self._carry_out_all(actions)
         return bool(actions)
 
+    async def _process_all(self, events: Iterable[EngineEvent]) -> None:
+        for event in events:
+            await self._process(event)
+
     async def _carry_out_all(self, actions: Iterable[Action]) -> None:
         for action in actions:
             await self._carry_out(action)
@@ -440,7 +354,7 @@ class Trader:
             case Cancel():
                 await self._cancel(action)
             case Resolve(client_order_id):
-                self._lost.setdefault(client_order_id, LostOrder(self._clock.now()))  # looked up with this step
+                self._lookup.lose(client_order_id)  # looked up with this step
             case OrderChanged(order):
                 await kept(lambda: self._store.record_order(self._account, order, fence=self._fence))
             case StoryChanged(story):
@@ -460,7 +374,7 @@ class Trader:
         crashpoint("after_intent")
         answer = await send(self._venue, request, self._clock)
         if isinstance(answer, OrderAccepted):
-            self._ours[answer.venue_order_id] = request.client_order_id
+            self._lookup.learn(answer.venue_order_id, request.client_order_id)
         crashpoint("after_send")
         self._log.info(
             "order_placed",
@@ -496,23 +410,10 @@ class Trader:
         answer = await send_cancellation(self._venue, action, self._clock)
         crashpoint("after_cancel")
         if self._engine.closing.is_serial and not isinstance(answer, OrderLost):
-            answer = await self._proved(answer)
+            answer = await self._lookup.proved(answer)
         await self._process(answer)
         if isinstance(answer, OrderLost):
             await self._look_up_lost()  # it ended another way while we asked: filled, most likely
-
-    async def _proved(self, cancelled: OrderReport) -> OrderReport | OrderLost:
-        """The venue's own word about an order that it says it cancelled: how much of it was filled before."""
-        name = cancelled.client_order_id
-        report = None
-        if name is not None:
-            try:
-                report = await self._find(name)
-            except VenueError as error:
-                self._log.warning("cancel_not_proved", client_order_id=name, reason=str(error))
-        if report is not None and report.status.is_final:
-            return report
-        return cancelled if name is None else OrderLost(name, self._clock.now())
 
     async def _alarm(self, kind: str, severity: Severity, message: str, pair: Pair | None) -> None:
         self._log.log(
@@ -530,44 +431,21 @@ class Trader:
 
     async def _look_up_lost(self) -> None:
         """Look up every order that is not known, again at each step until the venue has proved what became of it."""
-        now = self._clock.now()
         unknown = {
             order.client_order_id: order
             for order in self._engine.state.orders.values()
             if order.status is OrderStatus.UNKNOWN
         }
-        self._lost = {name: self._lost.get(name) or LostOrder(now) for name in unknown}
+        self._lookup.only(unknown)
         for client_order_id, order in unknown.items():
             try:
-                proof = await self._prove(order, self._lost[client_order_id])
+                proof = await self._lookup.prove(order, self._take_fills)
             except VenueError as error:
                 self._log.warning("look_up_failed", client_order_id=client_order_id, reason=str(error))
                 continue
             if proof is not None:
                 self._log.info("lost_order_proved", client_order_id=client_order_id, proof=type(proof).__name__)
                 await self._process(proof)
-
-    async def _prove(self, order: Order, lost: LostOrder) -> EngineEvent | None:
-        """What became of a lost order, or None while nothing is proved. Its fills are taken on the way."""
-        report = await self._find(order.client_order_id)
-        now = self._clock.now()
-        if report is None and now - lost.since < self._venue.send_deadline + SKEW:
-            return None
-        for fill in await self._venue.fills(order.created_at - OVERLAP):
-            await self._take_fill(fill)
-        if report is not None:
-            return report
-        if lost.absent_at is None:
-            lost.absent_at = now
-        if now - lost.absent_at < SECOND_LOOK_AFTER:
-            return None
-        return OrderAbsent(order.client_order_id, now)
-
-    async def _find(self, client_order_id: ClientOrderId) -> OrderReport | None:
-        report = await self._venue.find_order(client_order_id)
-        if report is not None:
-            self._ours[report.venue_order_id] = client_order_id
-        return report
 
     async def _reconcile(self, reason: str) -> None:
         """Start, crash and reconnect: the venue's records through the same door, then the comparison."""
@@ -582,12 +460,10 @@ class Trader:
             # A fill may have come between two reads: only what stays is a mismatch.
             comparison, snapshot = await self._compare()
         now = self._clock.now()
-        self._reconciled_at = now
-        self._is_mismatched = not comparison.agrees
+        self._rhythm.was_compared(now, agrees=comparison.agrees)
         mismatched = {mismatch.pair: mismatch.message for mismatch in comparison.mismatches}
         for pair in {*comparison.confirmed, *mismatched, *self._engine.state.stories}:
-            for verdict in self._guardian.judge("position_mismatch", mismatched.get(pair, ""), now, pair):
-                await self._process(verdict)
+            await self._process_all(self._guardian.judge("position_mismatch", mismatched.get(pair, ""), now, pair))
         for report in comparison.foreign_orders:
             if report.venue_order_id not in self._foreign_seen:
                 self._foreign_seen.add(report.venue_order_id)
@@ -615,10 +491,8 @@ class Trader:
         if self._books.is_wallet:
             wrong = {mismatch.asset: mismatch.message for mismatch in comparison.balances}
             for pair in self._engine.instruments:
-                for verdict in self._guardian.judge("balance_mismatch", wrong.pop(pair.base, ""), now, pair):
-                    await self._process(verdict)
-            for verdict in self._guardian.judge("balance_mismatch", wrong.pop(self._quote_asset, ""), now):
-                await self._process(verdict)
+                await self._process_all(self._guardian.judge("balance_mismatch", wrong.pop(pair.base, ""), now, pair))
+            await self._process_all(self._guardian.judge("balance_mismatch", wrong.pop(self._quote_asset, ""), now))
             for asset, message in wrong.items():
                 if asset not in self._foreign_seen:
                     self._foreign_seen.add(asset)
@@ -630,8 +504,7 @@ class Trader:
     async def _read_records(self) -> None:
         """The venue's own records since the last that we know, through the same door as live ones."""
         books = self._books
-        for fill in await self._venue.fills((books.last_fill_at or books.opened_at) - OVERLAP):
-            await self._take_fill(fill)
+        await self._take_fills(await self._venue.fills((books.last_fill_at or books.opened_at) - OVERLAP))
         for row in await self._venue.ledger((books.last_row_at or books.opened_at) - OVERLAP):
             await self._take_row(row)
 
@@ -640,7 +513,7 @@ class Trader:
         found: dict[ClientOrderId, OrderReport | None] = {}
         for order in list(self._engine.state.orders.values()):
             if not order.status.is_final and order.venue_order_id is None:
-                found[order.client_order_id] = await self._find(order.client_order_id)
+                found[order.client_order_id] = await self._lookup.find(order.client_order_id)
         await self._read_records()
         self._books.were_compared()
         snapshot = await self._venue.snapshot()
@@ -658,26 +531,12 @@ class Trader:
         for report in comparison.resting:
             await self._process(report)
         for client_order_id in comparison.missing_orders:
-            known = found.get(client_order_id) or await self._find(client_order_id)
+            known = found.get(client_order_id) or await self._lookup.find(client_order_id)
             if known is not None:
                 await self._process(known)
             else:
                 await self._process(OrderLost(client_order_id, self._clock.now()))
         return comparison, snapshot
-
-    async def _read_margin(self) -> MarginState | None:
-        try:
-            margin = await self._venue.margin_state()
-        except (KeyInvalid, NotPermitted) as error:
-            for verdict in self._guardian.key_failed(str(error), self._clock.now()):
-                await self._process(verdict)
-        except VenueError as error:  # a failed read is not an empty answer: the last known state stays, and ages
-            self._log.warning("margin_read_failed", reason=str(error))
-        else:
-            for verdict in self._guardian.key_works(self._clock.now()):
-                await self._process(verdict)
-            return margin
-        return None
 
     @property
     def _open_stream(self) -> AccountStream:

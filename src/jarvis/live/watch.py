@@ -1,0 +1,87 @@
+"""What is looked at round by round, whatever the strategies do: the streams, the disk, the key, the rules, the margin.
+
+Reads and says what was found. What follows from it is the guardian's to judge and the trader's to carry out.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import structlog
+
+from jarvis.domain.account import AccountId, KeyPermissions, MarginState
+from jarvis.domain.clock import Clock
+from jarvis.live.guardian import Guardian, Verdict
+from jarvis.store.db import Store
+from jarvis.trading.events import InstrumentsChanged
+from jarvis.venues.base import KeyInvalid, NotPermitted, Venue, VenueError
+from jarvis.venues.eligibility import cautions_of
+
+log = structlog.get_logger()
+
+
+class Watch:
+    """One account's rounds. A failed read is not an empty answer: what is known stays, and is asked for again."""
+
+    def __init__(self, account: AccountId, venue: Venue, store: Store, clock: Clock, guardian: Guardian) -> None:
+        self._venue = venue
+        self._store = store
+        self._clock = clock
+        self._guardian = guardian
+        self._cautioned: set[str] = set()
+        self._rules_are_due = False
+        self._log = log.bind(account=account, venue=venue.name)
+
+    def read_rules_again(self) -> None:
+        """Have the next round read what the venue allows and lends to this account."""
+        self._rules_are_due = True
+
+    def freshness(self, *, market_silent: float, account_silent: float, now: datetime) -> Iterator[Verdict]:
+        """Whether both streams were heard lately (seconds since each was), and whether the disk has room."""
+        yield from self._guardian.staleness(market_silent=market_silent, account_silent=account_silent, now=now)
+        full = "" if self._store.has_room() else "the disk is nearly full: nothing is opened until there is room again"
+        yield from self._guardian.judge("disk_full", full, now)
+
+    async def rules(self, now: datetime) -> InstrumentsChanged | None:
+        """The venue's rules, if they are due and could be read."""
+        if not self._rules_are_due:
+            return None
+        try:
+            instruments = await self._venue.instruments()
+        except VenueError as error:  # those that are known stay; they are asked for again at the next step
+            self._log.warning("instruments_not_read", reason=str(error))
+            return None
+        self._rules_are_due = False
+        return InstrumentsChanged(tuple(instruments.values()), now)
+
+    async def key(self, now: datetime) -> tuple[KeyPermissions | None, list[Verdict]]:
+        """What the key may do, None if that could not be read, and what the attempt says of the key."""
+        try:
+            permissions = await self._venue.key_permissions()
+        except (KeyInvalid, NotPermitted) as error:
+            return None, list(self._guardian.key_failed(str(error), now))
+        except VenueError as error:
+            self._log.warning("key_check_failed", reason=str(error))
+            return None, []
+        return permissions, list(self._guardian.key_is(permissions, now))
+
+    async def new_cautions(self) -> list[str]:
+        """What the owner should change at the venue and has not been told yet."""
+        try:
+            cautions = set(await cautions_of(self._venue))
+        except VenueError as error:
+            self._log.warning("cautions_not_read", reason=str(error))
+            return []
+        new = sorted(cautions - self._cautioned)
+        self._cautioned = cautions
+        return new
+
+    async def margin(self) -> tuple[MarginState | None, list[Verdict]]:
+        """The margin now, None if it could not be read, and what the attempt says of the key."""
+        try:
+            margin = await self._venue.margin_state()
+        except (KeyInvalid, NotPermitted) as error:
+            return None, list(self._guardian.key_failed(str(error), self._clock.now()))
+        except VenueError as error:  # the last known state stays, and ages
+            self._log.warning("margin_read_failed", reason=str(error))
+            return None, []
+        return margin, list(self._guardian.key_works(self._clock.now()))
