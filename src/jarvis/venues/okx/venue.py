@@ -10,7 +10,7 @@ that reading the margin keeps a key alive that OKX would else delete after fourt
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,7 +30,6 @@ from jarvis.domain.order import (
     OrderReport,
     OrderRequest,
     OrderRole,
-    OrderStatus,
     OrderType,
     VenueOrderId,
 )
@@ -70,7 +69,8 @@ from jarvis.venues.okx.calls import OkxCalls
 from jarvis.venues.okx.errors import AlreadyCancelling, InMaintenance, NotFound
 from jarvis.venues.okx.fields import Record, milliseconds, moment, text
 from jarvis.venues.okx.memory import OrderMemory
-from jarvis.venues.okx.rules import by, capped, class_of, held, is_ours, refused_here, sure_id, tiered
+from jarvis.venues.okx.orders import OrderReader
+from jarvis.venues.okx.rules import by, capped, class_of, held, refused_here, sure_id, tiered
 from jarvis.venues.okx.sockets import PairedTransport, business_url
 from jarvis.venues.okx.streams import BARS, AccountDialect, MarketDialect
 from jarvis.venues.okx.symbols import CATALOGUE, inst_id
@@ -92,7 +92,6 @@ _BARS_PAGE = 300
 _BARS_PAGES = 10
 _RECENT_BILLS = timedelta(days=6, hours=23)
 _MILLISECOND = timedelta(milliseconds=1)
-_TRIGGERED_GONE = "its order was cancelled without a fill after it triggered"
 
 
 class OkxVenue(Venue):
@@ -127,6 +126,7 @@ class OkxVenue(Venue):
         self._listings: dict[Pair, parse.Listing] = {}
         self._tiers: dict[Pair, parse.Tier] = {}
         self._memory = OrderMemory()
+        self._orders = OrderReader(self._calls, self._memory, self._pairs)
 
     # What anyone may ask
 
@@ -223,7 +223,7 @@ class OkxVenue(Venue):
         config = await self._known_config()
         wallet, positions = await self._holdings(config)
         for _ in range(_CONSISTENT_TRIES):
-            orders = await self._open_orders()
+            orders = await self._orders.open_orders()
             before = held(wallet, positions)
             wallet, positions = await self._holdings(config)
             if before == held(wallet, positions):
@@ -248,7 +248,7 @@ class OkxVenue(Venue):
                 {"instType": instrument_class, "begin": begin},
                 by("billId", "fills-history"),
             )
-        await self._learn_origins(rows)
+        await self._orders.learn_origins(rows)
         spot_is_margin = config.mode is not AccountMode.FUTURES
         fills: dict[str, tuple[int, Fill]] = {}
         for row in rows:
@@ -283,16 +283,7 @@ class OkxVenue(Venue):
         None only after it was asked for in every list: together with `send_deadline` having passed since it was sent,
         that proves that the order does not exist, or ended without a fill more than two hours ago.
         """
-        if not is_ours(client_order_id):
-            return None
-        request = self._memory.request(client_order_id)
-        if request is not None and requests.is_triggered(request):
-            return await self._find_algo_order({"algoClOrdId": client_order_id})
-        for pair in [request.pair] if request is not None else self._pairs:
-            found = await self._find_plain(pair, {"clOrdId": client_order_id})
-            if found is not None:
-                return found
-        return None if request is not None else await self._find_algo_order({"algoClOrdId": client_order_id})
+        return await self._orders.find(client_order_id)
 
     async def place(self, request: OrderRequest, *, validate_only: bool = False) -> PlaceResult:
         """Place an order, or have the venue's limits looked up for it without placing."""
@@ -347,7 +338,7 @@ class OkxVenue(Venue):
                 budget = self._calls.budget(operation, name)
             else:
                 operation = "POST /api/v5/trade/amend-algos"
-                side, order_type = await self._kind_of(client_order_id, algo_id)
+                side, order_type = await self._orders.kind_of(client_order_id, algo_id)
                 parameters = requests.amend_algo_order(
                     algo_id, name, change, side=side, order_type=order_type, tick=instrument.tick
                 )
@@ -456,96 +447,6 @@ class OkxVenue(Venue):
         answer = await self._calls.read("GET /api/v5/account/positions", {"instType": "MARGIN"}, urgent=True)
         return wallet, parse_positions(answer)
 
-    async def _open_orders(self) -> tuple[OrderReport, ...]:
-        """Algo orders first: one that triggers in between is then seen twice, and what it spawned is the later word."""
-        reports: dict[VenueOrderId, OrderReport] = {}
-        for kind in ("conditional", "oco"):
-            what = "orders-algo-pending"
-            rows = await self._calls.pages(
-                f"GET /api/v5/trade/{what}", {"ordType": kind}, by("algoId", what), urgent=True
-            )
-            for order in (self._learned_algo(row, what) for row in rows if parse.is_spot(row, what)):
-                reports[order.report.venue_order_id] = self._memory.dressed(order.report)
-        what = "orders-pending"
-        rows = await self._calls.pages(f"GET /api/v5/trade/{what}", {}, by("ordId", what), urgent=True)
-        for report in (self._learned(row, what) for row in rows if parse.is_spot(row, what)):
-            reports[report.venue_order_id] = report
-        return tuple(reports.values())
-
-    def _learned(self, row: Record, what: str) -> OrderReport:
-        spawned = self._memory.learn(VenueOrderId(text(row, "ordId", what)), parse.parse_spawned(row, what))
-        return self._memory.dressed(parse.parse_order(row, what, spawned))
-
-    async def _find_plain(self, pair: Pair, named: Mapping[str, str]) -> OrderReport | None:
-        operation = "GET /api/v5/trade/order"
-        try:
-            rows = await self._calls.read(operation, {"instId": inst_id(pair), **named}, urgent=True)
-        except Rejected as refusal:
-            # An instrument that the venue does not know has no orders.
-            if isinstance(refusal, NotFound) or refusal.reason is RefusalReason.MARKET_CLOSED:
-                return None
-            raise
-        return self._learned(rows[0], operation) if rows else None
-
-    async def _find_algo_order(self, named: Mapping[str, str]) -> OrderReport | None:
-        """An algo order, or once it triggered what became of the order that it spawned."""
-        order = await self._algo_order(named)
-        if order is None or not order.is_triggered or order.report.pair is None or not order.spawned_ids:
-            return None if order is None else self._memory.dressed(order.report)
-        for order_id in order.spawned_ids:
-            found = await self._find_plain(order.report.pair, {"ordId": order_id})
-            if found is not None:
-                mine = replace(order.report, status=found.status, at=found.at, filled_quantity=found.filled_quantity)
-                return self._memory.dressed(replace(mine, reason=found.reason))
-        gone = replace(order.report, status=OrderStatus.CANCELLED, reason=_TRIGGERED_GONE)
-        return self._memory.dressed(gone)
-
-    async def _algo_order(self, named: Mapping[str, str]) -> parse.AlgoOrder | None:
-        operation = "GET /api/v5/trade/order-algo"
-        try:
-            rows = await self._calls.read(operation, named, urgent=True)
-        except NotFound:
-            return None
-        if not rows:
-            return None
-        return self._learned_algo(rows[0], operation)
-
-    def _learned_algo(self, row: Record, what: str) -> parse.AlgoOrder:
-        order = parse.parse_algo_order(row, what)
-        self._memory.learn_algo(order.spawns.algo_id, order.spawns.client_order_id)
-        for order_id in order.spawned_ids:
-            self._memory.learn(order_id, order.spawns)
-        return order
-
-    async def _kind_of(self, client_order_id: ClientOrderId, algo_id: str) -> tuple[Side, OrderType | None]:
-        request = self._memory.request(client_order_id)
-        if request is not None:
-            return request.side, request.order_type
-        order = await self._algo_order({"algoId": algo_id})
-        if order is None or order.report.side is None:
-            raise Rejected(RefusalReason.UNKNOWN_ORDER, "OKX knows no such order")
-        return order.report.side, order.report.order_type
-
-    async def _learn_origins(self, rows: Iterable[Record]) -> None:
-        """Fills do not tell which algo order their order came from: ask for those that carry no id of ours."""
-        what = "fills-history"
-        unknown = {
-            text(row, "ordId", what): text(row, "instId", what)
-            for row in rows
-            if not text(row, "clOrdId", what) and not self._memory.knows(VenueOrderId(text(row, "ordId", what)))
-        }
-        for order_id, name in unknown.items():
-            operation = "GET /api/v5/trade/order"
-            try:
-                found = await self._calls.read(operation, {"instId": name, "ordId": order_id}, urgent=True)
-            except NotFound:
-                found = []
-            spawned = parse.parse_spawned(found[0], operation) if found else None
-            spawned = self._memory.learn(VenueOrderId(order_id), spawned)
-            if spawned is not None and spawned.client_order_id is None:
-                await self._algo_order({"algoId": spawned.algo_id})
-                self._memory.learn(VenueOrderId(order_id), spawned)
-
     # Writing
 
     async def _market_buy_price(self, request: OrderRequest, tick: Decimal) -> Decimal:
@@ -599,7 +500,7 @@ class OkxVenue(Venue):
         if await self._cancelled(operation, parameters, self._calls.budget(operation)):
             return True
         named = {name: value for name, value in parameters.items() if name != "instId"}
-        order = await self._algo_order(named)
+        order = await self._orders.algo_order(named)
         spawned = order.spawned_ids if order is not None else ()
         return any([await self._cancel_plain(client_order_id, spawned_id, pair) for spawned_id in spawned])
 
