@@ -33,7 +33,7 @@ from jarvis.backtest.result import BacktestResult, Trade
 from jarvis.domain.account import AccountId, LedgerKind, LedgerRow, MarginState
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Tick
-from jarvis.domain.money import USD, ZERO, Asset, round_nearest
+from jarvis.domain.money import ONE, USD, ZERO, Asset, round_nearest
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, OrderRole, OrderStatus, PositionId
 from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.ledger.attribution import DecidedFill, waterfall
@@ -304,7 +304,7 @@ class _Session:
         state = MarginState(
             asset=self._wanted.asset,
             at=now,
-            equity=_told(margin.e),
+            equity=_told(self._worth() if self._wanted.is_wallet else margin.e),
             trade_balance=_told(margin.tb),
             used_margin=_told(margin.m),
             free_margin=_told(margin.mf),
@@ -317,6 +317,15 @@ class _Session:
         return replace(
             state, call_level=rates.call / rates.initial, liquidation_level=rates.maintenance / rates.initial
         )
+
+    def _worth(self) -> Decimal:
+        """What the wallet is worth, debts taken off: venues tell it in full, whatever counts as collateral."""
+        quote = self._wanted.asset
+        worth = ZERO
+        for asset, balance in self._exchange.balances(self._account).items():
+            price = ONE if asset == quote else self._exchange.quote(Pair(asset, quote)).last
+            worth += balance.total * price
+        return worth
 
     # --- what goes out -----------------------------------------------------------------------------------------
 
