@@ -225,11 +225,11 @@ async def connect_wrongly(pages: Browser, good_key: str, wrong_secret: str, api_
     await pages.get(f"/{secret}")
 
 
-async def arm(installation: Installation) -> None:
+async def arm(installation: Installation, pair: Pair = PAIR) -> None:
     account = await installation.account()
     async with opened_store(installation.given) as store:
-        await store.save_limits(account.owner_id, account.account_id, starting_limits([PAIR]))
-        await store.save_assignments(account.owner_id, account.account_id, _assignments([PAIR], installation.wishes))
+        await store.save_limits(account.owner_id, account.account_id, starting_limits([pair]))
+        await store.save_assignments(account.owner_id, account.account_id, _assignments([pair], installation.wishes))
         await store.set_account_state(account.account_id, AccountState.ARMED, "", datetime.now(UTC))
 
 
