@@ -64,6 +64,17 @@ async def intents(store: Store, account: str, count: str) -> None:
         say(str(number))
 
 
+async def intents_together(store: Store) -> None:
+    """Write thirty intents at a time until somebody kills this process."""
+
+    async def write(number: int) -> None:
+        await store.record_intent(ACCOUNT, order(number), FENCE)
+        say(order(number).client_order_id)
+
+    for first in range(1, 100_000, 30):
+        await asyncio.gather(*(write(number) for number in range(first, first + 30)))
+
+
 async def until_full(store: Store, limit: str) -> None:
     """Write with a limit on the size of files, as if the disk ended there, then again without it."""
     await store.record_intent(ACCOUNT, order(1), FENCE)
@@ -117,6 +128,7 @@ async def main(mode: str, url: str, *rest: str) -> None:
         "fills": fills,
         "fills-then-dies": fills_then_dies,
         "intents": intents,
+        "intents-together": intents_together,
         "until-full": until_full,
         "on-a-small-disk": on_a_small_disk,
     }[mode](store, *rest)  # type: ignore[operator]

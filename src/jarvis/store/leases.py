@@ -70,10 +70,7 @@ class LeaseStore(Database):
             select(leases.c.fence).where(leases.c.name == account_id).with_for_update(read=True)
         )
         if current != fence:
-            raise StaleFence(
-                f"account {account_id} is served by another worker now (fence {current}, ours is {fence}); "
-                "nothing was written"
-            )
+            raise stale_fence(account_id, current, fence)
 
     async def _now(self, connection: AsyncConnection, now: datetime | None) -> datetime:
         if self.is_postgresql:
@@ -84,6 +81,13 @@ class LeaseStore(Database):
             return now
         text_of_now = await connection.scalar(text("SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"))
         return datetime.fromisoformat(str(text_of_now))
+
+
+def stale_fence(account_id: AccountId, current: int | None, fence: int) -> StaleFence:
+    """The refusal of a write under `fence` when the account's is `current`."""
+    return StaleFence(
+        f"account {account_id} is served by another worker now (fence {current}, ours is {fence}); nothing was written"
+    )
 
 
 @contextmanager

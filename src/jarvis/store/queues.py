@@ -1,7 +1,7 @@
 """Two queues between processes: a person's commands to the trader, and the outbox that pages are moved by."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -101,6 +101,10 @@ class QueueStore(Database):
             return int(result.rowcount)
 
     async def _tell(self, connection: AsyncConnection, account_id: AccountId, *events: Event) -> None:
+        """Add an account's events to the outbox."""
+        await self._tell_of(connection, [(account_id, event) for event in events])
+
+    async def _tell_of(self, connection: AsyncConnection, events: Sequence[tuple[AccountId, Event]]) -> None:
         """Add events to the outbox: the last thing that a transaction does.
 
         PostgreSQL gives out ids before commit, so a reader could pass over one that becomes visible late. From here
@@ -110,7 +114,7 @@ class QueueStore(Database):
             await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _TELLING})
         rows: list[dict[str, Any]] = [
             {"account_id": account_id, "kind": kind, "payload_json": json.dumps(dict(payload))}
-            for kind, payload in events
+            for account_id, (kind, payload) in events
         ]
         await connection.execute(insert(outbox), rows)
 

@@ -15,9 +15,8 @@ from jarvis.domain.account import AccountId, LedgerRow, LedgerRowId, MarginState
 from jarvis.domain.instrument import Pair
 from jarvis.domain.order import Fill, Order
 from jarvis.ledger.journal import Account, Entry, EntryKind
-from jarvis.store.errors import DuplicateIntent, StoreFull
-from jarvis.store.leases import LeaseStore
-from jarvis.store.queues import Event, QueueStore
+from jarvis.store.intents import IntentStore, order_event
+from jarvis.store.queues import Event
 from jarvis.store.records import ComparedBalance, PositionFacts
 from jarvis.store.rows import order_values, values_of
 from jarvis.store.tables import (
@@ -33,40 +32,19 @@ from jarvis.store.tables import (
     postings,
     stories,
 )
-from jarvis.trading.state import ID_DIGITS, Marks
+from jarvis.trading.state import Marks
 from jarvis.trading.stories import PositionStory
 
 
-class RecordingStore(QueueStore, LeaseStore):
-    """The trader's door."""
-
-    async def record_intent(self, account_id: AccountId, order: Order, fence: int) -> None:
-        """Put a new order on paper, before its first byte leaves. Raises StaleFence and DuplicateIntent.
-
-        An order that opens raises StoreFull already while the disk has no reserve left: what is left is for exits.
-        """
-        if not order.request.reduce_only and not self.has_room():
-            raise StoreFull("the disk is nearly full: nothing is opened, so that exits can still be written")
-        async with self._write() as connection:
-            await self._require_fence(connection, account_id, fence)
-            values = {**order_values(account_id, order), "fence": fence}
-            if not await self._put_new(connection, orders, values):
-                raise DuplicateIntent(f"order {order.client_order_id} is on paper already; it must not be sent again")
-            number = _number_of(order)
-            if number is not None:
-                await connection.execute(
-                    update(accounts)
-                    .where(accounts.c.account_id == account_id, accounts.c.next_order_number <= number)
-                    .values(next_order_number=number + 1)
-                )
-            await self._tell(connection, account_id, _order_event(order))
+class RecordingStore(IntentStore):
+    """The trader's door; how intents get on paper is in intents.py."""
 
     async def record_order(self, account_id: AccountId, order: Order, *, fence: int | None = None) -> None:
         """Keep an order's new state."""
         async with self._write() as connection:
             await self._check_fence(connection, account_id, fence)
             await self._put(connection, orders, order_values(account_id, order))
-            await self._tell(connection, account_id, _order_event(order))
+            await self._tell(connection, account_id, order_event(order))
 
     async def record_fill(
         self,
@@ -98,7 +76,7 @@ class RecordingStore(QueueStore, LeaseStore):
                 await _post(connection, account_id, entry)
             if order is not None:
                 await self._put(connection, orders, order_values(account_id, order))
-                events.append(_order_event(order))
+                events.append(order_event(order))
             if story is not None:
                 await self._put(connection, stories, _story_values(account_id, story))
                 events.append(_story_event(story))
@@ -270,22 +248,6 @@ def _pnl_of(entry: Entry, fill: Fill) -> Decimal:
     """What a fill realised before fees: its entry credits it to income."""
     quote = fill.pair.quote
     return -entry.amount(Account.PRICE, quote) - entry.amount(Account.LIQUIDATION, quote)
-
-
-def _number_of(order: Order) -> int | None:
-    """The number at the end of our client order ids; None for an id of another form."""
-    try:
-        return int(order.client_order_id[-ID_DIGITS:], 36)
-    except ValueError:
-        return None
-
-
-def _order_event(order: Order) -> Event:
-    request = order.request
-    return (
-        "order",
-        {"order": order.client_order_id, "pair": str(request.pair), "status": order.status.value},
-    )
 
 
 def _story_event(story: PositionStory) -> Event:
