@@ -10,10 +10,10 @@ from benchmarks.decisions import backtests, engine_events
 from benchmarks.frames import reading
 from benchmarks.measure import Duel, measured
 from benchmarks.orders import sending, signing
-from benchmarks.storage import intents
+from benchmarks.storage import intents, signals
 
 BENCHMARKS: tuple[Callable[[int], AbstractContextManager[list[Duel]]], ...] = (
-    signing, sending, reading, intents, backtests, engine_events,
+    signing, sending, reading, intents, signals, backtests, engine_events,
 )  # fmt: skip
 
 

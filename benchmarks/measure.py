@@ -23,6 +23,8 @@ class Duel:
     ours: Work
     theirs: Work | float
     clock: Callable[[], float] = time.process_time
+    most: float | None = None
+    """The ratio that it may have; None where nothing was promised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,13 @@ class Figure:
         return (
             f"{self.duel.name:<30}  ratio  {median:<6.3g} [{low:.3g}..{high:.3g}]  {self.duel.peer}"
             f"  ({_told(self.our_seconds)} against {_told(self.their_seconds)} per {self.duel.unit})"
+            f"{self._verdict(median)}"
         )
+
+    def _verdict(self, median: float) -> str:
+        if self.duel.most is None:
+            return ""
+        return f"  limit {self.duel.most:g}: {'met' if median <= self.duel.most else 'NOT MET'}"
 
 
 def measured(duel: Duel, *, rounds: int) -> Figure:

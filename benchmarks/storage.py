@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from tests.store import samples
 
 from benchmarks.measure import Duel
+from jarvis.domain.account import AccountId, UserId
 from jarvis.store.db import Store
 
 SIZED_BY = 20
@@ -46,15 +47,50 @@ def intents(scale: int) -> Iterator[list[Duel]]:
                 lambda: runner.run(record(batch)),
                 lambda: bare.write(batch),
                 clock=time.perf_counter,
+                most=2,
             )
         ]
         bare.close()
         runner.run(store.close())
 
 
-async def _store(path: Path) -> Store:
+@contextmanager
+def signals(scale: int) -> Iterator[list[Duel]]:
+    """A signal that many accounts act on: their intents at the same time, against one after the other."""
+    accounts = [AccountId(f"account-{number}") for number in range(8 * scale)]
+    with TemporaryDirectory() as name, asyncio.Runner() as runner:
+        store = runner.run(_store(Path(name) / "jarvis.db", *accounts))
+        numbers = count(1)
+
+        async def together() -> int:
+            order = samples.order(next(numbers))
+            await asyncio.gather(*(store.record_intent(account, order, samples.FENCE) for account in accounts))
+            return len(accounts)
+
+        async def one_by_one() -> int:
+            order = samples.order(next(numbers))
+            for account in accounts:
+                await store.record_intent(account, order, samples.FENCE)
+            return len(accounts)
+
+        yield [
+            Duel(
+                f"record {len(accounts)} intents together",
+                "intent",
+                "one by one",
+                lambda: runner.run(together()),
+                lambda: runner.run(one_by_one()),
+                clock=time.perf_counter,
+                most=0.1,
+            )
+        ]
+        runner.run(store.close())
+
+
+async def _store(path: Path, *accounts: AccountId) -> Store:
     store = await Store.open(f"sqlite+aiosqlite:///{path}", migrate=True)
-    await samples.connect(store)
+    for account in accounts or (samples.ACCOUNT,):
+        await samples.connect(store, account, UserId(f"owner of {account}"))
     return store
 
 
