@@ -81,8 +81,8 @@ FORMS: Mapping[VenueName, VenueForm] = {
             site="okx.com",
             api_page="go to API and create a V5 API key",
             before=(
-                "Best in a sub-account, in futures mode (or multi-currency mode with auto-borrow): the key may then move "
-                "nothing out of it."
+                "Best in a sub-account, which can be kept from moving money out; in futures mode, or in multi-currency "
+                "mode with auto-borrow."
             ),
             box_note="",
             key_label="API key",
