@@ -8,12 +8,13 @@ import structlog
 
 from benchmarks.decisions import backtests, engine_events
 from benchmarks.frames import reading
+from benchmarks.live import account_memory, binance_stream, live_orders
 from benchmarks.measure import Duel, measured
 from benchmarks.orders import sending, signing
 from benchmarks.storage import intents, signals
 
 BENCHMARKS: tuple[Callable[[int], AbstractContextManager[list[Duel]]], ...] = (
-    signing, sending, reading, intents, signals, backtests, engine_events,
+    signing, sending, live_orders, reading, binance_stream, intents, signals, backtests, engine_events,
 )  # fmt: skip
 
 
@@ -27,6 +28,8 @@ def main() -> None:
         with benchmark(3 if quick else 25) as duels:
             for duel in duels:
                 print(measured(duel, rounds=3 if quick else 11).line(), flush=True)
+    with account_memory() as lines:
+        print(*lines, sep="\n")
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def reading(scale: int) -> Iterator[list[Duel]]:
 
         yield [
             Duel("read a fill's frame", "frame", JSON_ALONE, read_fills, lambda: _loads(fills)),
-            Duel("read a fill's frame", "frame", CCXT_PRO, read_fills, lambda: _handled(handle, fills)),
+            Duel("read a fill's frame", "frame", CCXT_PRO, read_fills, lambda: _handled(handle, fills), most=1 / 25),
             Duel("read a candle's frame", "frame", JSON_ALONE, read_candles, lambda: _loads(candles)),
             Duel("read a candle's frame", "frame", CCXT_PRO, read_candles, lambda: _handled(handle, candles)),
         ]

@@ -114,7 +114,7 @@ def signing(scale: int) -> Iterator[list[Duel]]:
 def sending(scale: int) -> Iterator[list[Duel]]:
     """One order built, signed, sent over loopback and its answer read: the CPU time of this process."""
     batch = 10 * scale
-    with _stub() as address, asyncio.Runner() as runner, TemporaryDirectory() as folder:
+    with stub() as address, asyncio.Runner() as runner, TemporaryDirectory() as folder:
         urls = KrakenUrls(address, address.replace("http", "ws"), address.replace("http", "ws"))
         signer = Signer(Path(folder))
         transport = runner.run(NetworkTransport([urls]).__aenter__())
@@ -122,7 +122,7 @@ def sending(scale: int) -> Iterator[list[Duel]]:
         venue = KrakenVenue(
             transport=transport, urls=urls, signer=signer, clock=Now(), random=chance, tier=PATIENT_VENUE
         )
-        peer = runner.run(_ccxt_at(address))
+        peer = runner.run(ccxt_kraken_at(address))
         placed = 0
 
         async def place() -> int:
@@ -155,7 +155,7 @@ def sending(scale: int) -> Iterator[list[Duel]]:
         signer.core.close()
 
 
-async def _ccxt_at(address: str) -> Any:
+async def ccxt_kraken_at(address: str) -> Any:
     api_key, secret = made_up_key("benchmark")
     exchange = ccxt.async_support.kraken(
         {
@@ -170,7 +170,7 @@ async def _ccxt_at(address: str) -> Any:
 
 
 @contextmanager
-def _stub() -> Iterator[str]:
+def stub() -> Iterator[str]:
     """The address of a process that answers as the venue does, without thinking."""
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.stub"], stdout=subprocess.PIPE, text=True)
     try:

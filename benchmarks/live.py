@@ -1,0 +1,257 @@
+"""What the live way costs: an order out through the signer's own process, a stream's events in, one more account."""
+
+import asyncio
+import gc
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import ccxt
+import ccxt.async_support
+import ccxt.pro
+from tests.signer.inprocess import made_up_key
+from tests.trading.bench import Bench
+from tests.venues.binance.wires import sample
+
+from benchmarks.measure import Duel
+from benchmarks.orders import FENCE, PATIENT_VENUE, Now, ccxt_kraken_at, stub, wish
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.domain.instrument import Pair
+from jarvis.domain.order import ClientOrderId, Fill
+from jarvis.signer.client import SignerClient
+from jarvis.signer.vault import create_master_key
+from jarvis.trading.engine import Engine
+from jarvis.venues.base import Accepted, RequestSigner, SignedRequest, Venue
+from jarvis.venues.binance import BinanceVenue
+from jarvis.venues.binance.memory import OrderMemory
+from jarvis.venues.binance.streams import AccountDialect
+from jarvis.venues.kraken import KrakenUrls, KrakenVenue
+from jarvis.venues.session import NetworkTransport, RateBudget, VenueUrls
+
+BTC_USDT = Pair.parse("BTC/USDT")
+ORDER_LIMIT, STREAM_LIMIT = 0.5, 1 / 25
+ACCOUNT_BYTES = 54 * 1024
+ACCOUNTS = 200
+
+
+def keys_of(venue: str) -> tuple[str, str]:
+    """A made-up key in the venue's shape."""
+    if venue == "kraken":
+        return made_up_key("benchmark")
+    return tuple(hashlib.sha256(word).hexdigest() for word in (b"key", b"secret"))  # type: ignore[return-value]
+
+
+@contextmanager
+def live_orders(scale: int) -> Iterator[list[Duel]]:
+    """One order built, signed by the signer's process and answered: the CPU time of both processes together."""
+    batch = 10 * scale
+    with ExitStack() as stack:
+        address = stack.enter_context(stub())
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        process = stack.enter_context(_signer(folder))
+        runner = stack.enter_context(asyncio.Runner())
+        urls = VenueUrls(address, address.replace("http", "ws"), address.replace("http", "ws"))
+        transport = runner.run(NetworkTransport([urls]).__aenter__())
+        client = SignerClient(folder / "run" / "s.sock")
+
+        def both() -> float:
+            return time.process_time() + time.clock_gettime(~process << 3 | 2)
+
+        duels = []
+        for name, peer in (("kraken", ccxt_kraken_at(address)), ("binance", _ccxt_binance_at(address))):
+            signer = client.bound(runner.run(_sealed(client, name)), FENCE)
+            exchange = runner.run(peer)
+            stack.callback(lambda exchange=exchange: runner.run(exchange.close()))
+            venue = _venue(name, transport, urls, signer)
+            duels.append(
+                Duel(
+                    f"{name}: an order, signer included",
+                    "order",
+                    "ccxt create_order",
+                    _placing(runner, name, venue, batch),
+                    _creating(runner, name, exchange, batch),
+                    clock=both,
+                    most=ORDER_LIMIT,
+                )
+            )
+        yield duels
+        runner.run(client.close())
+        runner.run(transport.close())
+
+
+def _placing(runner: asyncio.Runner, name: str, venue: Venue, batch: int) -> Callable[[], int]:
+    placed = 0
+
+    async def place() -> int:
+        nonlocal placed
+        for _ in range(batch):
+            placed += 1
+            order = wish(placed)
+            answer = await venue.place(order if name == "kraken" else replace(order, pair=BTC_USDT, leverage=5))
+            assert isinstance(answer, Accepted), answer
+        return batch
+
+    return lambda: runner.run(place())
+
+
+def _creating(runner: asyncio.Runner, name: str, exchange: Any, batch: int) -> Callable[[], int]:
+    symbol, more = ("BTC/USD", {"leverage": 10}) if name == "kraken" else ("BTC/USDT", {"marginMode": "cross"})
+
+    async def create() -> int:
+        for number in range(batch):
+            wanted = {**more, "clientOrderId": f"jv{number:07d}"}
+            order = await exchange.create_order(symbol, "limit", "buy", 0.0125, 60010.5, wanted)
+            assert order["id"]
+        return batch
+
+    return lambda: runner.run(create())
+
+
+def _venue(name: str, transport: NetworkTransport, urls: VenueUrls, signer: RequestSigner | None) -> Venue:
+    chance = Random(1)  # noqa: S311 - jitter of retries, which do not happen here
+    if name == "kraken":
+        at = KrakenUrls(urls.rest, urls.ws_public, urls.ws_private)
+        return KrakenVenue(transport=transport, urls=at, signer=signer, clock=Now(), random=chance, tier=PATIENT_VENUE)
+    venue = BinanceVenue(transport=transport, urls=urls, signer=signer, clock=Now(), random=chance)
+    # A counter that never fills: what is measured is our work, not the venue's patience.
+    venue._calls.uid = RateBudget(Now(), limit=1e12, decay_per_second=1e12)  # noqa: SLF001
+    return venue
+
+
+async def _sealed(client: SignerClient, name: str) -> Credential:
+    api_key, secret = keys_of(name)
+    names = AccountId(name), VenueName(name), CredentialId("key"), Environment.SANDBOX
+    sealed = await client.seal(
+        account_id=names[0],
+        venue=names[1],
+        credential_id=names[2],
+        environment=names[3],
+        api_key=api_key,
+        secret=secret,
+    )
+    return Credential(*names, sealed)
+
+
+@contextmanager
+def _signer(folder: Path) -> Iterator[int]:
+    """The process id of a signer as it is installed."""
+    create_master_key(folder / "master.key")
+    paths = {"socket": folder / "run" / "s.sock", "master-key": folder / "master.key", "state": folder / "state"}
+    options = [str(part) for name, path in paths.items() for part in (f"--{name}", path)]
+    process = subprocess.Popen([sys.executable, "-m", "jarvis.signer", *options], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready")
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+class _Prepared(ccxt.binance):  # type: ignore[misc]
+    """ccxt with the venue's listings at hand."""
+
+    def fetch(self, *_: Any, **__: Any) -> Any:
+        return json.loads(sample("exchange_info"))
+
+
+def _binance_markets() -> Any:
+    return _Prepared({"options": {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}}).fetch_markets()
+
+
+async def _ccxt_binance_at(address: str) -> Any:
+    api_key, secret = keys_of("binance")
+    exchange = ccxt.async_support.binance({"apiKey": api_key, "secret": secret, "enableRateLimit": False})
+    exchange.urls["api"]["sapi"] = f"{address}/sapi/v1"
+    exchange.set_markets(_binance_markets())
+    return exchange
+
+
+@contextmanager
+def binance_stream(scale: int) -> Iterator[list[Duel]]:
+    """A trade on Binance's account stream: text to a checked Fill in Decimal, repeats dropped."""
+    batch = 30 * scale
+    told = json.loads(sample("ws_execution_trade"))
+    frames = [json.dumps({**told, "event": {**told["event"], "t": number}}) for number in range(batch)]
+
+    async def no_tokens() -> Any:
+        raise NotImplementedError
+
+    def read() -> int:
+        memory = OrderMemory()
+        memory.announce(ClientOrderId(told["event"]["c"]), BTC_USDT)
+        account = AccountDialect("", memory, no_tokens, Now().now)
+        for text in frames:
+            assert any(isinstance(event, Fill) for event in account.read(text))
+        return batch
+
+    with asyncio.Runner() as runner:
+        exchange, client = runner.run(_ccxt_pro_binance())
+
+        def handle() -> int:
+            for text in frames:
+                exchange.handle_message(client, json.loads(text))
+            assert exchange.myTrades
+            return batch
+
+        yield [
+            Duel("binance: read a trade's frame", "frame", "ccxt.pro handle_message", read, handle, most=STREAM_LIMIT)
+        ]
+        runner.run(exchange.close())
+
+
+async def _ccxt_pro_binance() -> tuple[Any, Any]:
+    exchange = ccxt.pro.binance()
+    exchange.set_markets(_binance_markets())
+    return exchange, exchange.client("ws://127.0.0.1:9/")
+
+
+class _NoSigner:
+    async def sign(self, operation: str, parameters: Any) -> SignedRequest:
+        raise NotImplementedError
+
+
+@contextmanager
+def account_memory() -> Iterator[list[str]]:
+    """One more account's adapter, with its listings read, and its engine: what Python holds for it, no socket."""
+    with stub() as address, asyncio.Runner() as runner:
+        urls = VenueUrls(address, address.replace("http", "ws"), address.replace("http", "ws"))
+        transport = runner.run(NetworkTransport([urls]).__aenter__())
+
+        def account() -> tuple[Venue, Engine]:
+            venue = _venue("kraken", transport, urls, _NoSigner())
+            runner.run(venue.instruments())
+            return venue, Engine(Bench().config)
+
+        size = _bytes_of(account)
+        met = "met" if size <= ACCOUNT_BYTES else "NOT MET"
+        yield [
+            f"{'one more account':<30}  ratio  {size / ACCOUNT_BYTES:<6.3g} ccxt kraken at its best, 54 KB"
+            f"  ({size / 1024:.1f} KB per account)  limit 1: {met}"
+        ]
+        runner.run(transport.close())
+
+
+def _bytes_of(make: Callable[[], object]) -> float:
+    """What one of them holds, over some hundreds."""
+    make()
+    gc.collect()
+    tracemalloc.start()
+    held = [make() for _ in range(ACCOUNTS)]
+    gc.collect()
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return size / len(held)
