@@ -4,7 +4,6 @@ import asyncio
 import gc
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -34,10 +33,11 @@ from jarvis.signer.vault import create_master_key
 from jarvis.trading.engine import Engine
 from jarvis.venues.base import Accepted, RequestSigner, SignedRequest, Venue
 from jarvis.venues.binance import BinanceVenue
+from jarvis.venues.binance.budgets import MinuteBudget
 from jarvis.venues.binance.memory import OrderMemory
 from jarvis.venues.binance.streams import AccountDialect
 from jarvis.venues.kraken import KrakenUrls, KrakenVenue
-from jarvis.venues.session import NetworkTransport, RateBudget, VenueUrls
+from jarvis.venues.session import NetworkTransport, VenueUrls
 
 BTC_USDT = Pair.parse("BTC/USDT")
 ORDER_LIMIT, STREAM_LIMIT = 0.5, 1 / 25
@@ -72,7 +72,7 @@ def live_orders(scale: int) -> Iterator[list[Duel]]:
         for name, peer in (("kraken", ccxt_kraken_at(address)), ("binance", _ccxt_binance_at(address))):
             signer = client.bound(runner.run(_sealed(client, name)), FENCE)
             exchange = runner.run(peer)
-            stack.callback(lambda exchange=exchange: runner.run(exchange.close()))
+            stack.callback(_close, runner, exchange)
             venue = _venue(name, transport, urls, signer)
             duels.append(
                 Duel(
@@ -88,6 +88,10 @@ def live_orders(scale: int) -> Iterator[list[Duel]]:
         yield duels
         runner.run(client.close())
         runner.run(transport.close())
+
+
+def _close(runner: asyncio.Runner, exchange: Any) -> None:
+    runner.run(exchange.close())
 
 
 def _placing(runner: asyncio.Runner, name: str, venue: Venue, batch: int) -> Callable[[], int]:
@@ -125,7 +129,7 @@ def _venue(name: str, transport: NetworkTransport, urls: VenueUrls, signer: Requ
         return KrakenVenue(transport=transport, urls=at, signer=signer, clock=Now(), random=chance, tier=PATIENT_VENUE)
     venue = BinanceVenue(transport=transport, urls=urls, signer=signer, clock=Now(), random=chance)
     # A counter that never fills: what is measured is our work, not the venue's patience.
-    venue._calls.uid = RateBudget(Now(), limit=1e12, decay_per_second=1e12)  # noqa: SLF001
+    venue._calls.uid = MinuteBudget(Now().now, 10**12)  # noqa: SLF001
     return venue
 
 
@@ -238,10 +242,8 @@ def account_memory() -> Iterator[list[str]]:
 
         size = _bytes_of(account)
         met = "met" if size <= ACCOUNT_BYTES else "NOT MET"
-        yield [
-            f"{'one more account':<30}  ratio  {size / ACCOUNT_BYTES:<6.3g} ccxt kraken at its best, 54 KB"
-            f"  ({size / 1024:.1f} KB per account)  limit 1: {met}"
-        ]
+        told = f"ccxt kraken at its best, 54 KB  ({size / 1024:.1f} KB per account)  limit 1: {met}"
+        yield [f"{'one more account':<30}  ratio  {size / ACCOUNT_BYTES:<6.3g} {told}"]
         runner.run(transport.close())
 
 
