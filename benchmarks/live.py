@@ -243,7 +243,7 @@ def account_memory() -> Iterator[list[str]]:
         size = _bytes_of(account)
         met = "met" if size <= ACCOUNT_BYTES else "NOT MET"
         told = f"ccxt kraken at its best, 54 KB  ({size / 1024:.1f} KB per account)  limit 1: {met}"
-        yield [f"{'one more account':<30}  ratio  {size / ACCOUNT_BYTES:<6.3g} {told}"]
+        yield [f"{'one more adapter and engine':<30}  ratio  {size / ACCOUNT_BYTES:<6.3g} {told}"]
         runner.run(transport.close())
 
 
