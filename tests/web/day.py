@@ -1,5 +1,6 @@
 """Writes the account of samples.py into a store, as its trader would have."""
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -19,13 +20,14 @@ from jarvis.domain.market import Quote
 from jarvis.domain.money import USD
 from jarvis.domain.order import OrderRole
 from jarvis.domain.position import NOTHING_REALISED
-from jarvis.ledger.journal import entry_for_fill, entry_for_row
+from jarvis.ledger.journal import entry_for_charge, entry_for_fill, entry_for_row, entry_for_wallet_fill
 from jarvis.store.db import Store
-from jarvis.store.records import AccountState, Assignment, feed_name
+from jarvis.store.records import AccountState, Assignment, PositionFacts, feed_name
 from jarvis.trading.limits import Limits
 from jarvis.trading.state import Marks
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import resolve
+from jarvis.venues.catalog import VENUES
 from tests.web import samples
 
 KRAKEN = VenueName("kraken")
@@ -33,19 +35,22 @@ HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">\'"><svg/onloa
 """What a venue, a key's name or a message might hold: nothing of it may ever become markup."""
 
 
-async def connect(store: Store, user_id: UserId, environment: Environment, number: int = 1) -> AccountId:
+async def connect(
+    store: Store, user_id: UserId, environment: Environment, number: int = 1, venue: VenueName = KRAKEN
+) -> AccountId:
     """A connected, disarmed account."""
     account_id = AccountId(f"{user_id[:8]}acc{number}")
-    credential = Credential(account_id, KRAKEN, CredentialId(f"cred{number}"), environment, b"sealed")
+    quote = VENUES[venue].quote
+    credential = Credential(account_id, venue, CredentialId(f"cred{number}"), environment, b"sealed")
     await store.connect_account(
         user_id,
         credential,
         fingerprint=f"{user_id}-{number}",
         label=HOSTILE,
         public_id="aB3k…uXvQ",
-        permissions_json='{"granted": [], "risks": [], "leverages": {"BTC/USD": 10, "SOL/USD": 5}}',
+        permissions_json=json.dumps({"granted": [], "risks": [], "leverages": {f"BTC/{quote}": 10, f"SOL/{quote}": 5}}),
         verdict="accepted",
-        execution_venue="international",
+        execution_venue=VENUES[venue].execution_venues[0],
         at=samples.NOW - timedelta(days=1),
     )
     return account_id
@@ -72,6 +77,18 @@ async def lived(store: Store, user_id: UserId) -> AccountId:
         await store.record_fill(account_id, opening, entry, order, story)
     await _record_closed(store, account_id)
     await _record_rollover(store, account_id)
+    await store.record_facts(
+        account_id,
+        [
+            PositionFacts(
+                story.position_id, samples.NOW, Decimal(used), liquidation_price=liquidation, is_modelled=True
+            )
+            for story, used, liquidation in (
+                (samples.btc_story(), "4562.52", None),
+                (samples.sol_story(), "2405.04", Decimal("398.2")),
+            )
+        ],
+    )
     for number in range(60):
         at = samples.NOW - timedelta(minutes=5 * (60 - number))
         await store.record_equity(account_id, samples.margin(at, str(25000 + number * 4 + number * 17 % 29)))
@@ -88,6 +105,38 @@ async def lived(store: Store, user_id: UserId) -> AccountId:
         ("critical", "SOL/USD: the stop's outcome is not known; it is being looked up."),
     ):
         await store.record_activity(account_id, "said", severity, message, at=samples.NOW, pair=samples.BTC)
+    return account_id
+
+
+async def lived_on_borrowed_money(store: Store, user_id: UserId, venue: VenueName, number: int = 7) -> AccountId:
+    """An armed account at a venue whose fills settle in the wallet: short 2 ETH, with the debt and interest of it."""
+    account_id = await connect(store, user_id, Environment.SANDBOX, number, venue)
+    await store.save_limits(user_id, account_id, Limits(allowed_pairs=frozenset({samples.ETH_USDT})))
+    await store.set_account_state(account_id, AccountState.ARMED, "", samples.NOW)
+    fence = await store.acquire_lease(account_id, "a test", timedelta(minutes=5))
+    assert fence is not None
+    story = samples.eth_story()
+    opening, (order, stop) = samples.opening_of(story), samples.eth_orders()
+    for each in (order, stop):
+        await store.record_intent(account_id, each, fence)
+        await store.record_order(account_id, each)
+    entry = entry_for_wallet_fill(opening, NOTHING_REALISED, story.position_id, samples.CENT)
+    await store.record_fill(account_id, opening, entry, order, story)
+    for hour in (1, 2, 3):
+        row = LedgerRow(
+            LedgerRowId(f"interest-{hour}"),
+            "",
+            samples.NOW - timedelta(hours=4 - hour),
+            LedgerKind.INTEREST,
+            samples.ETH_USDT.base,
+            Decimal(0),
+            Decimal("0.00004"),
+            None,
+        )
+        charge = entry_for_charge(row, row.fee, story.position_id, story.pair, grows_debt=True)
+        await store.record_ledger_row(account_id, row, charge)
+    await store.record_facts(account_id, [samples.eth_facts()])
+    await store.record_equity(account_id, samples.wallet_margin())
     return account_id
 
 

@@ -21,12 +21,14 @@ from jarvis.domain.order import (
     VenueOrderId,
 )
 from jarvis.domain.position import Position
+from jarvis.store.records import PositionFacts
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Protection, TakeProfit
 
 NOW = datetime(2026, 11, 21, 14, 3, 20, tzinfo=UTC)
 BTC = Pair(Asset("BTC"), USD)
 SOL = Pair(Asset("SOL"), USD)
+ETH_USDT = Pair(Asset("ETH"), Asset("USDT"))
 CENT = Decimal("0.0001")
 
 
@@ -63,7 +65,7 @@ def fill(
         price=Decimal(price),
         cost=cost,
         fee=(cost * Decimal("0.004")).quantize(CENT),
-        fee_asset=USD,
+        fee_asset=pair.quote,
         at=at,
     )
 
@@ -176,6 +178,42 @@ def btc_story() -> PositionStory:
 
 def sol_story() -> PositionStory:
     return story(SOL, Side.SELL, "84.5", "142.31", "146.02", hours=5)
+
+
+def eth_story() -> PositionStory:
+    return story(ETH_USDT, Side.SELL, "2.00000000", "3125.5", "3190.2", hours=4)
+
+
+def eth_orders() -> tuple[Order, Order]:
+    """The entry and the stop of `eth_story`."""
+    return (
+        order(ETH_USDT, OrderRole.ENTRY, Side.SELL, OrderType.MARKET, "2", "jETH0000001", status=OrderStatus.FILLED,
+              filled="2", decision="3126.1"),
+        order(ETH_USDT, OrderRole.STOP, Side.BUY, OrderType.STOP, "2", "jETH0000002", price="3190.2"),
+    )  # fmt: skip
+
+
+def eth_facts() -> PositionFacts:
+    """What the venue told of `eth_story`."""
+    return PositionFacts(
+        eth_story().position_id,
+        NOW,
+        used_margin=Decimal("1250.2"),
+        borrowed_asset=ETH_USDT.base,
+        borrowed=Decimal(2),
+        interest=Decimal("0.00004"),
+        liquidation_price=Decimal("6871.15"),
+    )
+
+
+def wallet_margin() -> MarginState:
+    return replace(
+        margin(equity="9876.5432", level="7.9"),
+        asset=ETH_USDT.quote,
+        call_level=Decimal("0.6"),
+        liquidation_level=Decimal("0.2"),
+        venue_level=Decimal("3.956"),
+    )
 
 
 def orders() -> list[Order]:

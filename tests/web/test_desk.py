@@ -3,15 +3,20 @@
 import html
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from fastapi import FastAPI
 
-from jarvis.domain.account import AccountId, Environment, UserId
+from jarvis.domain.account import AccountId, Environment, UserId, VenueName
+from jarvis.domain.order import PositionId
 from jarvis.store.db import Store
 from jarvis.store.records import AccountState, CommandKind
 from jarvis.trading.state import Block, Marks
+from jarvis.venues.catalog import OKX
+from jarvis.web.venues import level_words
 from tests.web import day, samples
 from tests.web.client import Browser
 from tests.web.conftest import OWNER, Time
@@ -37,8 +42,8 @@ async def test_the_desk_answers_what_is_held_and_what_protects_it(owner: Browser
     for said in (
         "25,312.45 USD", "+212.45 USD today", "16,368.10 USD", "283 %",  # margin
         "0.25 BTC", "91,250.4 USD", "89,939.9 USD", "93,850.4 USD",  # position, stop, target
-        "out of reach" if "out of reach" in desk else "away",
-        "84.5 SOL", "not proved",  # the stop whose outcome is not known
+        "+0.25 BTC", "4,562.52 USD", "out of reach", "398.2 USD", "away, modelled",  # what it stands on
+        "\N{MINUS SIGN}84.5 SOL", "not proved",  # the stop whose outcome is not known
         "not known", "never sent again blindly",
         "Pause", "Flatten",
     ):  # fmt: skip
@@ -180,7 +185,55 @@ async def test_rollover_is_shown_in_the_story_and_as_interest_per_day(owner: Bro
     positions = words((await owner.get(f"/desk/{account}/part/positions")).text)
 
     assert "Rollover charged." in story
-    assert "7.22 USD" in positions  # 1.2025 USD for the one period of four hours so far, six of them a day
+    assert "1.2025 USD" in positions
+    assert "7.215 USD a day" in positions  # 1.2025 USD for the one period of four hours so far, six of them a day
+
+
+async def test_a_borrowed_position_shows_its_debt_its_interest_and_the_venues_own_figures(
+    owner: Browser, store: Store
+) -> None:
+    account = await day.lived_on_borrowed_money(store, await owner_id(store), OKX)
+
+    desk = words((await owner.get(f"/desk/{account}")).text)
+    page = words((await owner.get(f"/desk/{account}/positions/ETH-1")).text)
+
+    held = "\N{MINUS SIGN}2 ETH", "1,250.20 USDT", "at 5", "2 ETH", "6,871.15 USDT", "away, the venue's own"
+    owed = "0.00012 ETH", "0.00072 ETH a day"  # three of the four hours that it has lived were charged
+    for said in (*held, *owed, "3,190.2 USDT", "rests at the venue", "525.5 USDT", "watched by Jarvis"):
+        assert said in desk, said
+        assert said in page, said
+    for said in ("9,876.54 USDT", "790 %", "call 60 %, liquidation 20 %", "OKX says margin ratio 396 %"):
+        assert said in desk, said
+    assert "As OKX said at" in desk
+    assert "Interest charged. charge 0.00004 ETH" in page
+    assert " USD " not in desk + page
+    assert "Kraken" not in desk + page
+
+
+async def test_before_the_venue_was_asked_what_it_owes_is_not_known(
+    owner: Browser, store: Store, account: AccountId
+) -> None:
+    story = samples.btc_story()
+    await store.record_story(account, replace(story, position_id=PositionId("BTC-9")))
+
+    page = words((await owner.get(f"/desk/{account}/positions/BTC-9")).text)
+
+    assert "Margin used not known yet" in page
+    assert "Liquidation not known yet" in page
+
+
+@pytest.mark.parametrize(
+    ("venue", "said"),
+    [
+        ("kraken", ""),
+        ("binance", "Binance says margin level 3.96: assets over debts, liquidates a little above 1."),
+        ("okx", "OKX says margin ratio 396 %: warns at 300 %, liquidates at 100 %."),
+        ("bybit", "Bybit says maintenance margin rate 396 %: liquidates at 100 %."),
+    ],
+)
+def test_each_venues_own_margin_figure_is_told_with_its_name_and_its_meaning(venue: str, said: str) -> None:
+    assert level_words(VenueName(venue), Decimal("3.956")) == said
+    assert level_words(VenueName(venue), None) == ""
 
 
 async def test_nothing_hostile_becomes_markup(owner: Browser, account: AccountId) -> None:

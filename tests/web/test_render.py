@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jarvis.domain.money import USD, ZERO
 from jarvis.domain.order import PositionId
 from jarvis.ledger.attribution import Waterfall
-from jarvis.web.drawing import gauge, liquidation_price, rail, waterfall_bars
+from jarvis.web.drawing import gauge, rail, waterfall_bars
 from jarvis.web.render import ASSETS, amount, average, build_name, duration, exact_amount, percent, when
 
 MINUS = "\N{MINUS SIGN}"
@@ -88,9 +88,18 @@ def test_a_rail_of_one_price_is_drawn_in_the_middle() -> None:
     assert drawn.entry == drawn.mark == 300
 
 
-@given(amounts, amounts, amounts, amounts, amounts)
+def test_the_gauge_stays_whole_where_a_venue_warns_late_or_beyond_its_scale() -> None:
+    for call, liquidation in (("0.2", "0.2"), ("9", "0.4"), ("9", "8"), ("0", "0")):
+        drawn = gauge(Decimal(2), Decimal(call), Decimal(liquidation))
+
+        assert 0 <= drawn.liquidation <= drawn.call <= 200
+        assert all(width > 0 and start + width <= 200 for _, start, width in drawn.zones)
+        assert drawn.zones
+
+
+@given(amounts, amounts, amounts, amounts, amounts, amounts)
 def test_a_waterfalls_bars_sum_to_its_result_and_stay_in_the_picture(
-    price: Decimal, slippage: Decimal, fee: Decimal, rollover: Decimal, liquidation: Decimal
+    price: Decimal, slippage: Decimal, fee: Decimal, rollover: Decimal, interest: Decimal, liquidation: Decimal
 ) -> None:
     result = Waterfall(
         PositionId("p"),
@@ -99,6 +108,7 @@ def test_a_waterfalls_bars_sum_to_its_result_and_stay_in_the_picture(
         slippage=slippage,
         trading_fee=fee,
         rollover=rollover,
+        interest=interest,
         liquidation=liquidation,
     )
 
@@ -106,29 +116,6 @@ def test_a_waterfalls_bars_sum_to_its_result_and_stay_in_the_picture(
 
     assert sum((bar.value for bar in causes), ZERO) == total.value == result.total
     assert all(bar.x >= 0 and bar.x + bar.width <= 400 and 0 <= bar.zero <= 400 for bar in (*causes, total))
-
-
-@given(
-    st.decimals("0.001", 100, places=3),
-    st.sampled_from([1, -1]),
-    st.decimals(1, 100_000, places=2),
-    st.decimals(100, 100_000, places=2),
-    st.decimals(1, 50_000, places=2),
-)
-def test_at_its_liquidation_price_the_margin_level_is_the_liquidation_level(
-    size: Decimal, sign: int, price: Decimal, equity: Decimal, used: Decimal
-) -> None:
-    quantity = size * sign
-
-    found = liquidation_price(quantity, price, equity, used, LIQUIDATION)
-
-    if found is not None:
-        level = (equity + quantity * (found - price)) / used
-        assert abs(level - LIQUIDATION) < Decimal("1e-15")
-
-
-def test_a_flat_position_has_no_liquidation_price() -> None:
-    assert liquidation_price(ZERO, Decimal(1), Decimal(1), Decimal(1), LIQUIDATION) is None
 
 
 def test_the_builds_name_follows_the_content_of_its_assets() -> None:

@@ -18,27 +18,25 @@ from jarvis.accounts.people import Deed
 from jarvis.domain.account import Environment
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar
-from jarvis.domain.money import USD, Asset
+from jarvis.domain.money import Asset
 from jarvis.domain.order import OrderRole, PositionId
 from jarvis.ledger.performance import EquityPoint
 from jarvis.store.records import AccountState, CommandKind, Overview, PositionRecord, TradingAccount
 from jarvis.trading.bars import BarAggregator, opening_of
 from jarvis.trading.stories import PositionStory
+from jarvis.venues.catalog import VENUES
 from jarvis.web.account import card_of, pairs_of
 from jarvis.web.context import Web
 from jarvis.web.drawing import waterfall_bars
+from jarvis.web.positions import PositionView, charged_so_far, position_of, side_word, strategy_title
+from jarvis.web.venues import level_words
 from jarvis.web.views import (
-    PositionView,
     closed_by,
     closed_of,
     numbers_of,
     order_of,
-    position_of,
     protection_of,
-    rollover_per_day,
-    side_word,
     story_lines,
-    strategy_title,
 )
 
 CHART_INTERVALS = ((60, "1 minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "1 hour"))
@@ -126,11 +124,13 @@ def router(web: Web) -> APIRouter:
 
     @routes.get("/{account_id}/positions/{position_id}")
     async def position(request: Request, account_id: str, position_id: str) -> Response:
-        account = await web.account(request, account_id)
+        overview = await web.overview(request, account_id)
+        account = overview.account
         record = await web.store.position(account.owner_id, account.account_id, PositionId(position_id))
         if record is None:
             raise HTTPException(404)
-        return await web.page(request, "position.html", _position_page(account, record))
+        view = None if record.story.is_closed else await _view(web, overview, record)
+        return await web.page(request, "position.html", _position_page(account, record, view))
 
     return routes
 
@@ -178,22 +178,26 @@ async def _numbers(web: Web, overview: Overview) -> Mapping[str, object]:
     age = web.now() - margin.at if margin and account.environment is Environment.LIVE else timedelta(0)
     return {
         "numbers": numbers_of(margin, overview.marks.day_equity, len(positions)),
-        "quote": margin.asset if margin else USD,
+        "account": card_of(account),
+        "quote": margin.asset if margin else VENUES[account.venue].quote,
+        "venue_level": level_words(account.venue, margin.venue_level if margin else None),
         "stale_for": age if age > STALE_AFTER else None,
     }
 
 
 async def _positions(web: Web, overview: Overview) -> Mapping[str, object]:
     account = overview.account
-    quotes = await web.store.quotes(account.feed)
-    now = _account_time(web, overview)
-    views: list[PositionView] = []
-    for record in await web.store.open_positions(account.owner_id, account.account_id):
-        pair = record.story.pair
-        mark = quotes[pair].last if pair in quotes else await _last_close(web, account, pair)
-        charged = rollover_per_day(record.entries, record.story, now)
-        views.append(position_of(record.story, record.orders, mark, overview.margin, charged, now))
+    records = await web.store.open_positions(account.owner_id, account.account_id)
+    views = [await _view(web, overview, record) for record in records]
     return {"account": card_of(account), "status": _status(overview), "positions": views}
+
+
+async def _view(web: Web, overview: Overview, record: PositionRecord) -> PositionView:
+    """An open position at the last price that is known of its pair."""
+    feed, pair = overview.account.feed, record.story.pair
+    quotes = await web.store.quotes(feed)
+    mark = quotes[pair].last if pair in quotes else await _last_close(web, overview.account, pair)
+    return position_of(record, mark, _account_time(web, overview))
 
 
 async def _orders(web: Web, overview: Overview) -> Mapping[str, object]:
@@ -319,7 +323,7 @@ def _summed(minutes: list[Bar], interval: timedelta) -> list[Bar]:
 # --- one position ------------------------------------------------------------------------------------------------
 
 
-def _position_page(account: TradingAccount, record: PositionRecord) -> dict[str, object]:
+def _position_page(account: TradingAccount, record: PositionRecord, view: PositionView | None) -> dict[str, object]:
     story = record.story
     note = "Read from the journal; the parts sum to the result exactly."
     if not story.is_closed:
@@ -328,6 +332,8 @@ def _position_page(account: TradingAccount, record: PositionRecord) -> dict[str,
         "here": "desk",
         "account": card_of(account),
         "story": _StoryHead.of(story),
+        "position": view,
+        "interest": charged_so_far(record.entries),
         "bars": waterfall_bars(record.waterfall()),
         "waterfall_note": note,
         "lines": story_lines(story, record.orders, record.fills, record.entries),
@@ -346,7 +352,6 @@ class _StoryHead:
     opened_at: datetime
     closed_at: datetime | None
     closed_by: str
-    quantity: Decimal
     opened_quantity: Decimal
     decision_price: Decimal | None
     leverage: int
@@ -365,7 +370,6 @@ class _StoryHead:
             opened_at=story.opened_at,
             closed_at=story.closed_at,
             closed_by=closed_by(story),
-            quantity=story.quantity,
             opened_quantity=story.opened_quantity,
             decision_price=story.decision_price,
             leverage=story.leverage,

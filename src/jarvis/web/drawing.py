@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jarvis.domain.money import ZERO, plain
+from jarvis.domain.money import ZERO
 from jarvis.ledger.attribution import Waterfall
 
 _GAUGE_WIDTH = 200
@@ -25,17 +25,28 @@ class Gauge:
     words: str
     scale: str
 
+    @property
+    def zones(self) -> tuple[tuple[str, int, int], ...]:
+        """Its coloured parts from the left: (tone, where it begins, how wide it is)."""
+        edges = (("bad", 0, self.liquidation), ("warn", self.liquidation, self.call), ("good", self.call, _GAUGE_WIDTH))
+        return tuple(
+            (tone, start + (2 if start else 0), end - start - (2 if start else 0))
+            for tone, start, end in edges
+            if end - start > 2
+        )
+
 
 def gauge(level: Decimal | None, call_level: Decimal, liquidation_level: Decimal) -> Gauge:
     """The gauge of a margin level; all levels are fractions (0.8 = 80 %)."""
     scale = _GAUGE_WIDTH / _GAUGE_FULL
-    thresholds = f"call {plain(call_level * 100)} %, liquidation {plain(liquidation_level * 100)} %"
+    thresholds = f"call {call_level * 100:.0f} %, liquidation {liquidation_level * 100:.0f} %"
     words = f"Nothing is borrowed; {thresholds}."
     needle = None
     if level is not None:
         needle = int(min(max(level * scale, Decimal(2)), Decimal(_GAUGE_WIDTH - 2)))
         words = f"Margin level {level * 100:.0f} %; {thresholds}."
-    return Gauge(int(liquidation_level * scale), int(call_level * scale), needle, words, thresholds)
+    liquidation, call = (min(max(int(each * scale), 0), _GAUGE_WIDTH) for each in (liquidation_level, call_level))
+    return Gauge(liquidation, max(call, liquidation), needle, words, thresholds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +100,7 @@ def waterfall_bars(result: Waterfall) -> list[WaterfallBar]:
         ("Trading fee", result.trading_fee),
         ("Opening fee", result.opening_fee),
         ("Rollover", result.rollover),
+        ("Interest", result.interest),
         ("Liquidation", result.liquidation),
         ("Adjustment", result.adjustment),
     ]
@@ -117,17 +129,3 @@ def waterfall_bars(result: Waterfall) -> list[WaterfallBar]:
         )
         for label, value, start, end in spans
     ]
-
-
-def liquidation_price(
-    quantity: Decimal, price: Decimal, equity: Decimal, used_margin: Decimal, level: Decimal
-) -> Decimal | None:
-    """The price at which this position alone would bring the margin level down to `level`, all else unchanged.
-
-    `quantity` is signed (base). Equity moves by `quantity` times the change of price, used margin stays: Kraken
-    counts it from cost (`e = tb + n`, `ml = e / m`). None when no positive price gets there.
-    """
-    if not quantity:
-        return None
-    reached = price + (level * used_margin - equity) / quantity
-    return reached if reached > 0 else None

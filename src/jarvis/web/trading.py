@@ -14,8 +14,8 @@ from jarvis.venues.catalog import VENUES
 from jarvis.web.account import Said, card_of, leverages_of, pairs_of
 from jarvis.web.context import Web
 from jarvis.web.forms import FormError
+from jarvis.web.positions import strategy_title
 from jarvis.web.trading_form import DEFAULT_INTERVAL, INTERVALS, limit_boxes, read_limits, read_wish, tier_boxes
-from jarvis.web.views import strategy_title
 
 _SAID = {
     "added": Said("good", "Added."),

@@ -66,7 +66,7 @@ _TIERS = (
     (
         "margin_level_floor",
         "Margin level",
-        "Equity over used margin. The venue liquidates below it (Kraken at 40 %). Empty skips.",
+        "Equity over used margin: at 100 % nothing is free, and further down the venue liquidates. Empty skips.",
         1000,
     ),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from jarvis.domain.account import VenueName
 
@@ -13,6 +14,15 @@ class Choice:
     value: str
     title: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VenueLevel:
+    """The figure that a venue itself shows for the margin level: its name there, and at what it steps in."""
+
+    name: str
+    meaning: str
+    is_share: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,22 @@ class VenueForm:
 
 
 _SEALED = "It goes straight to the signer, is encrypted there and never shown again."
+
+_LEVELS: Mapping[VenueName, VenueLevel] = {
+    VenueName("binance"): VenueLevel("margin level", "assets over debts, liquidates a little above 1", is_share=False),
+    VenueName("okx"): VenueLevel("margin ratio", "warns at 300 %, liquidates at 100 %"),
+    VenueName("bybit"): VenueLevel("maintenance margin rate", "liquidates at 100 %"),
+}
+
+
+def level_words(venue: VenueName, value: Decimal | None) -> str:
+    """The venue's own figure with its name and its meaning; empty where it shows none, or none now."""
+    level = _LEVELS.get(venue)
+    if level is None or value is None:
+        return ""
+    figure = f"{value * 100:,.0f} %" if level.is_share else f"{value:,.2f}"
+    return f"{FORMS[venue].title} says {level.name} {figure}: {level.meaning}."
+
 
 FORMS: Mapping[VenueName, VenueForm] = {
     form.name: form

@@ -2,23 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from jarvis.domain.account import MarginState
 from jarvis.domain.instrument import Pair, Side
-from jarvis.domain.money import ZERO
+from jarvis.domain.money import Asset
 from jarvis.domain.order import Fill, Order, OrderRole, OrderStatus, OrderType
-from jarvis.ledger.journal import Account, Entry
+from jarvis.ledger.journal import Account, Entry, EntryKind
 from jarvis.trading.stories import PositionStory
-from jarvis.trading.strategies import STRATEGIES
-from jarvis.web.drawing import Gauge, Rail, gauge, liquidation_price, rail
+from jarvis.web.drawing import Gauge, gauge
+from jarvis.web.positions import side_word, strategy_title
 
-CALL_LEVEL = Decimal("0.8")
-LIQUIDATION_LEVEL = Decimal("0.4")
-_A_DAY = timedelta(days=1)
-_ROLLOVER_PERIOD = timedelta(hours=4)
-_CHARGES = ((Account.ROLLOVER, "Rollover charged."), (Account.OPENING_FEE, "Margin-opening fee charged."))
+_CHARGES: Mapping[EntryKind, str] = {
+    EntryKind.ROLLOVER: "Rollover charged.",
+    EntryKind.INTEREST: "Interest charged.",
+    EntryKind.LIQUIDATION_FEE: "Liquidation fee charged.",
+}
 _PROTECTING = (OrderRole.STOP, OrderRole.TAKE_PROFIT)
 
 ROLE_WORDS: Mapping[OrderRole, str] = {
@@ -68,32 +68,8 @@ class NumbersView:
     margin_level: Decimal | None
     today: Decimal | None
     open_positions: int
-    gauge: Gauge
-
-
-@dataclass(frozen=True, slots=True)
-class PositionView:
-    """One open position with its protection."""
-
-    position_id: str
-    pair: str
-    base: str
-    quote: str
-    side: str
-    leverage: int
-    strategy: str
-    quantity: Decimal
-    entry_price: Decimal | None
-    mark: Decimal
-    unrealised: Decimal
-    stop_state: str
-    stop_price: Decimal | None
-    targets: tuple[Decimal, ...]
-    time_left: timedelta | None
-    liquidation_price: Decimal | None
-    liquidation_distance: Decimal | None
-    interest_per_day: Decimal | None
-    rail: Rail
+    gauge: Gauge | None
+    venue_level: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,58 +127,8 @@ def numbers_of(margin: MarginState | None, equity_at_midnight: Decimal | None, o
         margin_level=level,
         today=margin.equity - equity_at_midnight if margin and equity_at_midnight is not None else None,
         open_positions=open_positions,
-        gauge=gauge(level, CALL_LEVEL, LIQUIDATION_LEVEL),
-    )
-
-
-def position_of(
-    story: PositionStory,
-    orders: Iterable[Order],
-    mark: Decimal | None,
-    margin: MarginState | None,
-    rollover_per_day: Decimal | None,
-    now: datetime,
-) -> PositionView:
-    """An open story with the orders that protect it; `mark` is the last known price, the entry's when there is none."""
-    position = story.position
-    entry = position.entry_price or story.decision_price or ZERO
-    price = mark if mark is not None else entry
-    exits = [order for order in orders if order.request.pair == story.pair and order.request.reduce_only]
-    stop_state, stop_price = _stop_of(exits, story)
-    targets = tuple(
-        sorted(
-            order.request.limit_price
-            for order in exits
-            if order.request.role is OrderRole.TAKE_PROFIT
-            and order.status.may_rest_at_venue
-            and order.request.limit_price is not None
-        )
-    )
-    liquidation = None
-    if margin is not None:
-        liquidation = liquidation_price(position.quantity, price, margin.equity, margin.used_margin, LIQUIDATION_LEVEL)
-    unrealised = position.unrealised(price)
-    time_stop = story.protection.time_stop
-    return PositionView(
-        position_id=story.position_id,
-        pair=str(story.pair),
-        base=story.pair.base,
-        quote=story.pair.quote,
-        side=side_word(story.side),
-        leverage=story.leverage,
-        strategy=strategy_title(story.strategy),
-        quantity=story.quantity,
-        entry_price=position.entry_price,
-        mark=price,
-        unrealised=unrealised,
-        stop_state=stop_state,
-        stop_price=stop_price,
-        targets=targets,
-        time_left=None if time_stop is None else story.opened_at + time_stop - now,
-        liquidation_price=liquidation,
-        liquidation_distance=abs(price - liquidation) / price if liquidation is not None else None,
-        interest_per_day=rollover_per_day,
-        rail=rail(entry, price, stop_price, targets, winning=unrealised >= 0),
+        gauge=gauge(level, margin.call_level, margin.liquidation_level) if margin else None,
+        venue_level=margin.venue_level if margin else None,
     )
 
 
@@ -253,10 +179,8 @@ def story_lines(
         facts = (fill.quantity, base, "quantity"), (fill.price, quote, "price"), (fill.fee, fill.fee_asset, "fee")
         tell(fill.at, rank, "fill", text, *facts)
     for entry in entries:
-        for account, text in _CHARGES:
-            charge = _charge(entry, account)
-            if charge:
-                tell(entry.at, 0.75, "charge", text, (charge, quote, "charge"))
+        for asset, charge, text in _charges(entry):
+            tell(entry.at, 0.75, "charge", text, (charge, asset, "charge"))
     if story.closed_at is not None:
         tell(story.closed_at, len(place) + 1, "end", f"Flat: closed by {closed_by(story)}.")
     return [line for _, line in sorted(lines, key=lambda ranked: ranked[0])]
@@ -265,17 +189,6 @@ def story_lines(
 def closed_by(story: PositionStory) -> str:
     """Why a position was left, in a word."""
     return ROLE_WORDS[story.exit_role] if story.exit_role else "its orders"
-
-
-def side_word(side: Side) -> str:
-    """`long` or `short`."""
-    return "long" if side is Side.BUY else "short"
-
-
-def strategy_title(name: str) -> str:
-    """A strategy's title for people; its stored name if it is no longer there."""
-    strategy = STRATEGIES.get(name)
-    return strategy.title if strategy else name
 
 
 def closed_of(story: PositionStory, result: Decimal) -> ClosedView:
@@ -304,33 +217,6 @@ def protection_of(orders: Iterable[Order], pair: Pair) -> list[dict[str, str]]:
     return lines
 
 
-def rollover_per_day(entries: Iterable[Entry], story: PositionStory, now: datetime) -> Decimal | None:
-    """What a position was charged for rollover in the last day, scaled to a whole one while it is younger.
-
-    `entries` are its own. None before the first charge: what the venue will take is then not known.
-    """
-    charged = sum(
-        (_charge(entry, Account.ROLLOVER) for entry in entries if entry.at > now - _A_DAY),
-        ZERO,
-    )
-    age = now - story.opened_at
-    if not charged or age <= timedelta(0):
-        return None
-    # Kraken charges at each full period from the opening, so the charges cover whole periods of the age.
-    periods = max(1, int(age / _ROLLOVER_PERIOD))
-    return charged if age >= _A_DAY else charged / periods * int(_A_DAY / _ROLLOVER_PERIOD)
-
-
-def _stop_of(exits: Iterable[Order], story: PositionStory) -> tuple[str, Decimal | None]:
-    stops = [order for order in exits if order.request.role is OrderRole.STOP]
-    resting = [o for o in stops if o.status in (OrderStatus.OPEN, OrderStatus.PARTLY_FILLED)]
-    if resting:
-        return "resting", resting[-1].request.trigger_price
-    if any(order.status.may_rest_at_venue or order.status is OrderStatus.INTENT for order in stops):
-        return "unknown", story.stop_price
-    return "missing", None
-
-
 def _order_facts(order: Order, base: str, quote: str) -> tuple[tuple[Decimal, str, str], ...]:
     request = order.request
     price = request.trigger_price if request.trigger_price is not None else request.limit_price
@@ -338,5 +224,10 @@ def _order_facts(order: Order, base: str, quote: str) -> tuple[tuple[Decimal, st
     return facts if price is None else (*facts, (price, quote, "price"))
 
 
-def _charge(entry: Entry, account: Account) -> Decimal:
-    return sum((posting.amount for posting in entry.postings if posting.account is account), ZERO)
+def _charges(entry: Entry) -> Iterable[tuple[Asset, Decimal, str]]:
+    """What an entry charged beside trading fees: asset, amount, and what it was for."""
+    for posting in entry.postings:
+        if posting.account is Account.OPENING_FEE:
+            yield posting.asset, posting.amount, "Margin-opening fee charged."
+        elif posting.account is Account.CASH and entry.kind in _CHARGES:
+            yield posting.asset, -posting.amount, _CHARGES[entry.kind]
