@@ -49,7 +49,7 @@ class SaidConnector:
         offer = MarginOffer("Margin is enabled.", ((Pair.parse("BTC/USD"), 10), (Pair.parse("SOL/USD"), 5)))
         account_id = None
         if self.verdict == "accepted":
-            account_id = await day.connect(self.store, user_id, environment, number=len(self.given))
+            account_id = await day.connect(self.store, user_id, environment, len(self.given), venue)
         pending = "waiting" if self.verdict == "accepted_with_risk" else ""
         return ConnectOutcome(
             venue, self.verdict, f"{venue} said so.", environment, self.rows, self.risks, offer, account_id, pending

@@ -13,9 +13,10 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from jarvis.domain.account import VenueName
 from jarvis.domain.money import exact, is_multiple, plain
 from jarvis.web.security import token_fits
-from jarvis.web.venues import VenueForm
+from jarvis.web.venues import FORMS, VenueForm
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 200
@@ -24,6 +25,17 @@ _MAX_TEXT = 2048
 _API_KEY = re.compile(r"[A-Za-z0-9+/]{56}")
 _PRIVATE_KEY = re.compile(r"[A-Za-z0-9+/]{86}(==)?")
 _SECRET_FIELDS = frozenset({"api_key", "api_secret", "api_passphrase"})
+
+# Binance, Bybit, OKX, and any key file. Tokens of ours and the passwords of password managers may look the same.
+_OTHER_SECRETS = re.compile(r"[A-Za-z0-9]{64}|[A-Za-z0-9]{36}|[0-9A-Fa-f]{32}|-----BEGIN.*", re.DOTALL)
+_MAY_LOOK_SECRET = _SECRET_FIELDS | {"form_token", "pending", "password"}
+_KEYS_OF: Mapping[VenueName, re.Pattern[str]] = {
+    VenueName("kraken"): _API_KEY,
+    VenueName("binance"): re.compile(r"[A-Za-z0-9]{64}"),
+    VenueName("okx"): re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"),
+    VenueName("bybit"): re.compile(r"[A-Za-z0-9]{18}"),
+}
+"""How each venue's API keys look: enough to tell them apart. The signer looks more closely."""
 
 
 class FormError(Exception):
@@ -103,12 +115,18 @@ async def guarded_form(request: Request, session_secret: str) -> Form:
     fields = {name: values[0] for name, values in lists.items()}
     if not token_fits(session_secret, fields.get("form_token", "")):
         raise HTTPException(403)
-    if any(name not in _SECRET_FIELDS and _PRIVATE_KEY.fullmatch(value.strip()) for name, value in fields.items()):
+    if any(_is_misplaced_secret(name, value.strip()) for name, value in fields.items()):
         raise FormError(
-            "One of the fields holds what looks like an exchange's private key. It belongs into the private key field "
+            "One of the fields holds what looks like an exchange's private key. It belongs into the secret's field "
             "of the account page and nowhere else. Nothing was stored; to be safe, revoke that key at the exchange."
         )
     return Form(fields, lists)
+
+
+def _is_misplaced_secret(name: str, value: str) -> bool:
+    if name not in _SECRET_FIELDS and _PRIVATE_KEY.fullmatch(value):
+        return True
+    return name not in _MAY_LOOK_SECRET and _OTHER_SECRETS.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +142,11 @@ def pasted_key(form: Form, venue: VenueForm) -> PastedKey:
     """The values of a key; notes what is missing or, as far as their shape shows it, wrong with them."""
     api_key, secret = ("".join(form.raw(name).split()) for name in ("api_key", "api_secret"))
     passphrase = form.raw("api_passphrase") if venue.has_passphrase else ""
-    if venue.name == "kraken":
+    of_another = next((name for name, looks in _KEYS_OF.items() if looks.fullmatch(api_key)), venue.name)
+    if of_another != venue.name:
+        title = FORMS[of_another].title
+        form.object("api_key", f"This looks like a key of {title}, not of {venue.title}. Choose {title} above.")
+    elif venue.name == "kraken":
         _check_krakens_shape(form, api_key, secret)
     else:
         for name, value, label in (("api_key", api_key, venue.key_label), ("api_secret", secret, venue.secret_label)):

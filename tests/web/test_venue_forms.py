@@ -1,0 +1,173 @@
+"""The form of each venue: what it shows, what it takes, and whose keys it sends back."""
+
+import html
+import re
+
+import pytest
+
+from jarvis.domain.account import VenueName
+from jarvis.venues.catalog import VENUES
+from jarvis.venues.permissions import TABLES, Need
+from jarvis.web.venues import FORMS
+from tests.web.client import Answer, Browser
+from tests.web.conftest import SANDBOX, SaidConnector
+from tests.web.test_account import API_KEY, SECRET
+from tests.web.test_desk import words
+
+LETTERS = "aB3kPq7ZxV2nL9wT4cR1Ej6oD8mY5sF0iG3hN7uXvaB3kPq7ZxV2nL9wT4cR1Ej6oD8mY5sF0"
+KEYS = {
+    "kraken": {"api_key": API_KEY, "api_secret": SECRET},
+    "binance": {"api_key": LETTERS[:64], "api_secret": LETTERS[4:68], "execution_venue": "cross"},
+    "okx": {
+        "api_key": "985d5b66-57ce-40fb-b714-afc0b9787083",
+        "api_secret": "0F1E2D3C4B5A69788796A5B4C3D2E1F0",
+        "api_passphrase": " Three-lanterns 9 ",
+    },
+    "bybit": {"api_key": LETTERS[:18], "api_secret": LETTERS[5:41]},
+}
+VENUE_NAMES = tuple(KEYS)
+
+
+async def paste(owner: Browser, venue: str, **changed: str) -> Answer:
+    fields = {"environment": "sandbox", **KEYS[venue], **changed}
+    return await owner.submit(f"/account/{venue}", fields, page=f"/account?venue={venue}")
+
+
+@pytest.mark.parametrize("venue", VENUE_NAMES)
+async def test_every_venues_form_has_its_own_words_boxes_and_sandbox_page(owner: Browser, venue: str) -> None:
+    form = FORMS[VenueName(venue)]
+    table = TABLES[form.name]
+
+    page = (await owner.get(f"/account?venue={venue}")).text
+
+    shown = words(page)
+    assert f'action="/account/{venue}"' in page
+    assert f'aria-current="true">{form.title}</a>' in page
+    assert f'{SANDBOX}/{venue}/settings/api"' in page
+    for said in (form.title, form.site, form.key_label, form.secret_label, form.before, form.box_note):
+        assert said in shown
+    boxes = [label for label in table.boxes if label.need in (Need.REQUIRED, Need.FORBIDDEN)]
+    assert boxes
+    for box in boxes:
+        off = ": leave off" if box.need is Need.FORBIDDEN else ""
+        assert f"{html.escape(box.label.rpartition(': ')[2])}{off}</li>" in page
+    assert ('id="api_passphrase"' in page) is (venue == "okx")
+    assert ('name="execution_venue"' in page) is (venue == "binance")
+    for name in ("api_secret", "api_passphrase"):
+        assert all('type="password"' in field for field in re.findall(rf'<input id="{name}"[^>]*>', page))
+
+
+async def test_a_tab_leads_to_every_venue_and_kraken_is_shown_first(owner: Browser) -> None:
+    page = (await owner.get("/account")).text
+
+    tabs = re.findall(r'<a href="/account\?venue=(\w+)#connect"', page)
+    assert tabs == list(VENUES)
+    assert 'action="/account/kraken"' in page
+
+
+@pytest.mark.parametrize("venue", VENUE_NAMES)
+async def test_a_pasted_key_reaches_the_connector_whole(owner: Browser, connector: SaidConnector, venue: str) -> None:
+    answer = await paste(owner, venue)
+
+    assert answer.status == 200
+    ((_, _, api_key, secret),) = connector.given
+    assert (api_key, secret) == (KEYS[venue]["api_key"], KEYS[venue]["api_secret"])
+    ((asked, passphrase, chosen),) = connector.chosen
+    assert asked == venue
+    assert passphrase == KEYS[venue].get("api_passphrase", "")
+    assert chosen == KEYS[venue].get("execution_venue", "")
+    assert f'<h2 id="card-{(await card_id(owner))}">{FORMS[asked].title}</h2>' in answer.text
+    assert not any(value in answer.text for value in KEYS[venue].values() if value != "cross")
+
+
+@pytest.mark.parametrize("choice", ["cross", "isolated"])
+async def test_which_margin_account_of_binance_is_meant_reaches_the_connector(
+    owner: Browser, connector: SaidConnector, choice: str
+) -> None:
+    await paste(owner, "binance", execution_venue=choice)
+
+    assert connector.chosen == [("binance", "", choice)]
+
+
+@pytest.mark.parametrize("choice", ["", "portfolio"])
+async def test_a_margin_account_that_binance_has_not_is_sent_back(
+    owner: Browser, connector: SaidConnector, choice: str
+) -> None:
+    answer = await paste(owner, "binance", execution_venue=choice)
+
+    assert answer.status == 422
+    assert "Choose one of those offered." in answer.text
+    assert connector.given == []
+
+
+async def test_an_unknown_venue_is_not_found(owner: Browser) -> None:
+    fields = {"environment": "sandbox", **KEYS["bybit"]}
+
+    for path in ("/account?venue=mtgox", "/account?venue=../kraken", "/account?venue=Kraken"):
+        assert (await owner.get(path)).status == 404
+    for path in ("/account/mtgox", "/account/mtgox/confirm"):
+        assert (await owner.submit(path, fields, page="/account")).status == 404
+
+
+@pytest.mark.parametrize("venue", ["binance", "okx", "bybit"])
+async def test_an_empty_field_gets_its_own_sentence(owner: Browser, connector: SaidConnector, venue: str) -> None:
+    form = FORMS[VenueName(venue)]
+    sentences = {
+        "api_key": f"Copy the value that {form.title} calls {form.key_label}.",
+        "api_secret": f"Copy the value that {form.title} calls {form.secret_label}.",
+    }
+    if form.has_passphrase:
+        sentences["api_passphrase"] = "Type the passphrase that you chose when you made the key."
+
+    for name, sentence in sentences.items():
+        answer = await paste(owner, venue, **{name: ""})
+
+        assert answer.status == 422
+        assert [each for each in sentences.values() if each in answer.text] == [sentence]
+        assert not any(value in answer.text for value in KEYS[venue].values() if len(value) > 10)
+    assert connector.given == []
+
+
+@pytest.mark.parametrize("form", VENUE_NAMES)
+@pytest.mark.parametrize("key", VENUE_NAMES)
+async def test_a_key_of_another_venue_is_sent_back_with_that_venues_name(
+    owner: Browser, connector: SaidConnector, form: str, key: str
+) -> None:
+    pasted = {name: value for name, value in KEYS[key].items() if name != "execution_venue"}
+
+    answer = await paste(owner, form, **pasted)
+
+    assert (answer.status == 200) is (form == key)
+    assert bool(connector.given) is (form == key)
+    if form != key:
+        key_title, form_title = (FORMS[VenueName(name)].title for name in (key, form))
+        assert f"This looks like a key of {key_title}, not of {form_title}. Choose {key_title} above." in answer.text
+        assert not any(value in answer.text for value in pasted.values())
+
+
+@pytest.mark.parametrize("venue", VENUE_NAMES)
+async def test_a_secret_in_a_field_that_keeps_none_is_refused_whole(
+    owner: Browser, connector: SaidConnector, venue: str
+) -> None:
+    secret = KEYS[venue]["api_secret"]
+
+    answer = await paste(owner, "bybit", environment=f" {secret} ")
+
+    assert answer.status == 422
+    assert "looks like an exchange&#39;s private key" in answer.text
+    assert secret not in answer.text
+    assert connector.given == []
+
+
+async def test_a_private_key_file_in_a_field_that_keeps_none_is_refused_whole(owner: Browser) -> None:
+    pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAAAA\n-----END PRIVATE KEY-----"
+
+    answer = await paste(owner, "binance", execution_venue=pem)
+
+    assert "looks like an exchange&#39;s private key" in answer.text
+
+
+async def card_id(owner: Browser) -> str:
+    found = re.search(r'id="card-(\w+)"', (await owner.get("/account")).text)
+    assert found
+    return found.group(1)
