@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from jarvis.domain.account import AccountId
 from jarvis.store.db import Store
+from jarvis.venues.catalog import OKX, VENUES
 from jarvis.web.connect import PermissionLine
 from tests.web import day, samples
 from tests.web.conftest import OWNER, PASSWORD
@@ -127,10 +128,22 @@ def lived(served: Served, chromium: Browser) -> AccountId:
     return served.run(write)
 
 
+@pytest.fixture(scope="module")
+def borrowing(served: Served, lived: AccountId) -> AccountId:
+    """The same owner's account at a venue whose fills settle in the wallet."""
+
+    async def write(store: Store) -> AccountId:
+        person = await store.person_by_email(OWNER)
+        assert person is not None
+        return await day.lived_on_borrowed_money(store, person.user_id, OKX)
+
+    return served.run(write)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_every_page_renders_without_a_fault(
-    chromium: Browser, served: Served, lived: AccountId, size: dict[str, int], scheme: str
+    chromium: Browser, served: Served, lived: AccountId, borrowing: AccountId, size: dict[str, int], scheme: str
 ) -> None:
     context = chromium.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
     watched = watch(context, served)
@@ -144,6 +157,8 @@ def test_every_page_renders_without_a_fault(
         ("account", "/account"), ("trading", f"/account/{lived}/trading"),
         ("disconnect", f"/account/{lived}/disconnect"), ("flatten", f"/desk/{lived}/flatten"),
         ("position-open", f"/desk/{lived}/positions/SOL-1"), ("position-closed", f"/desk/{lived}/positions/BTC-0"),
+        ("position-borrowed", f"/desk/{borrowing}/positions/ETH-1"), ("desk-borrowed", f"/desk/{borrowing}"),
+        *((f"account-{venue}", f"/account?venue={venue}") for venue in VENUES),
     ):  # fmt: skip
         watched.open(path)
         watched.looks_right(f"{name}-{kind}")
@@ -203,7 +218,7 @@ def test_a_key_is_refused_with_the_box_named_then_connected_and_armed(chromium: 
     sign_in(watched, "grace@example.org")
     expect(page.get_by_text("Your desk is ready")).to_be_visible()
     watched.looks_right("desk-empty")
-    page.get_by_role("link", name="Connect Kraken").click()
+    page.get_by_role("link", name="Connect a venue").click()
     served.connector.verdict = "refused"
     served.connector.rows = (
         PermissionLine("Query Funds", needed=True, granted=True, advice="", group="Funds Permissions"),
@@ -226,7 +241,7 @@ def test_a_key_is_refused_with_the_box_named_then_connected_and_armed(chromium: 
     watched.looks_right("refused")
     served.connector.verdict, served.connector.rows = "accepted", ()
     paste()
-    expect(page.get_by_role("heading", name="Connect another Kraken key")).to_be_visible()
+    expect(page.get_by_role("heading", name="Connect another key")).to_be_visible()
     watched.looks_right("connected")
     page.get_by_role("link", name="Choose strategies and limits").click()
     form = page.locator("details[open] form")
