@@ -36,11 +36,17 @@ HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">\'"><svg/onloa
 
 
 async def connect(
-    store: Store, user_id: UserId, environment: Environment, number: int = 1, venue: VenueName = KRAKEN
+    store: Store,
+    user_id: UserId,
+    environment: Environment,
+    number: int = 1,
+    venue: VenueName = KRAKEN,
+    risks: tuple[str, ...] = (),
 ) -> AccountId:
     """A connected, disarmed account."""
     account_id = AccountId(f"{user_id[:8]}acc{number}")
     quote = VENUES[venue].quote
+    lent = {f"BTC/{quote}": 10, f"SOL/{quote}": 5, **({} if quote == USD else {f"ETH/{quote}": 10})}
     credential = Credential(account_id, venue, CredentialId(f"cred{number}"), environment, b"sealed")
     await store.connect_account(
         user_id,
@@ -48,7 +54,7 @@ async def connect(
         fingerprint=f"{user_id}-{number}",
         label=HOSTILE,
         public_id="aB3k…uXvQ",
-        permissions_json=json.dumps({"granted": [], "risks": [], "leverages": {f"BTC/{quote}": 10, f"SOL/{quote}": 5}}),
+        permissions_json=json.dumps({"granted": [], "risks": risks, "leverages": lent}),
         verdict="accepted",
         execution_venue=VENUES[venue].execution_venues[0],
         at=samples.NOW - timedelta(days=1),

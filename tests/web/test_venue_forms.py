@@ -5,14 +5,16 @@ import re
 
 import pytest
 
-from jarvis.domain.account import VenueName
+from jarvis.domain.account import AccountId, Environment, VenueName
+from jarvis.store.db import Store
 from jarvis.venues.catalog import VENUES
 from jarvis.venues.permissions import TABLES, Need
 from jarvis.web.venues import FORMS
+from tests.web import day
 from tests.web.client import Answer, Browser
 from tests.web.conftest import SANDBOX, SaidConnector
 from tests.web.test_account import API_KEY, SECRET
-from tests.web.test_desk import words
+from tests.web.test_desk import owner_id, words
 
 LETTERS = "aB3kPq7ZxV2nL9wT4cR1Ej6oD8mY5sF0iG3hN7uXvaB3kPq7ZxV2nL9wT4cR1Ej6oD8mY5sF0"
 KEYS = {
@@ -143,6 +145,22 @@ async def test_a_key_of_another_venue_is_sent_back_with_that_venues_name(
         key_title, form_title = (FORMS[VenueName(name)].title for name in (key, form))
         assert f"This looks like a key of {key_title}, not of {form_title}. Choose {key_title} above." in answer.text
         assert not any(value in answer.text for value in pasted.values())
+
+
+async def test_a_card_says_what_a_confirmed_key_may_still_do_and_where_it_trades(
+    owner: Browser, store: Store, account: AccountId
+) -> None:
+    person = await owner_id(store)
+    risk = "Whoever holds this key could move money."
+    await day.connect(store, person, Environment.SANDBOX, 2, VenueName("okx"), risks=(risk,))
+
+    plain, risky = words((await owner.get("/account")).text).split("OKX Sandbox Not armed")
+
+    assert "Permissions no withdrawal, no transfer" in plain
+    assert "no withdrawal; 1 risk was confirmed" in risky
+    assert risk in risky
+    assert "no transfer" not in risky
+    assert "Execution venue okx.com" in risky
 
 
 @pytest.mark.parametrize("venue", VENUE_NAMES)

@@ -18,7 +18,7 @@ from jarvis.venues.permissions import TABLES, Need
 from jarvis.web.connect import ConnectOutcome
 from jarvis.web.context import Web
 from jarvis.web.forms import FormError, pasted_key
-from jarvis.web.venues import FORMS, VenueForm
+from jarvis.web.venues import FORMS, VenueForm, execution_venue_words
 
 _NO_ERRORS = {"api_key": "", "api_secret": "", "api_passphrase": "", "environment": "", "execution_venue": ""}
 
@@ -44,6 +44,7 @@ class Card:
     connected_at: datetime
     armed: bool
     leverages: tuple[tuple[Pair, int], ...]
+    risks: tuple[str, ...]
 
 
 _SAID = {
@@ -128,10 +129,11 @@ def card_of(account: TradingAccount) -> Card:
         venue=VENUES[account.venue].title,
         environment=account.environment.value,
         public_key=account.public_id,
-        execution_venue=account.execution_venue,
+        execution_venue=execution_venue_words(account.venue, account.execution_venue),
         connected_at=account.connected_at,
         armed=account.is_armed,
         leverages=leverages_of(account),
+        risks=tuple(json.loads(account.permissions_json or "{}").get("risks", ())),
     )
 
 

@@ -51,11 +51,25 @@ class VenueForm:
 
 _SEALED = "It goes straight to the signer, is encrypted there and never shown again."
 
+_EXECUTION_VENUES: Mapping[tuple[VenueName, str], str] = {
+    (VenueName("kraken"), "us-retail"): "US retail",
+    (VenueName("binance"), "cross"): "cross margin",
+    (VenueName("binance"), "isolated"): "isolated margin",
+    (VenueName("okx"), "www"): "okx.com",
+    (VenueName("okx"), "eea"): "OKX in Europe",
+    (VenueName("okx"), "us"): "OKX in the US",
+}
+
 _LEVELS: Mapping[VenueName, VenueLevel] = {
     VenueName("binance"): VenueLevel("margin level", "assets over debts, liquidates a little above 1", is_share=False),
     VenueName("okx"): VenueLevel("margin ratio", "warns at 300 %, liquidates at 100 %"),
     VenueName("bybit"): VenueLevel("maintenance margin rate", "liquidates at 100 %"),
 }
+
+
+def execution_venue_words(venue: VenueName, name: str) -> str:
+    """A book, a kind of account or a region of a venue, as people call it."""
+    return _EXECUTION_VENUES.get((venue, name), name)
 
 
 def level_words(venue: VenueName, value: Decimal | None) -> str:
