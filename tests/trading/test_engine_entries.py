@@ -410,7 +410,7 @@ def test_a_leverage_cut_by_the_venue_is_obeyed_from_then_on_and_said_for_what_is
     )
     closing = bench.tell(bench.signal(Direction.SHORT))
 
-    assert alarms(cut) == ["leverage_cut"]
+    assert alarms(cut) == ["rules_changed", "leverage_cut"]
     assert alarms(again) == []
     assert placed(closing)[0].request.leverage == 2  # any offered leverage closes
 
@@ -436,7 +436,7 @@ def test_status_changes_and_delisting_are_said_while_a_position_is_open() -> Non
     )
     gone = bench.tell(InstrumentsChanged((instrument(ETH),), bench.now))
 
-    assert alarms(halted) == ["pair_status"]
+    assert alarms(halted) == ["rules_changed", "pair_status"]
     assert alarms(gone) == ["pair_gone"]
     assert shown(bench.stop()) == "sell stop 10 @90"
 

@@ -338,10 +338,11 @@ def test_what_is_held_is_closed_not_what_was_ordered() -> None:
 def test_new_rules_of_the_venue_hold_for_the_next_order() -> None:
     bench = Bench()
     bench.open()
-    bench.tell(InstrumentsChanged((instrument(BTC, lot=D(1), tick=D(5)), instrument(ETH)), bench.now))
+    told = bench.tell(InstrumentsChanged((instrument(BTC, lot=D(1), tick=D(5)), instrument(ETH)), bench.now))
 
     bench.tell(bench.fill_of(bench.targets()[0], "2.5", "110"))
 
+    assert alarms(told) == ["rules_changed"]
     assert shown(bench.stop()) == "sell stop 7 @90"
 
 

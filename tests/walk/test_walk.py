@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 EMAIL = "grace@example.org"
 PASSWORD = "three green lanterns at dusk"
 VENUE_ACCOUNT = "grace"
+PASSPHRASE = "Three-lanterns-9"
 NEEDED = (
     "Query Funds", "Query Open Orders & Trades", "Query Closed Orders & Trades", "Create & Modify Orders",
     "Cancel & Close Orders", "Query Ledger Entries", "Access WebSockets API",
@@ -30,7 +31,7 @@ async def test_a_person_goes_from_nothing_to_a_first_trade_and_to_a_flat_account
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
     candles = three_wavy_pairs(tmp_path, minutes=2 * 24 * 60)
     async with installed(tmp_path / "here", rate=60) as installation, chromium() as browser:
-        installation.wishes = replace(installation.wishes, candles=candles)
+        installation.wishes = replace(installation.wishes, venues=("kraken", "okx"), candles=candles)
         await installation.start_signer_and_sandbox()
         origin = await installation.start_web()
         await installation.start_worker()
@@ -40,6 +41,7 @@ async def test_a_person_goes_from_nothing_to_a_first_trade_and_to_a_flat_account
 
         await sign_up_and_in(person, page, origin)
         await connect_a_key(person, page)
+        await connect_a_key_of_three_values(person, page)
         account_id = await choose_and_arm(person, page)
         await watch_the_first_trade(person, page, origin, account_id)
         await flatten(person, page)
@@ -63,7 +65,7 @@ async def sign_up_and_in(person: Visitor, page: Page, origin: str) -> None:
     await page.wait_for_url(re.compile(r"/desk"))
     await person.looks(page, "desk-before-a-key")
     await page.get_by_role("navigation").get_by_role("link", name="Account").click()
-    await expect(page.get_by_role("heading", name="Connect Kraken")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Connect a venue")).to_be_visible()
     await person.looks(page, "account-empty")
 
 
@@ -99,24 +101,55 @@ async def connect_a_key(person: Visitor, page: Page) -> None:
     await venue.close()
 
 
-async def make_key(person: Visitor, venue: Page, label: str, boxes: tuple[str, ...]) -> tuple[str, str]:
-    """Both values of a key made on the venue's page with these boxes ticked."""
+async def connect_a_key_of_three_values(person: Visitor, page: Page) -> None:
+    """A second account, at a venue that asks for a passphrase as well."""
+    await page.get_by_role("navigation", name="Venue").get_by_role("link", name="OKX").click()
+    await page.get_by_text("How to make the key").click()
+    await person.looks(page, "account-okx")
+    async with person.context.expect_page() as opened:
+        await page.get_by_role("link", name="its API page").click()
+    venue = await opened.value
+    await venue.get_by_label("New account").fill(VENUE_ACCOUNT)
+    await venue.get_by_role("button", name="Create account").click()
+    key, secret = await make_key(person, venue, "Jarvis", ("Read", "Trade"), PASSPHRASE)
+
+    await page.get_by_label("Passphrase").fill(PASSPHRASE)
+    await paste(page, (key, secret), "Secret key")
+    verdict = page.get_by_role("region", name="What this key may do")
+    await expect(verdict.get_by_text("Accepted, with a remaining risk")).to_be_visible()
+    await expect(verdict.get_by_role("listitem").filter(has_text="BTC/USDT")).to_be_visible()
+    await person.looks(page, "okx-key-with-risk")
+    await page.get_by_label("I understand, and want to use this key as it is.").check()
+    await page.get_by_role("button", name="Connect this key").click()
+    card = page.get_by_role("region", name="OKX")
+    await expect(card.get_by_text("Not armed")).to_be_visible()
+    await expect(card.get_by_text("no withdrawal, no transfer")).to_have_count(0)
+    await person.looks(page, "okx-connected")
+    await venue.close()
+
+
+async def make_key(
+    person: Visitor, venue: Page, label: str, boxes: tuple[str, ...], passphrase: str = ""
+) -> tuple[str, str]:
+    """Both values of a key made on the venue's page with these boxes ticked, and the passphrase where it wants one."""
     await venue.get_by_role("link", name="Create API key").click()
     await venue.get_by_label("Description").fill(label)
+    if passphrase:
+        await venue.get_by_label("Passphrase").fill(passphrase)
     for box in boxes:
         await venue.get_by_label(box, exact=True).check()
     await person.looks(venue, f"venue-new-key-{label}")
     await venue.get_by_role("button", name="Generate key").click()
     values = await venue.locator("#api-key").inner_text(), await venue.locator("#secret").inner_text()
     await person.looks(venue, f"venue-key-made-{label}")
-    await venue.get_by_role("link", name="I have copied both").click()
+    await venue.get_by_role("link", name="I have copied them").click()
     await expect(venue.get_by_role("cell", name=label, exact=True)).to_be_visible()
     return values
 
 
-async def paste(page: Page, values: tuple[str, str]) -> None:
+async def paste(page: Page, values: tuple[str, str], second: str = "Private key") -> None:
     await page.get_by_label("API key", exact=True).fill(values[0])
-    await page.get_by_label("Private key").fill(values[1])
+    await page.get_by_label(second).fill(values[1])
     await page.get_by_role("button", name="Check and connect").click()
 
 
@@ -126,7 +159,8 @@ def row_of(verdict: Locator, label: str) -> Locator:
 
 async def choose_and_arm(person: Visitor, page: Page) -> str:
     """The account's id, once a strategy that trades soon follows every pair."""
-    await page.get_by_role("link", name="Choose strategies and limits").click()
+    kraken = page.get_by_role("region", name="Kraken")
+    await kraken.get_by_role("link", name="Choose strategies and limits").click()
     await person.looks(page, "trading-empty")
     card = page.locator("details").filter(has_text="Donchian breakout")
     if await card.get_attribute("open") is None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.trading.desk import Outbox
+from jarvis.trading.drift import drift
 from jarvis.trading.events import InstrumentsChanged, Severity
 from jarvis.trading.state import EngineState
 from jarvis.trading.stories import PositionStory
@@ -29,11 +30,14 @@ class Listings:
         return self.instruments.get(pair) if pair in self._listed else None
 
     def changed(self, event: InstrumentsChanged) -> None:
-        """Keep new rules, and say what they change for open positions."""
+        """Keep new rules, and say what changed and what it means for open positions."""
         self._listed = {instrument.pair for instrument in event.instruments}
         for instrument in event.instruments:
             before, pair = self.instruments.get(instrument.pair), instrument.pair
             self.instruments[pair] = instrument
+            if before is not None and (words := drift(before, instrument)):
+                message = f"{pair}: the venue changed its rules: {words}. New orders follow them."
+                self._outbox.alarm("rules_changed", Severity.INFO, message, event.at, pair)
             story = self._state.stories.get(pair)
             if story is not None and before is not None:
                 self._compare(before, instrument, story, event)
