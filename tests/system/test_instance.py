@@ -85,3 +85,22 @@ async def test_when_it_is_killed_nothing_stays_behind_and_it_starts_again(tmp_pa
         again.send_signal(signal.SIGTERM)
         async with asyncio.timeout(30):
             assert await again.wait() == 0
+
+
+@pytest.mark.timeout(180)
+async def test_asked_to_stop_while_it_starts_it_stops_what_it_has_started(tmp_path: Path) -> None:
+    environment = environment_in(tmp_path, web_port=str(free_port()))
+    assert (await run_command("init", environment=environment)).code == 0
+    process = await asyncio.create_subprocess_exec(
+        *jarvis_command("up"), env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    starting = psutil.Process(process.pid)
+    await until(lambda: bool(starting.children()), seconds=30, what="its first child process runs")
+    children = starting.children(recursive=True)
+
+    process.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(30):
+        said, errors = await process.communicate()
+
+    assert (process.returncode, said, errors) == (0, b"", b"")
+    await ended(children)

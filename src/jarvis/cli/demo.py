@@ -17,7 +17,7 @@ import typer
 
 from jarvis.cli.account import add_person, migrate_database
 from jarvis.cli.market import DEPOSIT, starting_limits, strategy_of
-from jarvis.cli.process import child_service, environment_of, signer_service, start_trading, stop_signal
+from jarvis.cli.process import asked_to_stop, child_service, ended_before, environment_of, signer_service, start_trading
 from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
 
 if TYPE_CHECKING:
@@ -124,11 +124,19 @@ async def _run(given: "Settings", wishes: DemoWishes, folder: Path, user_id: str
     from jarvis.live.supervisor import Supervisor
 
     supervisor = Supervisor(environment_of(given), folder / "logs")
-    try:
+    stopping = asked_to_stop()
+    pairs: dict[str, list[Pair]] = {}
+
+    async def start() -> None:
         await supervisor.start(signer_service(given))
         await supervisor.start(_sandbox_service(given, wishes))
-        pairs = {venue: await _connect_sample_account(given, user_id, wishes, venue) for venue in wishes.venues}
+        for venue in wishes.venues:
+            pairs[venue] = await _connect_sample_account(given, user_id, wishes, venue)
         await start_trading(supervisor)
+
+    try:
+        if not await ended_before(stopping, start()):
+            return
         say("")
         say(f"  Jarvis trades on the sandbox: {supervisor.ready_lines['web']}/desk")
         say(f"  Sign in as {PERSON} with the password {password}")
@@ -139,7 +147,6 @@ async def _run(given: "Settings", wishes: DemoWishes, folder: Path, user_id: str
         say(f"  Data in {folder}; Ctrl-C stops everything")
         say(f"  Ask it: JARVIS_DATA_DIR={given.data_dir} jarvis trade status")
         say("")
-        stopping = asyncio.create_task(stop_signal())
         ending = asyncio.create_task(_market_end(given))
         done, _ = await asyncio.wait({stopping, ending}, return_when=asyncio.FIRST_COMPLETED)
         if ending in done:

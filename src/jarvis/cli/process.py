@@ -3,9 +3,10 @@
 import asyncio
 import os
 import signal
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,17 +51,20 @@ async def _up(given: "Settings", *, with_sandbox: bool) -> None:
         pass  # the tables fit, or one line says what to do
     with hold_instance(given.store_url):
         supervisor = Supervisor(environment_of(given), given.data_dir / "logs")
+        stopping = asked_to_stop()
         try:
-            await supervisor.start(signer_service(given))
-            if with_sandbox:
-                await supervisor.start(
-                    child_service("sandbox", "sandbox", "--port", str(given.sandbox_port), "--rate", "1")
-                )
-            await start_trading(supervisor)
-            say(f"Jarvis runs at {supervisor.ready_lines['web']}")
-            await stop_signal()
+            if await ended_before(stopping, _start_all(supervisor, given, with_sandbox=with_sandbox)):
+                say(f"Jarvis runs at {supervisor.ready_lines['web']}")
+                await stopping
         finally:
             await supervisor.stop()
+
+
+async def _start_all(supervisor: "Supervisor", given: "Settings", *, with_sandbox: bool) -> None:
+    await supervisor.start(signer_service(given))
+    if with_sandbox:
+        await supervisor.start(child_service("sandbox", "sandbox", "--port", str(given.sandbox_port), "--rate", "1"))
+    await start_trading(supervisor)
 
 
 def environment_of(given: "Settings") -> dict[str, str]:
@@ -96,16 +100,32 @@ async def start_trading(supervisor: "Supervisor") -> None:
     await supervisor.start(child_service("worker", "worker-process"))
 
 
-async def stop_signal(parent_pid: int | None = None) -> None:
-    """Return when the person or the system asks this process to stop, or its parent has ended."""
+def asked_to_stop(parent_pid: int | None = None) -> asyncio.Task[None]:
+    """Ends when the person or the system asks this process to stop, or its parent has ended.
+
+    Call it before the process says that it is ready: whoever read that may ask in the same moment.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
-    waiting = {asyncio.create_task(stopped.wait()), asyncio.create_task(_parent_ended(parent_pid))}
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for each in waiting:
-        each.cancel()
+    return asyncio.create_task(_stopped(stopped, parent_pid))
+
+
+async def _stopped(stopped: asyncio.Event, parent_pid: int | None) -> None:
+    await ended_before(asyncio.create_task(_parent_ended(parent_pid)), stopped.wait())
+
+
+async def ended_before(stopping: asyncio.Task[None], work: Coroutine[Any, Any, object]) -> bool:
+    """Whether `work` ended by itself; it is cancelled if the stop comes first. Raises what it raised."""
+    working = asyncio.create_task(work)
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.done()
+    finally:
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
 
 
 async def _parent_ended(parent_pid: int | None) -> None:
@@ -193,14 +213,9 @@ async def _worker(given: "Settings", parent_pid: int | None) -> None:
             sandbox_address=given.sandbox_address,
             random=SystemRandom(),
         )
+        stopping = asked_to_stop(parent_pid)
         say_ready(owner)
-        working = asyncio.create_task(worker.run())
-        stopping = asyncio.create_task(stop_signal(parent_pid))
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        working.cancel()
-        with suppress(asyncio.CancelledError):
-            await working
+        await ended_before(stopping, worker.run())
 
 
 def say_ready(what: str) -> None:
@@ -270,12 +285,13 @@ async def _sandbox(
     box = Sandbox(market, seed=seed, rate=rate, step=step, wait_for_followers=wait, venues=venues)
     # A venue has always traded before: the margin of a new key is probed at its last price.
     box.advance(box.now + market.step)
+    stopping = asked_to_stop(parent_pid)
     try:
         async with served(box, port=port) as address:
             say_ready(address)
             clock = asyncio.create_task(box.clock.run())
             try:
-                await stop_signal(parent_pid)
+                await stopping
             finally:
                 clock.cancel()
     except OSError as error:
