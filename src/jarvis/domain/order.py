@@ -12,6 +12,7 @@ from typing import NewType
 
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import ZERO, Asset, round_nearest
+from jarvis.domain.records import quickly_made
 
 ClientOrderId = NewType("ClientOrderId", str)
 """Ours: made by the engine before the order exists anywhere else. At most 18 ASCII characters (Kraken's limit)."""
@@ -223,6 +224,7 @@ class OrderRequest:
             raise ValueError(f"a {self.role.value} order must be reduce-only")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One execution of our order, as the venue reports it; `fill_id` is the venue's and unique per venue.
@@ -252,7 +254,7 @@ class Fill:
 
     def __post_init__(self) -> None:
         """Refuse a fill that trades nothing."""
-        if self.quantity <= 0 or self.price <= 0 or self.cost < 0:
+        if self.quantity <= ZERO or self.price <= ZERO or self.cost < ZERO:
             raise ValueError(f"fill {self.fill_id}: quantity and price must be positive")
 
     @property
@@ -282,6 +284,7 @@ class Fill:
         return self.cost - in_base * self.side.sign
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class OrderReport:
     """What a venue says about one order. Sparse: a field that the message did not carry is None."""
