@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,9 +17,10 @@ from jarvis.domain.instrument import InstrumentStatus, Pair, Side
 from jarvis.domain.order import ClientOrderId, OrderStatus, OrderType, VenueOrderId
 from jarvis.venues.base import UnreadableAnswer, VenueStatus
 from jarvis.venues.binance import CATALOGUE, account, ledger, parse
+from jarvis.venues.binance.executions import decode_execution, parse_execution
 from jarvis.venues.binance.fields import decode, flag, moment, number, records_of, text, whole
 from jarvis.venues.binance.memory import OrderMemory
-from jarvis.venues.binance.streams import parse_book_ticker, parse_candle, parse_execution
+from jarvis.venues.binance.streams import parse_book_ticker, parse_candle
 from jarvis.venues.binance.symbols import UnknownSymbol, pair_of
 from tests.venues.binance.wires import SHARED, WIRE, changed, told
 
@@ -598,7 +600,7 @@ def published(path: str) -> Any:
 
 
 def read_event(frame: Any) -> object:
-    return parse_execution(frame["event"], OrderMemory(), NOW)
+    return parse_execution(decode_execution(msgspec.json.encode(frame)), OrderMemory(), lambda: NOW)
 
 
 PUBLISHED: dict[str, Callable[[Any], object]] = {

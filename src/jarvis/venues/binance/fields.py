@@ -15,6 +15,7 @@ from jarvis.venues.base import UnreadableAnswer
 Record = Mapping[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # Two histories have told seconds in published samples; an instant in milliseconds has this size since 1973.
 _SMALLEST_MILLISECONDS = 10**11
@@ -165,19 +166,25 @@ def order_status(record: Record, key: str, what: str) -> OrderStatus:
 
 def moment(record: Record, key: str, what: str) -> datetime:
     """The instant under `key`, told in Unix milliseconds (or, as two samples have it, in seconds)."""
-    value = whole(record, key, what)
-    milliseconds = value if value >= _SMALLEST_MILLISECONDS else value * 1000
+    at = instant_of(whole(record, key, what))
+    if at is None:
+        raise unreadable(what, key, record)
+    return at
+
+
+def instant_of(told: int) -> datetime | None:
+    """The instant of so many Unix milliseconds (or, as two samples have it, seconds); None for one that cannot be."""
     try:
-        return from_milliseconds(milliseconds)
-    except OverflowError as error:
-        raise unreadable(what, key, record) from error
+        return from_milliseconds(told if told >= _SMALLEST_MILLISECONDS else told * 1000)
+    except OverflowError:
+        return None
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
     """The instant of so many milliseconds since 1970."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+    return _EPOCH + milliseconds * _MILLISECOND
 
 
 def milliseconds(at: datetime) -> int:
     """Unix milliseconds, rounded down."""
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+    return (at - _EPOCH) // _MILLISECOND

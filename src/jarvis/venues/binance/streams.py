@@ -16,34 +16,27 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from jarvis.domain.account import AccountEvent
 from jarvis.domain.clock import Clock
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Quote
-from jarvis.domain.money import Asset
-from jarvis.domain.order import LIMIT_TYPES, TRIGGERED_TYPES, ClientOrderId, Fill, FillId, OrderReport
-from jarvis.venues.base import BarUpdate, StreamGap, Unreachable, UnreadableAnswer, VenueError
+from jarvis.domain.order import Fill, FillId
+from jarvis.venues.base import BarUpdate, Unreachable, UnreadableAnswer, VenueError
 from jarvis.venues.binance.errors import error_for
+from jarvis.venues.binance.executions import EXECUTION_MARK, Told, decode_execution, parse_execution
 from jarvis.venues.binance.fields import (
     Record,
     decode,
     encode,
-    flag,
     inner,
-    moment,
     number,
-    order_status,
-    order_type,
-    positive_or_none,
     record_of,
-    side,
     text,
     unreadable,
     whole,
 )
 from jarvis.venues.binance.memory import OrderMemory
 from jarvis.venues.binance.parse import bar_of
-from jarvis.venues.binance.symbols import fill_id, order_id, pair_of, symbol_of
+from jarvis.venues.binance.symbols import pair_of, symbol_of
 from jarvis.venues.session import Socket
 from jarvis.venues.stream import Pong, ReconnectingSocket, StreamBroken
 
@@ -52,12 +45,8 @@ SILENCE_SECONDS = 10.0
 
 _PING_SECONDS = 4.0
 _REMEMBERED = 5_000
-_EXECUTION_TYPES = frozenset(
-    {"NEW", "CANCELED", "REPLACED", "REJECTED", "TRADE", "EXPIRED", "TRADE_PREVENTION"},
-)
 # Balances are read by REST, together with all else that belongs to one instant; lists of orders are never placed.
 _PASSED_OVER = frozenset({"outboundAccountPosition", "balanceUpdate", "listStatus", "externalLockUpdate"})
-_NO_TRADE = -1
 _RENEWAL_PAUSE = timedelta(minutes=1)
 _CANDLE = ("t", "o", "h", "l", "c", "v")
 
@@ -78,73 +67,6 @@ INTERVALS: Mapping[timedelta, str] = {
     timedelta(weeks=1): "1w",
 }
 """The candles that Binance has, by their names."""
-
-Told = AccountEvent | StreamGap
-
-
-def parse_execution(event: Record, memory: OrderMemory, now: datetime) -> list[Told]:
-    """What one executionReport tells: a fill if there was one, and the order's state.
-
-    Of a cancelled order our id is in `C`, and `c` is the cancel's own. A fill of an order that nobody here placed may
-    be the venue's forced closing, which only REST marks as such: it is not told, but said as a gap, so that it is read.
-
-    `{"e":"executionReport","E":1499405658658,"s":"ETHUSDT","c":"jv0000001","S":"BUY","o":"LIMIT","f":"GTC",
-    "q":"1.00000000","p":"0.10264410","P":"0.00000000","F":"0.00000000","g":-1,"C":"","x":"NEW","X":"NEW","r":"NONE",
-    "i":4293153,"l":"0.00000000","z":"0.00000000","L":"0.00000000","n":"0","N":null,"T":1499405658657,"t":-1,
-    "I":8641984,"w":true,"m":false,"M":false,"O":1499405658657,"Z":"0.00000000","Y":"0.00000000","Q":"0.00000000",
-    "W":1499405658657,"V":"NONE"}`
-    """
-    what = "executionReport"
-    symbol, kind = text(event, "s", what), text(event, "x", what)
-    if kind not in _EXECUTION_TYPES:
-        raise unreadable(what, "x", event)
-    told, reason = order_type(event, "o", what), text(event, "r", what)
-    report = OrderReport(
-        venue_order_id=order_id(symbol, whole(event, "i", what)),
-        status=order_status(event, "X", what),
-        at=moment(event, "T", what),
-        client_order_id=ClientOrderId(text(event, "C", what) or text(event, "c", what)),
-        pair=pair_of(symbol),
-        side=side(event, "S", what),
-        order_type=told,
-        quantity=number(event, "q", what),
-        filled_quantity=number(event, "z", what),
-        limit_price=number(event, "p", what) if told in LIMIT_TYPES else None,
-        trigger_price=positive_or_none(event, "P", what) if told in TRIGGERED_TYPES else None,
-        reason="" if reason == "NONE" else reason,
-    )
-    if kind != "TRADE":
-        return [report]
-    if not memory.knows(report.venue_order_id, report.client_order_id):
-        return [StreamGap("an order that was not placed here was filled", now), report]
-    return [_fill(event, symbol, report), report]
-
-
-def _fill(event: Record, symbol: str, report: OrderReport) -> Fill:
-    """The fill that an event tells beside the state of its order."""
-    what = "executionReport"
-    trade, pair = whole(event, "t", what), pair_of(symbol)
-    if trade == _NO_TRADE:
-        raise unreadable(what, "t", event)
-    quantity, price = number(event, "l", what), number(event, "L", what)
-    try:
-        return Fill(
-            fill_id=fill_id(symbol, trade),
-            venue_order_id=report.venue_order_id,
-            client_order_id=report.client_order_id,
-            pair=pair,
-            side=report.side or side(event, "S", what),
-            quantity=quantity,
-            price=price,
-            cost=quantity * price,
-            fee=number(event, "n", what),
-            # Without a fee no asset is named.
-            fee_asset=pair.quote if event.get("N") is None else Asset(text(event, "N", what)),
-            at=report.at,
-            is_maker=flag(event, "m", what),
-        )
-    except ValueError as error:
-        raise unreadable(what, "l, L", event) from error
 
 
 def parse_candle(event: Record, intervals: Mapping[str, timedelta]) -> BarUpdate:
@@ -292,8 +214,7 @@ class AccountDialect:
         events: list[Told] = []
         try:
             while self._asked:
-                read = self._read_frame(record_of(decode(await socket.recv()), "stream"))
-                events += [event for event in read if not isinstance(event, Pong)]
+                events += [event for event in self.read(await socket.recv()) if not isinstance(event, Pong)]
         except UnreadableAnswer as error:
             raise Unreachable(f"the account stream could not be read: {error}") from error
         return events
@@ -319,6 +240,8 @@ class AccountDialect:
 
     def read(self, text: str) -> Iterable[Told | Pong]:
         """As Dialect says."""
+        if EXECUTION_MARK in text:
+            return self._once(parse_execution(decode_execution(text), self._memory, self._venue_now))
         return self._read_frame(record_of(decode(text), "stream"))
 
     def ping(self, number: int) -> str:
@@ -333,8 +256,6 @@ class AccountDialect:
         if kind in _PASSED_OVER:
             return []
         match kind:
-            case "executionReport":
-                return self._once(parse_execution(event, self._memory, self._venue_now()))
             case "eventStreamTerminated":
                 # A subscription that was renewed in time ends too: only the loss of a current one matters.
                 if whole(frame, "subscriptionId", "stream") in self._subscriptions.values():
