@@ -141,8 +141,9 @@ def balances_compared(cash: dict[str, str], **totals: str) -> dict[str, tuple[De
     return {each.asset: (each.expected, each.at_venue) for each in compared.balances}
 
 
-def test_a_wallets_balances_agree_with_the_journals_cash_to_the_last_digit() -> None:
+def test_a_wallets_balances_agree_with_the_journals_cash_to_the_digits_that_venues_keep() -> None:
     assert balances_compared({"USDT": "10", "BTC": "-0.5", "BNB": "0"}, USDT="10.00", BTC="-0.5") == {}
+    assert balances_compared({"USDT": "10"}, USDT="10.0000000099999") == {}
     assert balances_compared({"USDT": "10"}, USDT="10.00000001") == {"USDT": (Decimal(10), Decimal("10.00000001"))}
 
 

@@ -3,7 +3,7 @@
 Reconciling never invents a fill. Missed fills, order states and ledger rows come from the venue's own records and go
 through the same door as live ones; what they do not explain freezes the pair for entries and is said.
 
-Where fills settle in the wallet, an asset's net balance must be the journal's cash to the last digit.
+Where fills settle in the wallet, an asset's net balance must be the journal's cash, to the digits that venues keep.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -17,6 +17,8 @@ from jarvis.domain.order import ClientOrderId, Order, OrderReport
 from jarvis.trading.stories import PositionStory
 
 _POSITION_TOLERANCE = Decimal("0.002")
+_DIGITS_OF_VENUES = Decimal("0.00000001")
+"""Venues round what they print: below this two balances are the same. Sums are compared, so it cannot add up unseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def _unexplained(snapshot: AccountSnapshot, wallet: Wallet) -> Iterable[BalanceM
     bases = {pair.base: pair for pair in wallet.lots}
     for asset in sorted({*totals, *wallet.cash}):
         expected, at_venue = wallet.cash.get(asset, ZERO), totals.get(asset, ZERO)
-        if expected == at_venue:
+        if abs(expected - at_venue) < _DIGITS_OF_VENUES:
             continue
         freezes = "Nothing is opened on this account until both agree"
         if asset not in quotes:

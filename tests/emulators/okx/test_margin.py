@@ -127,6 +127,20 @@ async def test_interest_accrues_each_hour_and_is_booked_at_midnight() -> None:
     assert_balanced(venue)
 
 
+async def test_the_interest_of_several_positions_is_told_to_the_last_digit() -> None:
+    venue = Venue()
+    client = venue.client()
+    for name, spent in (("BTC-USDT", "1000"), ("ETH-USDT", "777.77")):
+        await client.place(instId=name, sz=spent)
+    venue.move(61)
+
+    rows = await client.get("account/interest-accrued")
+
+    (charged,) = venue.exchange.interests("ann")
+    assert len(rows) == 2
+    assert sum(Decimal(row["interest"]) for row in rows) == charged.interest
+
+
 async def test_multi_currency_debt_is_negative_cash_with_interest_beside_it() -> None:
     venue = Venue()
     client = venue.client(profile="multi-currency")

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from jarvis.domain.account import LedgerKind, LedgerRow
 from jarvis.domain.instrument import Pair, Side
-from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.money import ZERO, Asset, round_down
 from jarvis.domain.order import VenueOrderId
 from jarvis.emulators.okx.bills import (
     BORROW,
@@ -40,6 +40,7 @@ from jarvis.sim.exchange import (
 
 PositionKey = tuple[Pair, Asset]
 _DAY = timedelta(days=1)
+_INTEREST_STEP = Decimal("0.00000001")
 _TRANSFER_IN, _TRANSFER_OUT = "11", "12"
 _MARKET_LOAN = "9"
 
@@ -199,7 +200,8 @@ class Books:
         total = sum((position.debt for position in owing), ZERO)
         left = event.interest
         for position in owing if total > 0 else ():
-            share = left if position is owing[-1] else event.interest * position.debt / total
+            # No part is finer than the whole is told: parts that are rounded when they are shown would not add up.
+            share = left if position is owing[-1] else round_down(event.interest * position.debt / total, _INTEREST_STEP)
             position.interest += share
             position.updated_at = event.at
             left -= share
