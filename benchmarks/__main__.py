@@ -8,13 +8,13 @@ import structlog
 
 from benchmarks.decisions import backtests, engine_events
 from benchmarks.frames import reading
-from benchmarks.live import account_memory, binance_stream, live_orders
+from benchmarks.live import account_memory, live_orders
 from benchmarks.measure import Duel, measured
 from benchmarks.orders import sending, signing
 from benchmarks.storage import intents, signals
 
 BENCHMARKS: tuple[Callable[[int], AbstractContextManager[list[Duel]]], ...] = (
-    signing, sending, live_orders, reading, binance_stream, intents, signals, backtests, engine_events,
+    signing, sending, live_orders, reading, intents, signals, backtests, engine_events,
 )  # fmt: skip
 
 

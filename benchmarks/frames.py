@@ -1,103 +1,215 @@
-"""A frame's way in: from the text of a WebSocket frame to what the program works with."""
+"""A frame's way in: from the text of a WebSocket frame to what the program works with, at each of the four venues."""
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import ccxt
 import ccxt.pro
-from tests.venues.wires import frame, sample, symbols
+from tests.venues.binance.wires import sample as binance_sample
+from tests.venues.bybit.wires import sample as bybit_sample
+from tests.venues.bybit.wires import symbols as bybit_symbols
+from tests.venues.okx.wires import sample as okx_sample
+from tests.venues.wires import sample as kraken_sample
+from tests.venues.wires import symbols as kraken_symbols
 
 from benchmarks.measure import Duel
 from benchmarks.orders import BTC, Now
-from jarvis.domain.order import VenueOrderId
-from jarvis.venues.kraken.streams import AccountDialect, MarketDialect, OrderMemory
-from jarvis.venues.stream import Pong
+from jarvis.domain.instrument import Pair
+from jarvis.domain.order import ClientOrderId, Fill, OrderReport
+from jarvis.venues.base import BarUpdate
+from jarvis.venues.binance.memory import OrderMemory as BinanceMemory
+from jarvis.venues.binance.streams import AccountDialect as BinanceDialect
+from jarvis.venues.bybit.orders import OrderMemory as BybitMemory
+from jarvis.venues.bybit.streams import AccountDialect as BybitDialect
+from jarvis.venues.kraken import streams as kraken
+from jarvis.venues.okx.memory import OrderMemory as OkxMemory
+from jarvis.venues.okx.streams import AccountDialect as OkxDialect
 
-MINUTE = timedelta(minutes=1)
 JSON_ALONE = "json.loads alone"
 CCXT_PRO = "ccxt.pro json.loads + handle_message"
+LIMIT = 1 / 25
+
+
+class Reader(Protocol):
+    """A stream that reads frames."""
+
+    def read(self, text: str) -> Iterable[object]:
+        """The events of one frame."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Frames of one kind, `told` being what the first event of each must be; `fresh` makes the stream to read them."""
+
+    venue: str
+    name: str
+    told: type
+    fresh: Callable[[], Reader]
+    frames: Sequence[str]
 
 
 @contextmanager
 def reading(scale: int) -> Iterator[list[Duel]]:
-    """A fill on the executions channel, and a candle: text to Fill and Bar, in Decimal, checked and counted."""
-    batch = 30 * scale
-    fills = [_fill(number) for number in range(batch)]
-    candles = [frame("ws_ohlc")] * batch
-    market = MarketDialect("", symbols(), [BTC], MINUTE, Now())
-
-    def read_fills() -> int:
-        account = _account()
-        for text in fills:
-            (event,) = account.read(text)
-            assert not isinstance(event, Pong)
-        return batch
-
-    def read_candles() -> int:
-        for text in candles:
-            (event,) = market.read(text)
-            assert not isinstance(event, Pong)
-        return batch
-
+    """Orders and fills of the four venues, and a candle: text to checked values in Decimal, repeats dropped."""
     with asyncio.Runner() as runner:
-        exchange, client = runner.run(_ccxt_pro())
+        duels, peers = [], []
+        for kind in kinds(range(30 * scale)):
+            exchange, client = runner.run(_ccxt_pro(kind.venue))
+            peers.append(exchange)
+            title = f"{kind.venue}: read {kind.name}'s frame"
+            if kind.venue == "kraken":
+                duels.append(Duel(title, "frame", JSON_ALONE, _read(kind), _loaded(kind.frames)))
+            limit = None if kind.told is BarUpdate else LIMIT
+            duels.append(Duel(title, "frame", CCXT_PRO, _read(kind), _handled(exchange, client, kind), most=limit))
+        yield duels
+        for exchange in peers:
+            runner.run(exchange.close())
 
-        def handle(message: Any) -> None:
-            exchange.handle_message(client, message)
 
-        yield [
-            Duel("read a fill's frame", "frame", JSON_ALONE, read_fills, lambda: _loads(fills)),
-            Duel("read a fill's frame", "frame", CCXT_PRO, read_fills, lambda: _handled(handle, fills), most=1 / 25),
-            Duel("read a candle's frame", "frame", JSON_ALONE, read_candles, lambda: _loads(candles)),
-            Duel("read a candle's frame", "frame", CCXT_PRO, read_candles, lambda: _handled(handle, candles)),
+def kinds(numbers: Iterable[int]) -> list[Kind]:
+    """Every kind, each frame with an id of its own: what is told again would be dropped."""
+
+    def frames(sample: Callable[[str], bytes], name: str, changes: Callable[[int], Mapping[str, object]]) -> list[str]:
+        """Our sample as the venue sends it, without blanks; `changes` go to where it has such keys."""
+        return [
+            json.dumps(_changed(json.loads(sample(name)), changes(number)), separators=(",", ":")) for number in numbers
         ]
-        runner.run(exchange.close())
+
+    def kraken_fill(n: int) -> dict[str, object]:
+        return {"sequence": n + 3, "exec_id": f"T{n:05d}-AAAAA-BBBBBB"}
+
+    def kraken_order(n: int) -> dict[str, object]:
+        return {"sequence": n + 2, "order_id": f"O{n:05d}-AAAAA-BBBBBB", "cl_ord_id": f"jv{n:07d}"}
+
+    def okx_fill(n: int) -> dict[str, object]:
+        return {"tradeId": str(n), "ordId": str(n), "clOrdId": f"jv{n:07d}"}
+
+    def okx_order(n: int) -> dict[str, object]:
+        return {"ordId": str(n), "clOrdId": f"jv{n:07d}"}
+
+    def bybit_order(n: int) -> dict[str, object]:
+        return {"orderId": str(n), "orderLinkId": f"jv{n:07d}"}
+
+    k, b, o, y = kraken_sample, binance_sample, okx_sample, bybit_sample
+    return [
+        Kind("kraken", "a fill", Fill, _kraken_with_its_order, frames(k, "ws_executions_trade", kraken_fill)),
+        Kind("kraken", "an order", OrderReport, _kraken, frames(k, "ws_executions_pending", kraken_order)),
+        Kind("kraken", "a candle", BarUpdate, _kraken_market, frames(k, "ws_ohlc", lambda _: {})),
+        Kind("binance", "a fill", Fill, _binance, frames(b, "ws_execution_trade", lambda n: {"t": n})),
+        Kind("binance", "an order", OrderReport, _binance, frames(b, "ws_execution_new", lambda n: {"i": n})),
+        Kind("okx", "a fill", Fill, _okx, frames(o, "ws_orders_fill", okx_fill)),
+        Kind("okx", "an order", OrderReport, _okx, frames(o, "ws_orders_live", okx_order)),
+        Kind("bybit", "a fill", Fill, _bybit, frames(y, "ws_execution", lambda n: {"execId": str(n)})),
+        Kind("bybit", "an order", OrderReport, _bybit, frames(y, "ws_order", bybit_order)),
+    ]
 
 
-def _fill(number: int) -> str:
-    (entry,) = json.loads(sample("ws_executions_trade"))["data"]
-    return frame("ws_executions_trade", sequence=number + 3, data=[{**entry, "exec_id": f"T{number:05d}-AAAAA-BBBBBB"}])
+def _changed(told: Any, changes: Mapping[str, object]) -> Any:
+    """One row of a frame, with these keys of it, or of what it holds, changed."""
+    if isinstance(told, list):
+        return [_changed(each, changes) for each in told[:1]]
+    if not isinstance(told, dict):
+        return told
+    return {key: changes[key] if key in changes else _changed(value, changes) for key, value in told.items()}
 
 
-def _account() -> AccountDialect:
-    """A stream that has told its snapshot and the order which is now filled."""
+# Our streams, which know the order that is filled
 
-    async def no_token() -> str:
-        raise NotImplementedError
 
-    account = AccountDialect("", symbols(), OrderMemory(), no_token, Now())
-    for number, name in enumerate(("ws_executions_snapshot", "ws_executions_pending"), start=1):
-        list(account.read(frame(name, sequence=number)))
-    known = account._memory.get(VenueOrderId("OQCLML-BW3P3-BUCMWZ"))  # noqa: SLF001 - proves that fills are ours
-    assert known.client_order_id == "jv0000001"
+async def _nobody_asks() -> Any:
+    raise NotImplementedError
+
+
+def _kraken() -> Reader:
+    account = kraken.AccountDialect("", kraken_symbols(), kraken.OrderMemory(), _nobody_asks, Now())
+    list(account.read(kraken_sample("ws_executions_snapshot").decode()))
     return account
 
 
-class _Prepared(ccxt.kraken):  # type: ignore[misc]
-    """ccxt with the venue's listings at hand."""
+def _kraken_with_its_order() -> Reader:
+    account = _kraken()
+    list(account.read(kraken_sample("ws_executions_pending").decode()))
+    return account
 
-    def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:  # noqa: ARG002
-        return json.loads(sample("asset_pairs" if "AssetPairs" in url else "assets"))
+
+def _kraken_market() -> Reader:
+    return kraken.MarketDialect("", kraken_symbols(), [BTC], timedelta(minutes=1), Now())
 
 
-async def _ccxt_pro() -> tuple[Any, Any]:
-    """The exchange, and a client that is never connected: it only holds who waits for what."""
-    exchange = ccxt.pro.kraken()
-    exchange.set_markets(_Prepared().fetch_markets())
+def _binance() -> Reader:
+    memory = BinanceMemory()
+    memory.announce(ClientOrderId("jv0000001"), Pair.parse("BTC/USDT"))
+    return BinanceDialect("", memory, _nobody_asks, Now().now)
+
+
+def _okx() -> Reader:
+    return OkxDialect("", OkxMemory(), _nobody_asks, _nobody_asks, spot_is_margin=True)
+
+
+def _bybit() -> Reader:
+    return BybitDialect("", bybit_symbols(), BybitMemory(), _nobody_asks, Now().now)
+
+
+def _read(kind: Kind) -> Callable[[], int]:
+    def read() -> int:
+        stream = kind.fresh()
+        for text in kind.frames:
+            first, *_ = stream.read(text)
+            assert isinstance(first, kind.told)
+        return len(kind.frames)
+
+    return read
+
+
+# Theirs, with the venue's listings at hand, and a client that is never connected: it only holds who waits for what
+
+
+async def _ccxt_pro(venue: str) -> tuple[Any, Any]:
+    exchange = getattr(ccxt.pro, venue)()
+    exchange.set_markets(_markets(venue))
     return exchange, exchange.client("ws://127.0.0.1:9/")
 
 
-def _loads(frames: Sequence[str]) -> int:
-    for text in frames:
-        json.loads(text)
-    return len(frames)
+def _markets(venue: str) -> Any:
+    def listed(url: str, *_: Any, **__: Any) -> Any:
+        match venue:
+            case "kraken":
+                return json.loads(kraken_sample("asset_pairs" if "AssetPairs" in url else "assets"))
+            case "binance":
+                return json.loads(binance_sample("exchange_info"))
+            case "okx":
+                return json.loads(okx_sample("instruments_spot"))
+            case _:
+                return json.loads(bybit_sample("instruments_info"))
+
+    spot_alone = {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False, "loadAllOptions": False}
+    exchange = getattr(ccxt, venue)({"options": {} if venue == "kraken" else spot_alone})
+    exchange.fetch = listed
+    return exchange.fetch_markets()
 
 
-def _handled(handle: Callable[[Any], None], frames: Sequence[str]) -> int:
-    for text in frames:
-        handle(json.loads(text))
-    return len(frames)
+def _handled(exchange: Any, client: Any, kind: Kind) -> Callable[[], int]:
+    kept = {Fill: "myTrades", OrderReport: "orders", BarUpdate: "ohlcvs"}[kind.told]
+
+    def handle() -> int:
+        for text in kind.frames:
+            exchange.handle_message(client, json.loads(text))
+        assert getattr(exchange, kept)
+        return len(kind.frames)
+
+    return handle
+
+
+def _loaded(frames: Sequence[str]) -> Callable[[], int]:
+    def load() -> int:
+        for text in frames:
+            json.loads(text)
+        return len(frames)
+
+    return load

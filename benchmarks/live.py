@@ -1,4 +1,4 @@
-"""What the live way costs: an order out through the signer's own process, a stream's events in, one more account."""
+"""What the live way costs: an order out through the signer's own process, and one more account."""
 
 import asyncio
 import gc
@@ -18,7 +18,6 @@ from typing import Any
 
 import ccxt
 import ccxt.async_support
-import ccxt.pro
 from tests.signer.inprocess import made_up_key
 from tests.trading.bench import Bench
 from tests.venues.binance.wires import sample
@@ -27,20 +26,17 @@ from benchmarks.measure import Duel
 from benchmarks.orders import FENCE, PATIENT_VENUE, Now, ccxt_kraken_at, stub, wish
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
 from jarvis.domain.instrument import Pair
-from jarvis.domain.order import ClientOrderId, Fill
 from jarvis.signer.client import SignerClient
 from jarvis.signer.vault import create_master_key
 from jarvis.trading.engine import Engine
 from jarvis.venues.base import Accepted, RequestSigner, SignedRequest, Venue
 from jarvis.venues.binance import BinanceVenue
 from jarvis.venues.binance.budgets import MinuteBudget
-from jarvis.venues.binance.memory import OrderMemory
-from jarvis.venues.binance.streams import AccountDialect
 from jarvis.venues.kraken import KrakenUrls, KrakenVenue
 from jarvis.venues.session import NetworkTransport, VenueUrls
 
 BTC_USDT = Pair.parse("BTC/USDT")
-ORDER_LIMIT, STREAM_LIMIT = 0.5, 1 / 25
+ORDER_LIMIT = 0.5
 ACCOUNT_BYTES = 54 * 1024
 ACCOUNTS = 200
 
@@ -182,45 +178,6 @@ async def _ccxt_binance_at(address: str) -> Any:
     exchange.urls["api"]["sapi"] = f"{address}/sapi/v1"
     exchange.set_markets(_binance_markets())
     return exchange
-
-
-@contextmanager
-def binance_stream(scale: int) -> Iterator[list[Duel]]:
-    """A trade on Binance's account stream: text to a checked Fill in Decimal, repeats dropped."""
-    batch = 30 * scale
-    told = json.loads(sample("ws_execution_trade"))
-    frames = [json.dumps({**told, "event": {**told["event"], "t": number}}) for number in range(batch)]
-
-    async def no_tokens() -> Any:
-        raise NotImplementedError
-
-    def read() -> int:
-        memory = OrderMemory()
-        memory.announce(ClientOrderId(told["event"]["c"]), BTC_USDT)
-        account = AccountDialect("", memory, no_tokens, Now().now)
-        for text in frames:
-            assert any(isinstance(event, Fill) for event in account.read(text))
-        return batch
-
-    with asyncio.Runner() as runner:
-        exchange, client = runner.run(_ccxt_pro_binance())
-
-        def handle() -> int:
-            for text in frames:
-                exchange.handle_message(client, json.loads(text))
-            assert exchange.myTrades
-            return batch
-
-        yield [
-            Duel("binance: read a trade's frame", "frame", "ccxt.pro handle_message", read, handle, most=STREAM_LIMIT)
-        ]
-        runner.run(exchange.close())
-
-
-async def _ccxt_pro_binance() -> tuple[Any, Any]:
-    exchange = ccxt.pro.binance()
-    exchange.set_markets(_binance_markets())
-    return exchange, exchange.client("ws://127.0.0.1:9/")
 
 
 class _NoSigner:
