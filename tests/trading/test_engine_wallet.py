@@ -51,11 +51,14 @@ def test_the_stop_of_a_short_buys_the_debt_and_the_fee_rounded_up() -> None:
 
 def test_a_short_that_is_stopped_leaves_nothing_but_dust_on_the_owners_side() -> None:
     venue = opened(Direction.SHORT)
+    assert venue.story is not None
+    opened_quantity = venue.story.opened_quantity
 
     venue.move("120")
 
     (story,) = [each for each in venue.closed if each.exit_role is OrderRole.STOP]
     assert venue.story is None
+    assert (story.side, story.opened_quantity) == (Side.SELL, opened_quantity)
     assert ZERO <= story.position.quantity < D("0.002")
     assert story.position.quantity == venue.held
     assert "position_reversed" not in alarms(venue.said)
@@ -259,6 +262,7 @@ def test_what_was_bought_back_too_much_and_is_no_dust_is_sold_without_stopping_t
 
     assert venue.story is None
     assert "position_reversed" not in alarms(venue.said)
+    assert venue.closed[-1].side is Side.SELL
     assert abs(venue.held) < D("0.005")
     assert [o.request.side for o in placed(venue.said, OrderRole.SIGNAL_EXIT)] == [Side.BUY, Side.SELL]
 

@@ -428,7 +428,7 @@ class _Session:
     def _trade(self, story: PositionStory, entries: Sequence[Entry]) -> Trade:
         fills = tuple(self._book.fills[fill_id] for fill_id in story.fill_ids)
         decided = [DecidedFill(fill, self._decision_price(fill)) for fill in fills]
-        side = fills[0].side  # what buying back a short left over has turned the story's own
+        side = story.entry_side
         opening = [fill for fill in fills if fill.side is side]
         closing = [fill for fill in fills if fill.side is not side]
         return Trade(

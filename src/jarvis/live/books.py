@@ -228,7 +228,7 @@ def _holder(story: PositionStory) -> Holder:
     return Holder(
         story.position_id,
         story.pair,
-        story.side if not story.is_closed else story.entry_side,
+        story.side,
         story.opened_cost if story.is_closed else story.position.cost,
         story.opened_at,
         story.closed_at,

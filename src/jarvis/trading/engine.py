@@ -474,6 +474,8 @@ class Engine:
         story = booked(before, fill, order)
         is_entry = order.request.role is OrderRole.ENTRY
         if self._positions.is_over(story) and not (is_entry and not order.status.is_final):
+            if not is_entry:  # crumbs that were bought back too many opened nothing
+                story = replace(story, opened_quantity=before.opened_quantity, opened_cost=before.opened_cost)
             self._positions.end(story, order.request.role, fill.at)
             return
         self._positions.keep(story)

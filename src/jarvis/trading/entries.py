@@ -128,8 +128,7 @@ def booked(story: PositionStory, fill: Fill, order: Order) -> PositionStory:
     elif held_before is not held_now:
         # An exit traded more than was held. What it opened on the other side was never meant to be.
         opened, cost = story.quantity, story.position.cost
-        story = replace(story, entry_side=story.side, opened_quantity=opened, opened_cost=cost)
-        story = replace(story, stop_price=None, best_price=None)
+        story = replace(story, opened_quantity=opened, opened_cost=cost, stop_price=None, best_price=None)
         story = leaving(after_entry(story), OrderRole.FLATTEN, fill.at)
     if order.request.order_type is OrderType.STOP:
         story = leaving(story, OrderRole.STOP, fill.at)

@@ -59,8 +59,8 @@ class PositionStory:
 
     @property
     def side(self) -> Side:
-        """The side that holds it open now; the entry's side when flat."""
-        return self.position.side or self.entry_side
+        """The side that holds it open now; the entry's side when it is flat or has ended, whatever crumbs are left."""
+        return self.entry_side if self.is_closed else self.position.side or self.entry_side
 
     @property
     def exit_side(self) -> Side:
