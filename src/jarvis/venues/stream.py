@@ -6,7 +6,7 @@ run on the event loop's clock, because sockets do; the events carry the venue's 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -52,7 +52,7 @@ class Dialect(Protocol[Event_co]):
         """
         ...
 
-    def read(self, text: str) -> Iterable[Event_co | Pong]:
+    def read(self, text: str) -> Sequence[Event_co | Pong]:
         """The events of one frame. Raises StreamBroken when frames were lost, UnreadableAnswer when it is strange."""
         ...
 

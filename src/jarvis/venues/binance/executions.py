@@ -30,6 +30,8 @@ _WHAT = "executionReport"
 _TRADE = "TRADE"
 _NO_TRADE = -1
 _TYPES = frozenset({"NEW", "CANCELED", "REPLACED", "REJECTED", _TRADE, "EXPIRED", "TRADE_PREVENTION"})
+_LIMITED = frozenset(name for name, order_type in ORDER_TYPES.items() if order_type in LIMIT_TYPES)
+_TRIGGERED = frozenset(name for name, order_type in ORDER_TYPES.items() if order_type in TRIGGERED_TYPES)
 
 
 class Execution(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -89,8 +91,10 @@ def decode_execution(text: str | bytes) -> Execution:
         raise misfit(error, text, "Binance", _WHAT) from error
 
 
-def parse_execution(event: Execution, memory: OrderMemory, now: Callable[[], datetime]) -> list[Told]:
-    """What one executionReport tells: a fill if there was one, and the order's state.
+def parse_execution(
+    event: Execution, memory: OrderMemory, now: Callable[[], datetime]
+) -> tuple[Fill | StreamGap | None, OrderReport]:
+    """What one executionReport tells: a fill if there was one, and the order's state after it.
 
     Of a cancelled order our id is in `C`, and `c` is the cancel's own. A fill of an order that nobody here placed may
     be the venue's forced closing, which only REST marks as such: it is not told, but said as a gap, so that it is read.
@@ -101,10 +105,10 @@ def parse_execution(event: Execution, memory: OrderMemory, now: Callable[[], dat
     "I":8641984,"w":true,"m":false,"M":false,"O":1499405658657,"Z":"0.00000000","Y":"0.00000000","Q":"0.00000000",
     "W":1499405658657,"V":"NONE"}`
     """
+    told_type = event.order_type
     if event.execution_type not in _TYPES:
         raise _unreadable(event, "x")
-    side, order_type = SIDES.get(event.side), ORDER_TYPES.get(event.order_type)
-    status = ORDER_STATUSES.get(event.order_status)
+    side, order_type, status = SIDES.get(event.side), ORDER_TYPES.get(told_type), ORDER_STATUSES.get(event.order_status)
     if side is None or order_type is None or status is None:
         raise _unreadable(event, "S" if side is None else "o" if order_type is None else "X")
     at = instant_of(event.at)
@@ -125,18 +129,18 @@ def parse_execution(event: Execution, memory: OrderMemory, now: Callable[[], dat
         order_type,
         quantity,
         filled,
-        _price(event, event.limit_price, "p") if order_type in LIMIT_TYPES else None,
+        _price(event, event.limit_price, "p") if told_type in _LIMITED else None,
         # Zero is how Binance says "not set".
-        _price(event, event.trigger_price or "0", "P") or None if order_type in TRIGGERED_TYPES else None,
+        _price(event, event.trigger_price or "0", "P") or None if told_type in _TRIGGERED else None,
         None,
         None,
         "" if reason == "NONE" else reason,
     )
     if event.execution_type != _TRADE:
-        return [report]
+        return None, report
     if not memory.knows(report.venue_order_id, report.client_order_id):
-        return [StreamGap("an order that was not placed here was filled", now()), report]
-    return [_fill(event, report, side, pair), report]
+        return StreamGap("an order that was not placed here was filled", now()), report
+    return _fill(event, report, side, pair), report
 
 
 def _fill(event: Execution, report: OrderReport, side: Side, pair: Pair) -> Fill:

@@ -8,7 +8,7 @@ interest: those are read by REST, and so are transfers.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -135,7 +135,7 @@ class MarketDialect:
         self._last = {**last, **self._last}
         return [*quotes, *events]
 
-    def read(self, text: str) -> Iterable[BarUpdate | Quote | Pong]:
+    def read(self, text: str) -> Sequence[BarUpdate | Quote | Pong]:
         """As Dialect says."""
         return self._read_frame(record_of(decode(text), "stream"))
 
@@ -238,10 +238,10 @@ class AccountDialect:
             await socket.send(encode({"id": name, **frame}))
         self._renew_at = min((asked_at + (token.ends_at - asked_at) / 2 for token in tokens), default=self._renew_at)
 
-    def read(self, text: str) -> Iterable[Told | Pong]:
+    def read(self, text: str) -> Sequence[Told | Pong]:
         """As Dialect says."""
         if EXECUTION_MARK in text:
-            return self._once(parse_execution(decode_execution(text), self._memory, self._venue_now))
+            return self._execution(text)
         return self._read_frame(record_of(decode(text), "stream"))
 
     def ping(self, number: int) -> str:
@@ -291,18 +291,19 @@ class AccountDialect:
             return StreamBroken(f"Binance said {code}: {message}")
         return error_for(code, message, write=False, now=self._venue_now(), retry_after=None)
 
-    def _once(self, events: Sequence[Told]) -> list[Told]:
-        """The events without a fill that was told before: a renewed subscription may overlap the old one."""
-        fresh: list[Told] = []
-        for event in events:
-            if isinstance(event, Fill):
-                if event.fill_id in self._seen_fills:
-                    continue
-                self._seen_fills[event.fill_id] = None
-                if len(self._seen_fills) > _REMEMBERED:
-                    self._seen_fills.popitem(last=False)
-            fresh.append(event)
-        return fresh
+    def _execution(self, text: str) -> Sequence[Told]:
+        """What it tells, without a fill that was told before: a renewed subscription may overlap the old one."""
+        fill, report = parse_execution(decode_execution(text), self._memory, self._venue_now)
+        if fill is None:
+            return [report]
+        if isinstance(fill, Fill):
+            seen = self._seen_fills
+            if fill.fill_id in seen:
+                return [report]
+            seen[fill.fill_id] = None
+            if len(seen) > _REMEMBERED:
+                seen.popitem(last=False)
+        return [fill, report]
 
 
 @asynccontextmanager

@@ -207,7 +207,7 @@ class MarketDialect:
         topics = [f"{kind}.{name}" for name in self._names for kind in (f"kline.{self._interval}", "orderbook.1")]
         return await _subscribed(socket, topics, self._read_frame)
 
-    def read(self, text: str) -> Iterable[BarUpdate | Quote | Pong]:
+    def read(self, text: str) -> Sequence[BarUpdate | Quote | Pong]:
         """As Dialect says."""
         return self._read_frame(record_of(decode(text), "stream"))
 
@@ -311,7 +311,7 @@ class AccountDialect:
         except UnreadableAnswer as error:
             raise Unreachable(f"the account stream could not be read: {error}") from error
 
-    def read(self, text: str) -> Iterable[AccountEvent | Pong]:
+    def read(self, text: str) -> Sequence[AccountEvent | Pong]:
         """As Dialect says."""
         return self._read_frame(record_of(decode(text), "stream"))
 

@@ -365,7 +365,7 @@ class MarketDialect:
         expected: Expected = {(channel, name) for channel in ("ohlc", "ticker") for name in self._names}
         return await _confirmed(socket, frames, expected, self._read_frame, self._clock)
 
-    def read(self, text: str) -> Iterable[BarUpdate | Quote | Pong]:
+    def read(self, text: str) -> Sequence[BarUpdate | Quote | Pong]:
         """As Dialect says."""
         return self._read_frame(record_of(decode(text), "stream"))
 
@@ -421,7 +421,7 @@ class AccountDialect:
         except UnreadableAnswer as error:
             raise Unreachable(f"the account stream could not be read: {error}") from error
 
-    def read(self, text: str) -> Iterable[AccountEvent | Pong]:
+    def read(self, text: str) -> Sequence[AccountEvent | Pong]:
         """As Dialect says."""
         return self._read_frame(record_of(decode(text), "stream"))
 

@@ -132,6 +132,7 @@ class Holding:
     initial: Decimal | None
     maintenance: Decimal | None
     ratio: Decimal | None
+    usd_value: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,13 @@ class Wallet:
     maintenance: Decimal | None
     ratio: Decimal | None
     holdings: Mapping[Asset, Holding]
+
+    def in_usdt(self, dollars: Decimal) -> Decimal:
+        """Dollars in USDT, at the price that the row of USDT is valued at; at par where there is too little of it."""
+        usdt = self.holdings.get(USDT)
+        if usdt is None or not usdt.usd_value or abs(usdt.equity) < 1:
+            return dollars
+        return dollars * usdt.equity / usdt.usd_value
 
 
 def parse_wallet(answer: object) -> Wallet:
@@ -177,6 +185,7 @@ def _holding(row: Record, what: str) -> Holding:
         initial=number_or_none(row, "imr", what),
         maintenance=number_or_none(row, "mmr", what),
         ratio=number_or_none(row, "mgnRatio", what),
+        usd_value=number_or_none(row, "eqUsd", what),
     )
 
 
@@ -297,29 +306,37 @@ def positions_of(positions: Iterable[MarginPosition]) -> tuple[VenuePosition, ..
 
 
 def margin_state_of(wallet: Wallet, config: AccountConfig, at: datetime) -> MarginState:
-    """The account's margin in USDT: of its USDT row in futures mode, else of the whole account (USD, taken as USDT).
+    """The account's margin in USDT: its equity is what the whole account is worth, in both modes.
 
     OKX's own figure, the margin ratio, is equity over maintenance margin and fees: it warns at `call_ratio` and closes
-    by force at 1. Of the whole account's equity only a part counts as margin (`adjEq`, after discounts): the equity
-    here is the whole, and both levels are moved up by what does not count.
+    by force at 1. Not all of the worth counts as margin: in futures mode only the row of USDT does (positions' profit
+    is in it), in multi-currency mode what is left after discounts (`adjEq`). Both levels are moved up by what does not
+    count.
     """
+    equity = wallet.in_usdt(wallet.total_equity)
     if config.mode is AccountMode.FUTURES:
         usdt = wallet.holdings.get(USDT)
         if usdt is None:
-            return _margin(at, ZERO, ZERO, ZERO, ZERO, None, None, config.call_ratio)
-        initial, maintenance = usdt.initial or ZERO, usdt.maintenance or ZERO
+            return _margin(at, equity, equity, ZERO, ZERO, None, None, config.call_ratio)
         return _margin(
-            at, usdt.equity, ZERO, usdt.unrealised, initial, maintenance, _positive(usdt.ratio), config.call_ratio
+            at,
+            equity,
+            equity - usdt.equity,
+            usdt.unrealised,
+            usdt.initial or ZERO,
+            usdt.maintenance or ZERO,
+            _positive(usdt.ratio),
+            config.call_ratio,
         )
     if wallet.adjusted_equity is None:
         raise UnreadableAnswer("OKX account/balance: 'adjEq' is empty, which it never is in this account mode")
     return _margin(
         at,
-        wallet.total_equity,
-        wallet.total_equity - wallet.adjusted_equity,
+        equity,
+        equity - wallet.in_usdt(wallet.adjusted_equity),
         ZERO,
-        wallet.initial or ZERO,
-        wallet.maintenance or ZERO,
+        wallet.in_usdt(wallet.initial or ZERO),
+        wallet.in_usdt(wallet.maintenance or ZERO),
         _positive(wallet.ratio),
         config.call_ratio,
     )

@@ -172,7 +172,7 @@ class MarketDialect:
         expected: Expected = {(channel, name): None for channel in channels for name in self._names}
         return await _confirmed(pair, expected, self._read_frame)
 
-    def read(self, text: str) -> Iterable[BarUpdate | Quote | Pong]:
+    def read(self, text: str) -> Sequence[BarUpdate | Quote | Pong]:
         """As Dialect says."""
         return [_pong(text)] if text.startswith(PONG) else self._read_frame(record_of(decode(text), "stream"))
 
@@ -233,7 +233,7 @@ class AccountDialect:
         except UnreadableAnswer as error:
             raise Unreachable(f"the account stream could not be read: {error}") from error
 
-    def read(self, text: str) -> Iterable[AccountEvent | Pong]:
+    def read(self, text: str) -> Sequence[AccountEvent | Pong]:
         """As Dialect says."""
         return [_pong(text)] if text.startswith(PONG) else self._read_frame(record_of(decode(text), "stream"))
 
