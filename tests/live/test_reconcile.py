@@ -127,7 +127,7 @@ def test_orders_with_another_id_or_none_are_foreign() -> None:
 
 USDT = Asset("USDT")
 BTC_USDT, ETH_USDT = Pair.parse("BTC/USDT"), Pair.parse("ETH/USDT")
-LOTS = {BTC_USDT: Decimal("0.001"), ETH_USDT: Decimal("0.001")}
+CRUMBS = {BTC_USDT: Decimal("0.001"), ETH_USDT: Decimal("0.001")}
 
 
 def wallet_snapshot(*positions: VenuePosition, **totals: str) -> AccountSnapshot:
@@ -136,7 +136,7 @@ def wallet_snapshot(*positions: VenuePosition, **totals: str) -> AccountSnapshot
 
 
 def balances_compared(cash: dict[str, str], **totals: str) -> dict[str, tuple[Decimal, Decimal]]:
-    wallet = Wallet({Asset(asset): Decimal(amount) for asset, amount in cash.items()}, LOTS)
+    wallet = Wallet({Asset(asset): Decimal(amount) for asset, amount in cash.items()}, CRUMBS)
     compared = compare(wallet_snapshot(**totals), [], {}, id_prefix="jv", wallet=wallet)
     return {each.asset: (each.expected, each.at_venue) for each in compared.balances}
 
@@ -155,7 +155,7 @@ def test_an_asset_that_only_one_side_knows_does_not_agree() -> None:
 
 
 def test_each_asset_says_what_it_freezes() -> None:
-    wallet = Wallet({}, LOTS)
+    wallet = Wallet({}, CRUMBS)
     compared = compare(wallet_snapshot(USDT="1", BTC="1", DOGE="1"), [], {}, id_prefix="jv", wallet=wallet)
 
     messages = {each.asset: each.message for each in compared.balances}
@@ -169,14 +169,14 @@ def test_each_asset_says_what_it_freezes() -> None:
 def test_where_the_venue_keeps_no_positions_the_balances_are_the_proof() -> None:
     held = {BTC_USDT: story(BTC_USDT, Side.BUY, "1")}
 
-    compared = compare(wallet_snapshot(), [], held, id_prefix="jv", wallet=Wallet({}, LOTS))
+    compared = compare(wallet_snapshot(), [], held, id_prefix="jv", wallet=Wallet({}, CRUMBS))
 
     assert compared.agrees
 
 
 def test_a_wallet_venues_own_position_may_differ_by_crumbs_only() -> None:
     held = {BTC_USDT: story(BTC_USDT, Side.BUY, "1")}
-    wallet = Wallet({}, LOTS)
+    wallet = Wallet({}, CRUMBS)
 
     near = compare(wallet_snapshot(at_venue(BTC_USDT, Side.BUY, "0.9995")), [], held, id_prefix="jv", wallet=wallet)
     far = compare(wallet_snapshot(at_venue(BTC_USDT, Side.BUY, "0.99")), [], held, id_prefix="jv", wallet=wallet)

@@ -80,10 +80,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """What a wallet's balances are held against: the journal's `cash`, and the lots of the pairs traded there."""
+    """What a wallet's balances are held against: the journal's `cash`; and `crumbs` (base), too little for an order.
+
+    Every pair that is traded there has its crumbs: what positions leave behind stays in the venue's own.
+    """
 
     cash: Mapping[Asset, Decimal]
-    lots: Mapping[Pair, Decimal]
+    crumbs: Mapping[Pair, Decimal]
 
 
 def compare(
@@ -127,8 +130,8 @@ def compare(
 
 def _unexplained(snapshot: AccountSnapshot, wallet: Wallet) -> Iterable[BalanceMismatch]:
     totals = {balance.asset: balance.total for balance in snapshot.balances}
-    quotes = {pair.quote for pair in wallet.lots}
-    bases = {pair.base: pair for pair in wallet.lots}
+    quotes = {pair.quote for pair in wallet.crumbs}
+    bases = {pair.base: pair for pair in wallet.crumbs}
     for asset in sorted({*totals, *wallet.cash}):
         expected, at_venue = wallet.cash.get(asset, ZERO), totals.get(asset, ZERO)
         if abs(expected - at_venue) < _DIGITS_OF_VENUES:
@@ -143,7 +146,7 @@ def _unexplained(snapshot: AccountSnapshot, wallet: Wallet) -> Iterable[BalanceM
 
 def _crumbs(pair: Pair, expected: Decimal, wallet: Wallet) -> Decimal:
     """By how much a venue's position may differ: what former positions left, fees and interest that it counts apart."""
-    return wallet.lots.get(pair, ZERO) + abs(expected) * _POSITION_TOLERANCE
+    return wallet.crumbs.get(pair, ZERO) + abs(expected) * _POSITION_TOLERANCE
 
 
 def _split(reports: Collection[OrderReport], id_prefix: str) -> tuple[list[OrderReport], list[OrderReport]]:

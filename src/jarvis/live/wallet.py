@@ -59,8 +59,9 @@ class WalletKeeping:
 
     def held_against(self) -> Wallet:
         """What the venue's balances must agree with."""
-        lots = {pair: instrument.lot for pair, instrument in self._engine.instruments.items()}
-        return Wallet(dict(self._books.cash), lots)
+        rules = self._engine.instruments
+        crumbs = {pair: max(instrument.lot, instrument.min_quantity) for pair, instrument in rules.items()}
+        return Wallet(dict(self._books.cash), crumbs)
 
     def doubt(self, now: datetime) -> str:
         """Why the balances should be looked at, in words; empty when no debt waits."""
