@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,16 +9,17 @@ from functools import wraps
 from pathlib import Path
 from random import Random
 from typing import Any, ParamSpec
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from jarvis.domain.market import Tick
-from jarvis.venues.base import SignedRequest, Unreachable
+from jarvis.venues.base import SignedRequest
 from jarvis.venues.kraken import INTERNATIONAL, KrakenUrls, KrakenVenue
 from jarvis.venues.kraken.fields import decode
 from jarvis.venues.kraken.parse import parse_assets, parse_pair_names
 from jarvis.venues.kraken.symbols import Symbols
-from jarvis.venues.session import HttpAnswer, Socket
+from jarvis.venues.session import HttpAnswer
 from tests.simulation.loop import VirtualLoop
+from tests.venues import scripted
 
 WIRE = Path(__file__).resolve().parents[1] / "wire" / "kraken"
 START = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
@@ -106,97 +106,31 @@ class PlainSigner:
         return SignedRequest("POST", f"/0/private/{operation}", headers, urlencode(parameters).encode())
 
 
-Reply = HttpAnswer | Exception | Callable[[dict[str, str]], HttpAnswer]
-
-
-class ScriptedTransport:
-    """Answers from lists, one per operation; the last answer of a list is kept. Sockets are handed out in order."""
+class ScriptedTransport(scripted.Transport):
+    """Kraken's answers. A call is named by its operation."""
 
     def __init__(self) -> None:
-        self.replies: dict[str, deque[Reply]] = {}
-        self.calls: list[tuple[str, dict[str, str]]] = []
-        self.sockets: deque[ScriptedSocket | Exception] = deque()
-        self.in_flight = 0
-        self.most_in_flight = 0
+        super().__init__()
         self.says("Assets", sample("assets"))
         self.says("AssetPairs", sample("asset_pairs"))
         self.says("Time", sample("time"))
 
-    def says(self, operation: str, *replies: Reply | bytes) -> None:
-        self.replies[operation] = deque(
-            HttpAnswer(200, {}, reply) if isinstance(reply, bytes) else reply for reply in replies
-        )
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeout: float,  # noqa: ASYNC109
-    ) -> HttpAnswer:
-        assert headers["User-Agent"]
-        parts = urlsplit(url)
-        operation = parts.path.rpartition("/")[2]
-        parameters = dict(parse_qsl(parts.query if method == "GET" else body.decode(), keep_blank_values=True))
-        self.calls.append((operation, parameters))
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        await asyncio.sleep(0)
-        self.in_flight -= 1
-        replies = self.replies[operation]
-        reply = replies.popleft() if len(replies) > 1 else replies[0]
-        if isinstance(reply, Exception):
-            raise reply
-        return reply if isinstance(reply, HttpAnswer) else reply(parameters)
-
-    async def open_socket(self, url: str) -> Socket:
-        if not self.sockets:
-            raise Unreachable("nothing listens")
-        socket = self.sockets.popleft()
-        if isinstance(socket, Exception):
-            raise socket
-        socket.url = url
-        return socket
-
-    def sent(self, operation: str) -> list[dict[str, str]]:
-        return [parameters for name, parameters in self.calls if name == operation]
+    def name_of(self, method: str, path: str) -> str:
+        return path.rpartition("/")[2]
 
 
-class ScriptedSocket:
-    """A connection that a test speaks for. It answers pings, and subscriptions with what it was given."""
+class ScriptedSocket(scripted.Socket):
+    """It answers pings; what else it says is given."""
 
     def __init__(self, *greetings: str, answers_pings: bool = True) -> None:
-        self.url = ""
-        self.sent: list[dict[str, Any]] = []
-        self.is_closed = False
-        self._frames: asyncio.Queue[str | None] = asyncio.Queue()
+        super().__init__()
         self._answers_pings = answers_pings
         for greeting in greetings:
             self.say(greeting)
 
-    def say(self, text: str) -> None:
-        self._frames.put_nowait(text)
-
-    def hang_up(self) -> None:
-        self._frames.put_nowait(None)
-
-    async def send(self, text: str) -> None:
-        if self.is_closed:
-            raise Unreachable("closed")
-        message = json.loads(text)
-        self.sent.append(message)
+    def hear(self, message: Any) -> None:
         if message["method"] == "ping" and self._answers_pings:
             self.say(json.dumps({"method": "pong", "req_id": message["req_id"]}))
-
-    async def recv(self) -> str:
-        text = await self._frames.get()
-        if text is None:
-            raise Unreachable("closed")
-        return text
-
-    async def close(self) -> None:
-        self.is_closed = True
 
 
 def kraken(

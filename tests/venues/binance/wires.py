@@ -1,19 +1,18 @@
 """A Binance made of prepared answers: signer, transport and sockets for tests that need no emulator."""
 
-import asyncio
 import json
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from jarvis.signer.venues import check
-from jarvis.venues.base import SignedRequest, Unreachable
+from jarvis.venues.base import SignedRequest
 from jarvis.venues.binance import CROSS, BinanceVenue
 from jarvis.venues.binance.fields import decode, milliseconds
-from jarvis.venues.session import HttpAnswer, Socket, VenueUrls
+from jarvis.venues.session import HttpAnswer, VenueUrls
+from tests.venues import scripted
 from tests.venues.wires import HandClock
 
 WIRE = Path(__file__).resolve().parents[2] / "wire" / "binance"
@@ -106,90 +105,34 @@ class CheckingSigner:
         return SignedRequest(method, f"{path}?{sent}" if sent else path, headers, b"")
 
 
-Reply = HttpAnswer | Exception | Callable[[dict[str, str]], HttpAnswer]
+class ScriptedTransport(scripted.Transport):
+    """Binance's answers. A call is named by its verb and path."""
 
-
-class ScriptedTransport:
-    """Answers from lists, one per call; the last answer of a list is kept. Sockets are handed out in order."""
+    unsaid = ("timestamp", "recvWindow")
 
     def __init__(self) -> None:
-        self.replies: dict[str, deque[Reply]] = {}
-        self.calls: list[tuple[str, dict[str, str]]] = []
-        self.sockets: deque[ScriptedSocket | Exception] = deque()
+        super().__init__()
         for operation, name in _KNOWN.items():
             self.says(operation, sample(name))
 
-    def says(self, operation: str, *replies: Reply | bytes) -> None:
-        self.replies[operation] = deque(
-            HttpAnswer(200, {}, reply) if isinstance(reply, bytes) else reply for reply in replies
-        )
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeout: float,  # noqa: ASYNC109
-    ) -> HttpAnswer:
-        assert headers["User-Agent"]
-        parts = urlsplit(url)
-        operation = f"{method} {parts.path.removeprefix('/binance')}"
-        parameters = dict(parse_qsl(parts.query or body.decode(), keep_blank_values=True))
-        self.calls.append((operation, parameters))
-        await asyncio.sleep(0)
-        replies = self.replies[operation]
-        reply = replies.popleft() if len(replies) > 1 else replies[0]
-        if isinstance(reply, Exception):
-            raise reply
-        return reply if isinstance(reply, HttpAnswer) else reply(parameters)
-
-    async def open_socket(self, url: str) -> Socket:
-        if not self.sockets:
-            raise Unreachable("nothing listens")
-        socket = self.sockets.popleft()
-        if isinstance(socket, Exception):
-            raise socket
-        socket.url = url
-        return socket
+    def name_of(self, method: str, path: str) -> str:
+        return f"{method} {path.removeprefix('/binance')}"
 
     def keeps_time(self, clock: HandClock) -> None:
         """Let the venue's clock be this one."""
         self.says("GET /api/v3/time", lambda _: answer({"serverTime": milliseconds(clock.now())}))
 
-    def sent(self, operation: str) -> list[dict[str, str]]:
-        """What was sent in these calls, without the time."""
-        times = ("timestamp", "recvWindow")
-        return [
-            {key: value for key, value in parameters.items() if key not in times}
-            for name, parameters in self.calls
-            if name == operation
-        ]
 
-
-class ScriptedSocket:
-    """A connection that a test speaks for. It answers pings, and subscriptions with a running number."""
+class ScriptedSocket(scripted.Socket):
+    """It answers pings, and subscriptions with a running number."""
 
     def __init__(self, *, answers: bool = True, answers_pings: bool = True) -> None:
-        self.url = ""
-        self.sent: list[dict[str, Any]] = []
-        self.is_closed = False
+        super().__init__()
         self.subscriptions = 0
-        self._frames: asyncio.Queue[str | None] = asyncio.Queue()
         self._answers = answers
         self._answers_pings = answers_pings
 
-    def say(self, text: str | bytes) -> None:
-        self._frames.put_nowait(text if isinstance(text, str) else text.decode())
-
-    def hang_up(self) -> None:
-        self._frames.put_nowait(None)
-
-    async def send(self, text: str) -> None:
-        if self.is_closed:
-            raise Unreachable("closed")
-        message = json.loads(text)
-        self.sent.append(message)
+    def hear(self, message: Any) -> None:
         match message["method"]:
             case "ping" | "LIST_SUBSCRIPTIONS" if self._answers_pings:
                 self.say(json.dumps({"id": message["id"], "status": 200, "result": {}, "rateLimits": []}))
@@ -199,15 +142,6 @@ class ScriptedSocket:
                 self.subscriptions += 1
                 result = {"subscriptionId": self.subscriptions}
                 self.say(json.dumps({"id": message["id"], "status": 200, "result": result, "rateLimits": []}))
-
-    async def recv(self) -> str:
-        text = await self._frames.get()
-        if text is None:
-            raise Unreachable("closed")
-        return text
-
-    async def close(self) -> None:
-        self.is_closed = True
 
 
 def binance(

@@ -1,21 +1,20 @@
 """A Bybit made of prepared answers: signer, transport and sockets for tests that need no emulator."""
 
-import asyncio
 import json
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from jarvis.signer.venues import check
-from jarvis.venues.base import SignedRequest, Unreachable
+from jarvis.venues.base import SignedRequest
 from jarvis.venues.bybit import BybitVenue
 from jarvis.venues.bybit.fields import decode
 from jarvis.venues.bybit.parse import parse_symbols
 from jarvis.venues.bybit.symbols import Symbols
-from jarvis.venues.session import HttpAnswer, Socket, VenueUrls
+from jarvis.venues.session import HttpAnswer, VenueUrls
+from tests.venues import scripted
 from tests.venues.wires import HandClock
 
 WIRE = Path(__file__).resolve().parents[2] / "wire" / "bybit"
@@ -91,16 +90,13 @@ class CheckingSigner:
         return SignedRequest(method, path, {"X-BAPI-SIGN": "made-up"}, encoded.encode())
 
 
-Reply = HttpAnswer | Exception | Callable[[dict[str, str]], HttpAnswer]
+class ScriptedTransport(scripted.Transport):
+    """Bybit's answers. A call is named by its path."""
 
-
-class ScriptedTransport:
-    """Answers from lists, one per path; the last answer of a list is kept. Sockets are handed out in order."""
+    unsaid = ("timestamp",)
 
     def __init__(self) -> None:
-        self.replies: dict[str, deque[Reply]] = {}
-        self.calls: list[tuple[str, dict[str, str]]] = []
-        self.sockets: deque[ScriptedSocket | Exception] = deque()
+        super().__init__()
         for path, name in (
             (TIME, "market_time"),
             ("/v5/market/instruments-info", "instruments_info"),
@@ -121,76 +117,24 @@ class ScriptedTransport:
         for path in (REALTIME, HISTORY, EXECUTIONS, LOG):
             self.says(path, listed())
 
-    def says(self, path: str, *replies: Reply | bytes) -> None:
-        self.replies[path] = deque(
-            HttpAnswer(200, {}, reply) if isinstance(reply, bytes) else reply for reply in replies
-        )
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeout: float,  # noqa: ASYNC109
-    ) -> HttpAnswer:
-        assert headers["User-Agent"]
-        parts = urlsplit(url)
-        path = parts.path.removeprefix("/bybit")
-        parameters = dict(parse_qsl(parts.query if method == "GET" else body.decode(), keep_blank_values=True))
-        self.calls.append((path, parameters))
-        await asyncio.sleep(0)
-        replies = self.replies[path]
-        reply = replies.popleft() if len(replies) > 1 else replies[0]
-        if isinstance(reply, Exception):
-            raise reply
-        return reply if isinstance(reply, HttpAnswer) else reply(parameters)
-
-    async def open_socket(self, url: str) -> Socket:
-        if not self.sockets:
-            raise Unreachable("nothing listens")
-        socket = self.sockets.popleft()
-        if isinstance(socket, Exception):
-            raise socket
-        socket.url = url
-        return socket
-
-    def sent(self, path: str) -> list[dict[str, str]]:
-        """The parameters of every call of a path, without the timestamp."""
-        return [
-            {name: value for name, value in parameters.items() if name != "timestamp"}
-            for called, parameters in self.calls
-            if called == path
-        ]
+    def name_of(self, method: str, path: str) -> str:
+        return path.removeprefix("/bybit")
 
     def stamps(self, path: str) -> list[int]:
         """The timestamps of every call of a path."""
         return [int(parameters["timestamp"]) for called, parameters in self.calls if called == path]
 
 
-class ScriptedSocket:
-    """A connection that a test speaks for. It takes logins and subscriptions, and answers pings, unless told not to."""
+class ScriptedSocket(scripted.Socket):
+    """It takes logins and subscriptions, and answers pings, unless told not to."""
 
     def __init__(self, *, login: str | None = None, ack: str = "ws_subscribed", pongs: bool = True) -> None:
-        self.url = ""
-        self.sent: list[dict[str, Any]] = []
-        self.is_closed = False
+        super().__init__()
         self._login = sample("ws_login").decode() if login is None else login
         self._ack = ack
         self._pongs = pongs
-        self._frames: asyncio.Queue[str | None] = asyncio.Queue()
 
-    def say(self, text: str) -> None:
-        self._frames.put_nowait(text)
-
-    def hang_up(self) -> None:
-        self._frames.put_nowait(None)
-
-    async def send(self, text: str) -> None:
-        if self.is_closed:
-            raise Unreachable("closed")
-        message = json.loads(text)
-        self.sent.append(message)
+    def hear(self, message: Any) -> None:
         match message["op"]:
             case "auth":
                 self.say(self._login)
@@ -199,15 +143,6 @@ class ScriptedSocket:
             case "ping" if self._pongs:
                 is_private = self.url.endswith("private")
                 self.say(frame("ws_pong_private", req_id=message["req_id"]) if is_private else frame("ws_pong_public"))
-
-    async def recv(self) -> str:
-        text = await self._frames.get()
-        if text is None:
-            raise Unreachable("closed")
-        return text
-
-    async def close(self) -> None:
-        self.is_closed = True
 
 
 class Hasty(Random):

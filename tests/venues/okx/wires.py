@@ -1,22 +1,21 @@
 """An OKX made of prepared answers: signer, transport and sockets for tests that need no emulator."""
 
-import asyncio
 import json
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.order import ClientOrderId, OrderRequest, OrderRole, OrderType
 from jarvis.signer.venues import check
-from jarvis.venues.base import SignedRequest, Unreachable
+from jarvis.venues.base import SignedRequest
 from jarvis.venues.okx import OkxVenue
 from jarvis.venues.okx.fields import decode
-from jarvis.venues.session import HttpAnswer, Socket, VenueUrls
+from jarvis.venues.session import HttpAnswer, VenueUrls
+from tests.venues import scripted
 from tests.venues.wires import HandClock
 
 WIRE = Path(__file__).resolve().parents[2] / "wire" / "okx"
@@ -119,16 +118,13 @@ class CheckingSigner:
         return SignedRequest(method, path, {"OK-ACCESS-SIGN": "made-up"}, encoded.encode())
 
 
-Reply = HttpAnswer | Exception | Callable[[dict[str, str]], HttpAnswer]
+class ScriptedTransport(scripted.Transport):
+    """OKX's answers. A call is named by its path, with the verb before it where that is `POST`."""
 
-
-class ScriptedTransport:
-    """Answers from lists, one per path (with its method where it is `POST`); the last answer of a list is kept."""
+    unsaid = ("timestamp",)
 
     def __init__(self) -> None:
-        self.replies: dict[str, deque[Reply]] = {}
-        self.calls: list[tuple[str, dict[str, str]]] = []
-        self.sockets: deque[ScriptedSocket | Exception] = deque()
+        super().__init__()
         for path, name in (
             (TIME, "time"),
             (CONFIG, "config_futures"),
@@ -156,94 +152,29 @@ class ScriptedTransport:
         for path in (ORDER, ALGO_ORDER):
             self.says(path, answer([], "51603", "Order does not exist"))
 
-    def says(self, path: str, *replies: Reply | bytes) -> None:
-        self.replies[path] = deque(
-            HttpAnswer(200, {}, reply) if isinstance(reply, bytes) else reply for reply in replies
-        )
-
-    async def request(
-        self,
-        method: str,
-        url: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        timeout: float,  # noqa: ASYNC109
-    ) -> HttpAnswer:
-        assert headers["User-Agent"]
-        parts = urlsplit(url)
-        path = parts.path.removeprefix("/okx/api/v5/")
-        path = path if method == "GET" else f"{method} {path}"
-        parameters = dict(parse_qsl(parts.query if method == "GET" else body.decode(), keep_blank_values=True))
-        self.calls.append((path, parameters))
-        await asyncio.sleep(0)
-        replies = self.replies[path]
-        reply = replies.popleft() if len(replies) > 1 else replies[0]
-        if isinstance(reply, Exception):
-            raise reply
-        return reply if isinstance(reply, HttpAnswer) else reply(parameters)
-
-    async def open_socket(self, url: str) -> Socket:
-        if not self.sockets:
-            raise Unreachable("nothing listens")
-        socket = self.sockets.popleft()
-        if isinstance(socket, Exception):
-            raise socket
-        socket.url = url
-        return socket
-
-    def sent(self, path: str) -> list[dict[str, str]]:
-        """What was sent to a path, without the timestamps."""
-        return [
-            {key: value for key, value in parameters.items() if key != "timestamp"}
-            for name, parameters in self.calls
-            if name == path
-        ]
+    def name_of(self, method: str, path: str) -> str:
+        name = path.removeprefix("/okx/api/v5/")
+        return name if method == "GET" else f"{method} {name}"
 
 
-class ScriptedSocket:
-    """A connection that a test speaks for. It answers pings, and logins and subscriptions if it is told to."""
+class ScriptedSocket(scripted.Socket):
+    """It answers pings, and logins and subscriptions if it is told to."""
 
     def __init__(self, *, answers_pings: bool = True, confirms: bool = True) -> None:
-        self.url = ""
-        self.sent: list[Any] = []
-        self.is_closed = False
-        self._frames: asyncio.Queue[str | None] = asyncio.Queue()
+        super().__init__()
         self.answers_pings = answers_pings
         self._confirms = confirms
 
-    def say(self, text: str) -> None:
-        self._frames.put_nowait(text)
-
-    def hang_up(self) -> None:
-        self._frames.put_nowait(None)
-
-    async def send(self, text: str) -> None:
-        if self.is_closed:
-            raise Unreachable("closed")
-        if text == "ping":
-            self.sent.append(text)
+    def hear(self, message: Any) -> None:
+        if message == "ping":
             if self.answers_pings:
                 self.say("pong")
-            return
-        message = json.loads(text)
-        self.sent.append(message)
-        if not self._confirms:
-            return
-        if message["op"] == "login":
+        elif self._confirms and message["op"] == "login":
             self.say(frame("ws_login"))
-        else:
+        elif self._confirms:
             for arg in message["args"]:
                 self.say(json.dumps({"event": "subscribe", "arg": arg, "connId": "a4d3ae55"}))
                 self.say(frame("ws_connections"))
-
-    async def recv(self) -> str:
-        text = await self._frames.get()
-        if text is None:
-            raise Unreachable("closed")
-        return text
-
-    async def close(self) -> None:
-        self.is_closed = True
 
 
 def okx(
