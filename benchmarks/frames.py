@@ -26,7 +26,9 @@ from jarvis.venues.binance.memory import OrderMemory as BinanceMemory
 from jarvis.venues.binance.streams import AccountDialect as BinanceDialect
 from jarvis.venues.bybit.orders import OrderMemory as BybitMemory
 from jarvis.venues.bybit.streams import AccountDialect as BybitDialect
-from jarvis.venues.kraken import streams as kraken
+from jarvis.venues.kraken.memory import OrderMemory as KrakenMemory
+from jarvis.venues.kraken.streams import AccountDialect as KrakenDialect
+from jarvis.venues.kraken.streams import MarketDialect as KrakenMarketDialect
 from jarvis.venues.okx.memory import OrderMemory as OkxMemory
 from jarvis.venues.okx.streams import AccountDialect as OkxDialect
 
@@ -127,7 +129,7 @@ async def _nobody_asks() -> Any:
 
 
 def _kraken() -> Reader:
-    account = kraken.AccountDialect("", kraken_symbols(), kraken.OrderMemory(), _nobody_asks, Now())
+    account = KrakenDialect("", kraken_symbols(), KrakenMemory(), _nobody_asks, Now())
     list(account.read(kraken_sample("ws_executions_snapshot").decode()))
     return account
 
@@ -139,7 +141,7 @@ def _kraken_with_its_order() -> Reader:
 
 
 def _kraken_market() -> Reader:
-    return kraken.MarketDialect("", kraken_symbols(), [BTC], timedelta(minutes=1), Now())
+    return KrakenMarketDialect("", kraken_symbols(), [BTC], timedelta(minutes=1), Now())
 
 
 def _binance() -> Reader:

@@ -14,16 +14,14 @@ from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.market import Quote
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderStatus, OrderType, VenueOrderId
 from jarvis.venues.base import BarUpdate, KeyInvalid, Rejected, StreamGap, Unreachable, UnreadableAnswer
+from jarvis.venues.kraken.executions import Execution, decode_executions, parse_execution, parse_known_order
 from jarvis.venues.kraken.fields import decode
+from jarvis.venues.kraken.memory import KnownOrder, OrderMemory
 from jarvis.venues.kraken.streams import (
     AccountDialect,
-    KnownOrder,
     MarketDialect,
-    OrderMemory,
     parse_balance_update,
     parse_candle,
-    parse_execution,
-    parse_known_order,
     parse_quote,
 )
 from jarvis.venues.stream import ReconnectingSocket
@@ -484,8 +482,8 @@ async def test_a_bug_in_reading_is_shown_to_the_reader_and_not_swallowed() -> No
     def fails(text: str) -> list[AccountEvent]:
         raise ZeroDivisionError(text)
 
-    stream._dialect.read = fails  # type: ignore[method-assign]
     async with stream.opened():
+        stream._dialect.read = fails  # type: ignore[method-assign]
         socket.say(frame("ws_heartbeat"))
 
         with pytest.raises(ZeroDivisionError):
@@ -543,40 +541,47 @@ def entry(name: str) -> dict[str, object]:
     return first
 
 
+def execution(name: str, *without: str, **changes: object) -> Execution:
+    """The first entry of a frame, as the stream decodes it."""
+    first = {**json.loads(sample(name))["data"][0], **changes}
+    (told,) = decode_executions(frame(name, data=[{k: v for k, v in first.items() if k not in without}])).data
+    return told
+
+
 KNOWN = KnownOrder(ClientOrderId("jv0000001"), BTC, Side.BUY, OrderType.LIMIT, is_margin=True)
 
 
 def test_a_fill_of_a_liquidation_says_so() -> None:
-    fill = parse_execution({**entry("ws_executions_trade"), "liquidated": True}, KNOWN, symbols())
+    fill = parse_execution(execution("ws_executions_trade", liquidated=True), KNOWN, symbols())
 
     assert isinstance(fill, Fill)
     assert fill.is_liquidation
 
 
 def test_a_fill_without_fees_paid_none() -> None:
-    fill = parse_execution({**entry("ws_executions_trade"), "fees": []}, KNOWN, symbols())
+    fill = parse_execution(execution("ws_executions_trade", fees=[]), KNOWN, symbols())
 
     assert isinstance(fill, Fill)
     assert (fill.fee, fill.fee_asset) == (D(0), "USD")
 
 
 def test_an_order_whose_message_leaves_margin_out_is_spot() -> None:
-    message = {key: value for key, value in entry("ws_executions_pending").items() if key != "margin"}
+    message = execution("ws_executions_pending", "margin")
 
     assert parse_known_order(message, KnownOrder(), symbols()).is_margin is False
     assert parse_known_order(message, KNOWN, symbols()).is_margin is True
     # A sparse message says nothing of it either way.
-    assert parse_known_order(entry("ws_executions_amended"), KnownOrder(), symbols()).is_margin is None
+    assert parse_known_order(execution("ws_executions_amended"), KnownOrder(), symbols()).is_margin is None
 
 
 def test_the_trigger_of_a_trailing_stop_is_an_offset_and_not_a_price() -> None:
-    message = {**entry("ws_executions_amended"), "triggers": {"price": 1.5, "price_type": "pct"}}
+    message = execution("ws_executions_amended", triggers={"price": 1.5, "price_type": "pct"})
 
     assert parse_known_order(message, KnownOrder(), symbols()).trigger_price is None
 
 
 def test_an_open_order_that_traded_is_partly_filled() -> None:
-    report = parse_execution({**entry("ws_executions_amended"), "cum_qty": D("0.001")}, KNOWN, symbols())
+    report = parse_execution(execution("ws_executions_amended", cum_qty=0.001), KNOWN, symbols())
 
     assert isinstance(report, OrderReport)
     assert report.status is OrderStatus.PARTLY_FILLED
@@ -598,7 +603,7 @@ def test_an_execution_that_is_not_understood_is_unreadable(
     changes: dict[str, object], known: KnownOrder, named: str
 ) -> None:
     with pytest.raises(UnreadableAnswer, match=named):
-        parse_execution({**entry("ws_executions_trade"), **changes}, known, symbols())
+        parse_execution(execution("ws_executions_trade", **changes), known, symbols())
 
 
 def test_a_ledger_row_of_the_stream() -> None:

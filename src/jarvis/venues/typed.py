@@ -1,4 +1,4 @@
-"""What to say of a frame that does not fit the shape which it is decoded to.
+"""What to say of a frame that does not fit the shape which it is decoded to, or whose values mean nothing.
 
 A stream's frames are decoded by msgspec straight to a Struct: its fields are what we need of a frame, its types what
 the venue must send. What does not fit is named by its key and by the keys that were there, never by a value.
@@ -10,6 +10,7 @@ looks for in vain costs more than one that it finds.
 """
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -40,3 +41,18 @@ def misfit(error: Exception, text: str | bytes, venue: str, what: str) -> Unread
     return UnreadableAnswer(
         f"{venue} {what}: {steps[-1]!r} is missing or unreadable; keys: {', '.join(sorted(record))}"
     )
+
+
+def unfit(record: msgspec.Struct, venue: str, what: str, *fields: str) -> UnreadableAnswer:
+    """The error for a record of which one of `fields` is missing, is no finite number, or says what nobody knows.
+
+    It names those that are missing or not finite; where all are there, all of `fields`.
+    """
+    names = dict(zip(record.__struct_fields__, record.__struct_encode_fields__, strict=True))
+    strange = [field for field in fields if _is_strange(getattr(record, field))] or fields
+    told, keys = ", ".join(names[field] for field in strange), ", ".join(sorted(msgspec.to_builtins(record)))
+    return UnreadableAnswer(f"{venue} {what}: {told!r} is missing or unreadable; keys: {keys}")
+
+
+def _is_strange(value: object) -> bool:
+    return value is None or value is msgspec.UNSET or (isinstance(value, Decimal) and not value.is_finite())

@@ -16,10 +16,10 @@ from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import Asset, exact
 from jarvis.domain.order import LIMIT_TYPES, TRIGGERED_TYPES, ClientOrderId, Fill, OrderReport
 from jarvis.venues.base import StreamGap, UnreadableAnswer
-from jarvis.venues.binance.fields import ORDER_STATUSES, ORDER_TYPES, SIDES, instant_of, unreadable
+from jarvis.venues.binance.fields import ORDER_STATUSES, ORDER_TYPES, SIDES, instant_of
 from jarvis.venues.binance.memory import OrderMemory
 from jarvis.venues.binance.symbols import fill_id, order_id, pair_of
-from jarvis.venues.typed import misfit
+from jarvis.venues.typed import misfit, unfit
 
 Told = AccountEvent | StreamGap
 
@@ -107,16 +107,16 @@ def parse_execution(
     """
     told_type = event.order_type
     if event.execution_type not in _TYPES:
-        raise _unreadable(event, "x")
+        raise _unreadable(event, "execution_type")
     side, order_type, status = SIDES.get(event.side), ORDER_TYPES.get(told_type), ORDER_STATUSES.get(event.order_status)
     if side is None or order_type is None or status is None:
-        raise _unreadable(event, "S" if side is None else "o" if order_type is None else "X")
+        raise _unreadable(event, "side" if side is None else "order_type" if order_type is None else "order_status")
     at = instant_of(event.at)
     if at is None:
-        raise _unreadable(event, "T")
+        raise _unreadable(event, "at")
     quantity, filled = event.quantity, event.filled
     if not (quantity.is_finite() and filled.is_finite()):
-        raise _unreadable(event, "q, z")
+        raise _unreadable(event, "quantity", "filled")
     symbol, reason = event.symbol, event.reason
     pair = pair_of(symbol)
     report = OrderReport(
@@ -129,9 +129,9 @@ def parse_execution(
         order_type,
         quantity,
         filled,
-        _price(event, event.limit_price, "p") if told_type in _LIMITED else None,
+        _price(event, event.limit_price, "limit_price") if told_type in _LIMITED else None,
         # Zero is how Binance says "not set".
-        _price(event, event.trigger_price or "0", "P") or None if told_type in _TRIGGERED else None,
+        _price(event, event.trigger_price or "0", "trigger_price") or None if told_type in _TRIGGERED else None,
         None,
         None,
         "" if reason == "NONE" else reason,
@@ -147,13 +147,13 @@ def _fill(event: Execution, report: OrderReport, side: Side, pair: Pair) -> Fill
     """The fill that an event tells beside the state of its order."""
     trade, quantity, price, fee = event.trade_number, event.last_quantity, event.last_price, event.fee
     if trade is None or trade == _NO_TRADE:
-        raise _unreadable(event, "t")
+        raise _unreadable(event, "trade_number")
     if quantity is None or price is None or not (quantity.is_finite() and price.is_finite()):
-        raise _unreadable(event, "l, L")
+        raise _unreadable(event, "last_quantity", "last_price")
     if fee is None or not fee.is_finite():
-        raise _unreadable(event, "n")
+        raise _unreadable(event, "fee")
     if event.is_maker is None:
-        raise _unreadable(event, "m")
+        raise _unreadable(event, "is_maker")
     try:
         return Fill(
             fill_id(event.symbol, trade),
@@ -171,15 +171,15 @@ def _fill(event: Execution, report: OrderReport, side: Side, pair: Pair) -> Fill
             event.is_maker,
         )
     except ValueError as error:
-        raise _unreadable(event, "l, L") from error
+        raise _unreadable(event, "last_quantity", "last_price") from error
 
 
-def _price(event: Execution, told: str | None, key: str) -> Decimal:
+def _price(event: Execution, told: str | None, name: str) -> Decimal:
     try:
         return exact(told or "")
     except ValueError as error:
-        raise _unreadable(event, key) from error
+        raise _unreadable(event, name) from error
 
 
-def _unreadable(event: Execution, key: str) -> UnreadableAnswer:
-    return unreadable(_WHAT, key, msgspec.to_builtins(event))
+def _unreadable(event: Execution, *fields: str) -> UnreadableAnswer:
+    return unfit(event, "Binance", _WHAT, *fields)

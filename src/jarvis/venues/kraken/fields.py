@@ -154,11 +154,19 @@ def moment_or_none(record: Record, key: str, what: str) -> datetime | None:
 
 
 def instant(record: Record, key: str, what: str) -> datetime:
-    """The instant under `key`, told as RFC 3339 with up to nine decimals: exact to the microsecond."""
-    try:
-        at = datetime.fromisoformat(text(record, key, what))
-    except ValueError as error:
-        raise unreadable(what, key, record) from error
-    if at.tzinfo is None:
+    """The instant under `key`, as `instant_of` reads it."""
+    at = instant_of(text(record, key, what))
+    if at is None:
         raise unreadable(what, key, record)
-    return at.astimezone(UTC)
+    return at
+
+
+def instant_of(told: str | None) -> datetime | None:
+    """The instant that RFC 3339 text with up to nine decimals tells, to the microsecond; None if it tells none."""
+    try:
+        at = datetime.fromisoformat(told or "")
+    except ValueError:
+        return None
+    if at.tzinfo is UTC:
+        return at
+    return None if at.tzinfo is None else at.astimezone(UTC)

@@ -7,225 +7,47 @@ Repeats are harmless: a frame that was seen is dropped, a fill is told once.
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jarvis.domain.account import AccountEvent, LedgerRow, LedgerRowId
 from jarvis.domain.clock import Clock
-from jarvis.domain.instrument import Pair, Side
+from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar, Quote
-from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import (
-    ClientOrderId,
     Fill,
     FillId,
-    OrderReport,
-    OrderStatus,
-    OrderType,
-    VenueOrderId,
 )
 from jarvis.venues.base import BarUpdate, RefusalReason, Rejected, Unreachable, UnreadableAnswer
 from jarvis.venues.kraken.errors import error_for
+from jarvis.venues.kraken.executions import (
+    Execution,
+    decode_executions,
+    decode_number,
+    is_executions,
+    parse_execution,
+    parse_known_order,
+)
 from jarvis.venues.kraken.fields import (
     Record,
     decode,
     encode,
-    flag,
     inner,
     instant,
     items,
     number,
-    number_or_none,
-    order_type,
     record_of,
-    side,
     text,
     unreadable,
     whole,
 )
+from jarvis.venues.kraken.memory import KnownOrder, OrderMemory, forget_oldest
 from jarvis.venues.kraken.parse import ledger_kind
 from jarvis.venues.kraken.symbols import Symbols
 from jarvis.venues.session import Socket
 from jarvis.venues.stream import Pong, StreamBroken
 
 _REMEMBERED = 5_000
-
-_ORDER_STATUSES = {
-    "pending_new": OrderStatus.OPEN,
-    "new": OrderStatus.OPEN,
-    "partially_filled": OrderStatus.PARTLY_FILLED,
-    "filled": OrderStatus.FILLED,
-    "canceled": OrderStatus.CANCELLED,
-    "expired": OrderStatus.EXPIRED,
-}
-_REPORTING_TYPES = frozenset(
-    {"pending_new", "new", "filled", "canceled", "expired", "amended", "restated", "status", "iceberg_refill"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class KnownOrder:
-    """What our own calls and the stream have told of an order so far; None is not told yet."""
-
-    client_order_id: ClientOrderId | None = None
-    pair: Pair | None = None
-    side: Side | None = None
-    order_type: OrderType | None = None
-    quantity: Decimal | None = None
-    limit_price: Decimal | None = None
-    trigger_price: Decimal | None = None
-    reduce_only: bool | None = None
-    is_margin: bool | None = None
-
-
-class OrderMemory:
-    """What is known of the latest few thousand orders, by the venue's id."""
-
-    def __init__(self) -> None:
-        self._orders: OrderedDict[VenueOrderId, KnownOrder] = OrderedDict()
-        self._announced: OrderedDict[str, KnownOrder] = OrderedDict()
-
-    def announce(self, order: KnownOrder) -> None:
-        """Remember an order that is about to be sent: the stream may tell of it before its sender gets an answer."""
-        self._announced[str(order.client_order_id)] = order
-        _forget_oldest(self._announced)
-
-    def get(self, order_id: VenueOrderId, client_order_id: object = None) -> KnownOrder:
-        """What is known of the order, nothing at worst."""
-        known = self._orders.get(order_id)
-        return known if known is not None else self._announced.get(str(client_order_id), KnownOrder())
-
-    def keep(self, order_id: VenueOrderId, order: KnownOrder) -> None:
-        """Remember this of the order."""
-        self._orders[order_id] = order
-        self._orders.move_to_end(order_id)
-        _forget_oldest(self._orders)
-
-    def knows(self, order_id: VenueOrderId) -> bool:
-        """Whether its client order id, or that it has none, has been told."""
-        return order_id in self._orders
-
-    def order_ids(self, client_order_id: ClientOrderId) -> list[VenueOrderId]:
-        """The venue's ids of the orders that carry our id."""
-        return [order_id for order_id, order in self._orders.items() if order.client_order_id == client_order_id]
-
-    def client_order_id(self, order_id: VenueOrderId) -> ClientOrderId | None:
-        """Our id of the order, if known."""
-        return self.get(order_id).client_order_id
-
-
-def _forget_oldest(kept: OrderedDict[Any, Any]) -> None:
-    if len(kept) > _REMEMBERED:
-        kept.popitem(last=False)
-
-
-def parse_known_order(entry: Record, known: KnownOrder, symbols: Symbols) -> KnownOrder:
-    """What is known of an order once `entry` of the executions channel is merged in: absent fields stay."""
-    what = "executions"
-    client_order_id = text(entry, "cl_ord_id", what) if entry.get("cl_ord_id") else known.client_order_id
-    triggers = entry.get("triggers")
-    trigger_price = known.trigger_price
-    if triggers is not None and record_of(triggers, what).get("price_type", "static") == "static":
-        trigger_price = number(triggers, "price", what)
-    is_margin = flag(entry, "margin", what)
-    if is_margin is None and known.is_margin is None and "symbol" in entry and "order_qty" in entry:
-        # A full message leaves `margin` out when it is false; a sparse one leaves out nearly everything.
-        is_margin = False
-    reduce_only = flag(entry, "reduce_only", what)
-    return replace(
-        known,
-        client_order_id=ClientOrderId(client_order_id) if client_order_id else None,
-        pair=symbols.pair(text(entry, "symbol", what)) if "symbol" in entry else known.pair,
-        side=side(entry, "side", what) if "side" in entry else known.side,
-        order_type=order_type(entry, "order_type", what) if "order_type" in entry else known.order_type,
-        quantity=_or(number_or_none(entry, "order_qty", what), known.quantity),
-        limit_price=_or(number_or_none(entry, "limit_price", what), known.limit_price),
-        trigger_price=trigger_price,
-        reduce_only=known.reduce_only if reduce_only is None else reduce_only,
-        is_margin=known.is_margin if is_margin is None else is_margin,
-    )
-
-
-def _or(value: Decimal | None, otherwise: Decimal | None) -> Decimal | None:
-    return otherwise if value is None else value
-
-
-def parse_execution(entry: Record, known: KnownOrder, symbols: Symbols) -> OrderReport | Fill:
-    """One entry of the executions channel, completed by what is `known` of its order (this entry merged in).
-
-    `{"order_id":"OK4GJX-KSTLS-7DZZO5","exec_id":"TA3HCL-GXVMJ-JH2TZ5","exec_type":"trade","trade_id":365573,
-    "symbol":"BTC/USD","side":"sell","last_qty":0.005,"last_price":26599.9,"liquidity_ind":"m","cost":133.0,
-    "order_status":"filled","order_type":"limit","timestamp":"2023-09-22T10:33:05.709950Z",
-    "fees":[{"asset":"USD","qty":0.3458}]}`
-    """
-    what = "executions"
-    exec_type = text(entry, "exec_type", what)
-    if exec_type == "trade":
-        return _fill(entry, known, symbols)
-    if exec_type not in _REPORTING_TYPES:
-        raise unreadable(what, "exec_type", entry)
-    try:
-        status = _ORDER_STATUSES[text(entry, "order_status", what)]
-    except KeyError:
-        raise unreadable(what, "order_status", entry) from None
-    filled = number_or_none(entry, "cum_qty", what)
-    if status is OrderStatus.OPEN and filled:
-        status = OrderStatus.PARTLY_FILLED
-    return OrderReport(
-        venue_order_id=VenueOrderId(text(entry, "order_id", what)),
-        status=status,
-        at=instant(entry, "timestamp", what),
-        client_order_id=known.client_order_id,
-        pair=known.pair,
-        side=known.side,
-        order_type=known.order_type,
-        quantity=known.quantity,
-        filled_quantity=filled,
-        limit_price=known.limit_price,
-        trigger_price=known.trigger_price,
-        reduce_only=known.reduce_only,
-        reason=text(entry, "reason", what) if entry.get("reason") else "",
-    )
-
-
-def _fill(entry: Record, known: KnownOrder, symbols: Symbols) -> Fill:
-    what = "executions"
-    if known.pair is None or known.side is None:
-        raise unreadable(what, "symbol, side", entry)
-    if known.is_margin is None:
-        raise unreadable(what, "margin", entry)
-    fee, fee_asset = _fee(entry, symbols, known.pair.quote)
-    try:
-        return Fill(
-            fill_id=FillId(text(entry, "exec_id", what)),
-            venue_order_id=VenueOrderId(text(entry, "order_id", what)),
-            client_order_id=known.client_order_id,
-            pair=known.pair,
-            side=known.side,
-            quantity=number(entry, "last_qty", what),
-            price=number(entry, "last_price", what),
-            cost=number(entry, "cost", what),
-            fee=fee,
-            fee_asset=fee_asset,
-            at=instant(entry, "timestamp", what),
-            is_maker=text(entry, "liquidity_ind", what) == "m",
-            is_margin=known.is_margin,
-            is_liquidation=flag(entry, "liquidated", what) is True,
-        )
-    except ValueError as error:
-        raise unreadable(what, "last_qty, last_price, cost", entry) from error
-
-
-def _fee(entry: Record, symbols: Symbols, quote: Asset) -> tuple[Decimal, Asset]:
-    what = "executions"
-    fees = [record_of(fee, what) for fee in items(entry, "fees", what)]
-    if len(fees) > 1:
-        raise unreadable(what, "fees", entry)
-    if not fees:
-        return ZERO, quote
-    return number(fees[0], "qty", what), symbols.asset(text(fees[0], "asset", what))
 
 
 def parse_balance_update(entry: Record, symbols: Symbols) -> LedgerRow:
@@ -299,7 +121,7 @@ async def _confirmed(
     socket: Socket,
     frames: Sequence[Mapping[str, object]],
     expected: Expected,
-    read: Callable[[Record], Iterable[E | Pong]],
+    read: Callable[[str], Iterable[E | Pong]],
     clock: Clock,
 ) -> list[E]:
     """Send the subscriptions and read until each is confirmed; gives the events that came in between."""
@@ -307,11 +129,12 @@ async def _confirmed(
         await socket.send(encode(frame))
     events: list[E] = []
     while expected:
-        frame = record_of(decode(await socket.recv()), "stream")
+        told = await socket.recv()
+        frame = record_of(decode(told), "stream")
         if frame.get("method") == "subscribe" or "error" in frame:
             expected.discard(_confirmation(frame, clock))
         else:
-            events.extend(event for event in read(frame) if not isinstance(event, Pong))
+            events.extend(event for event in read(told) if not isinstance(event, Pong))
     return events
 
 
@@ -363,7 +186,7 @@ class MarketDialect:
         )
         frames = [{"method": "subscribe", "params": params} for params in channels]
         expected: Expected = {(channel, name) for channel in ("ohlc", "ticker") for name in self._names}
-        return await _confirmed(socket, frames, expected, self._read_frame, self._clock)
+        return await _confirmed(socket, frames, expected, self.read, self._clock)
 
     def read(self, text: str) -> Sequence[BarUpdate | Quote | Pong]:
         """As Dialect says."""
@@ -417,13 +240,13 @@ class AccountDialect:
         frames = [{"method": "subscribe", "params": params} for params in channels]
         expected: Expected = {("executions", None), ("balances", None)}
         try:
-            return await _confirmed(socket, frames, expected, self._read_frame, self._clock)
+            return await _confirmed(socket, frames, expected, self.read, self._clock)
         except UnreadableAnswer as error:
             raise Unreachable(f"the account stream could not be read: {error}") from error
 
     def read(self, text: str) -> Sequence[AccountEvent | Pong]:
         """As Dialect says."""
-        return self._read_frame(record_of(decode(text), "stream"))
+        return self._executions(text) if is_executions(text) else self._read_frame(record_of(decode(text), "stream"))
 
     def ping(self, number: int) -> str:
         """As Dialect says."""
@@ -434,23 +257,37 @@ class AccountDialect:
         if control is not None:
             return control
         channel, is_snapshot = text(frame, "channel", "stream"), text(frame, "type", "stream") == "snapshot"
-        if channel not in ("executions", "balances"):
+        if channel != "balances":
             raise unreadable("stream", "channel", frame)
-        if not self._is_next(channel, frame, is_snapshot=is_snapshot):
+        if not self._is_next(channel, whole(frame, "sequence", channel), is_snapshot=is_snapshot):
             return []
         entries = [record_of(entry, channel) for entry in items(frame, "data", channel)]
-        if channel == "balances":
-            # The snapshot's totals are read by REST, together with all else that belongs to one instant.
-            return [] if is_snapshot else [parse_balance_update(entry, self._symbols) for entry in entries]
-        if is_snapshot:
-            for entry in entries:
-                self._learn(entry)
-            return []
-        return [event for entry in entries for event in self._execution(entry)]
+        # The snapshot's totals are read by REST, together with all else that belongs to one instant.
+        return [] if is_snapshot else [parse_balance_update(entry, self._symbols) for entry in entries]
 
-    def _is_next(self, channel: str, frame: Record, *, is_snapshot: bool) -> bool:
+    def _executions(self, text: str) -> Sequence[AccountEvent]:
+        try:
+            frame = decode_executions(text)
+        except UnreadableAnswer:
+            # It was one of the frames all the same: the next one follows it without a hole.
+            numbered = decode_number(text)
+            if numbered is not None:
+                self._is_next("executions", numbered.sequence, is_snapshot=numbered.type == "snapshot")
+            raise
+        is_snapshot = frame.type == "snapshot"
+        if not self._is_next("executions", frame.sequence, is_snapshot=is_snapshot):
+            return []
+        events: list[AccountEvent] = []
+        for entry in frame.data:
+            known = self._learn(entry)
+            if not is_snapshot:
+                event = parse_execution(entry, known, self._symbols)
+                if not isinstance(event, Fill) or self._is_new(event.fill_id):
+                    events.append(event)
+        return events
+
+    def _is_next(self, channel: str, sequence: int, *, is_snapshot: bool) -> bool:
         """Whether the frame is the next of its subscription; False for a repeat. Raises StreamBroken for a hole."""
-        sequence = whole(frame, "sequence", channel)
         last = self._sequences.get(channel)
         if is_snapshot and last is None:
             self._sequences[channel] = sequence
@@ -464,17 +301,16 @@ class AccountDialect:
         self._sequences[channel] = sequence
         return True
 
-    def _learn(self, entry: Record) -> KnownOrder:
-        order_id = VenueOrderId(text(entry, "order_id", "executions"))
-        known = parse_known_order(entry, self._memory.get(order_id, entry.get("cl_ord_id")), self._symbols)
-        self._memory.keep(order_id, known)
+    def _learn(self, entry: Execution) -> KnownOrder:
+        known = parse_known_order(entry, self._memory.get(entry.order_id, entry.cl_ord_id), self._symbols)
+        self._memory.keep(entry.order_id, known)
         return known
 
-    def _execution(self, entry: Record) -> list[AccountEvent]:
-        event = parse_execution(entry, self._learn(entry), self._symbols)
-        if isinstance(event, Fill):
-            if event.fill_id in self._seen_fills:
-                return []
-            self._seen_fills[event.fill_id] = None
-            _forget_oldest(self._seen_fills)
-        return [event]
+    def _is_new(self, fill_id: FillId) -> bool:
+        """Whether the fill is told for the first time."""
+        seen = self._seen_fills
+        if fill_id in seen:
+            return False
+        seen[fill_id] = None
+        forget_oldest(seen)
+        return True

@@ -52,7 +52,8 @@ from jarvis.venues.base import (
 from jarvis.venues.kraken import parse, requests
 from jarvis.venues.kraken.calls import KrakenCalls
 from jarvis.venues.kraken.fields import record_of
-from jarvis.venues.kraken.streams import AccountDialect, KnownOrder, MarketDialect, OrderMemory
+from jarvis.venues.kraken.memory import KnownOrder, OrderMemory
+from jarvis.venues.kraken.streams import AccountDialect, MarketDialect
 from jarvis.venues.kraken.symbols import CATALOGUE, Symbols, UnknownName
 from jarvis.venues.session import (
     RateBudget,
