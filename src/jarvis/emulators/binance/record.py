@@ -1,17 +1,14 @@
 """All that the venue knows of one account as exact text, for checks that compare to the last digit."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 from jarvis.domain.account import Balance
-from jarvis.domain.instrument import Pair
 from jarvis.domain.money import ZERO, Asset
 from jarvis.emulators.binance.orders import OrderNote, status_of
 from jarvis.emulators.binance.state import VenueState
+from jarvis.emulators.told import plainly, record
 from jarvis.sim.exchange import SimFill
 
 
@@ -28,17 +25,17 @@ def account_record(state: VenueState, name: str) -> Mapping[str, Any]:
     return {
         "name": name,
         "profile": account.profile.value,
-        "now": _text(exchange.now),
+        "now": plainly(exchange.now),
         "balances": _balances(per_pot.values()),
         "pots": {pot or "cross": _balances([balances]) for pot, balances in per_pot.items()},
-        "positions": {str(pair): _text(quantity) for pair, quantity in exchange.positions(name).items() if quantity},
+        "positions": {str(pair): plainly(quantity) for pair, quantity in exchange.positions(name).items() if quantity},
         "open_orders": [_order(state, note) for note in notes if note.number in is_open],
         "closed_orders": [_order(state, note) for note in notes if note.number not in is_open],
         "fills": [_fill(state, fill) for fill in exchange.fills(name)],
-        "ledger": [_record(row) for row in exchange.ledger(name)],
-        "interest": [_record(row) for row in exchange.interests(name)],
-        "borrows": [_record(row) for row in exchange.borrows(name)],
-        "repays": [_record(row) for row in exchange.repays(name)],
+        "ledger": [record(row) for row in exchange.ledger(name)],
+        "interest": [record(row) for row in exchange.interests(name)],
+        "borrows": [record(row) for row in exchange.borrows(name)],
+        "repays": [record(row) for row in exchange.repays(name)],
     }
 
 
@@ -49,7 +46,7 @@ def _balances(pots: Iterable[Mapping[Asset, Balance]]) -> dict[str, Any]:
             row = sums.setdefault(asset, dict.fromkeys(("total", "available", "borrowed", "interest"), ZERO))
             for field in row:
                 row[field] += getattr(balance, field)
-    return {asset: {field: _text(value) for field, value in row.items()} for asset, row in sorted(sums.items())}
+    return {asset: {field: plainly(value) for field, value in row.items()} for asset, row in sorted(sums.items())}
 
 
 def _order(state: VenueState, note: OrderNote) -> dict[str, Any]:
@@ -66,39 +63,19 @@ def _order(state: VenueState, note: OrderNote) -> dict[str, Any]:
         "order_type": written.kind.value,
         "side_effect": written.side_effect.value,
         "status": status_of(note, order),
-        "quantity": _text(order.quantity if order is not None else written.quantity),
-        "filled_quantity": _text(order.filled_quantity if order is not None else ZERO),
-        "limit_price": _text(written.price),
-        "trigger_price": _text(written.stop_price),
-        "borrowed": _text(note.borrowed),
+        "quantity": plainly(order.quantity if order is not None else written.quantity),
+        "filled_quantity": plainly(order.filled_quantity if order is not None else ZERO),
+        "limit_price": plainly(written.price),
+        "trigger_price": plainly(written.stop_price),
+        "borrowed": plainly(note.borrowed),
         "is_liquidation": note.is_liquidation,
     }
 
 
 def _fill(state: VenueState, fill: SimFill) -> dict[str, Any]:
     note = state.orders.of(fill.order.order_id)
-    return _record(fill.fill) | {
+    return record(fill.fill) | {
         "number": fill.number,
         "pot": fill.pot,
         "order_number": note.number if note is not None else None,
     }
-
-
-def _record(record: Any) -> dict[str, Any]:
-    return {each.name: _text(getattr(record, each.name)) for each in fields(record)}
-
-
-def _text(value: Any) -> Any:
-    match value:
-        case Decimal():
-            return f"{value:f}"
-        case datetime():
-            return value.isoformat()
-        case Enum():
-            return value.value
-        case Pair():
-            return str(value)
-        case tuple():
-            return [_text(each) for each in value]
-        case _:
-            return value
