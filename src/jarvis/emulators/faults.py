@@ -61,6 +61,8 @@ class FaultKind(Enum):
     ORDER_NOT_FOUND = "order_not_found"
     REPAYMENT_REFUSED = "repayment_refused"
     PARTIAL_REPAYMENT = "partial_repayment"
+    CODE_BEFORE_ACCEPT = "code_before_accept"
+    CODE_AFTER_ACCEPT = "code_after_accept"
 
     @property
     def group(self) -> FaultGroup:
@@ -110,6 +112,8 @@ ELSEWHERE = frozenset(
         _K.ORDER_NOT_FOUND,
         _K.REPAYMENT_REFUSED,
         _K.PARTIAL_REPAYMENT,
+        _K.CODE_BEFORE_ACCEPT,
+        _K.CODE_AFTER_ACCEPT,
     }
 )
 """What cannot happen at Kraken."""
@@ -174,6 +178,8 @@ _DESCRIPTIONS = {
     _K.ORDER_NOT_FOUND: "An order that rests is said not to exist, as when it is asked for in the wrong list.",
     _K.REPAYMENT_REFUSED: "Repayments are refused for now.",
     _K.PARTIAL_REPAYMENT: "A repayment leaves a part of the debt.",
+    _K.CODE_BEFORE_ACCEPT: "The venue answers with one of its codes; nothing happened.",
+    _K.CODE_AFTER_ACCEPT: "The venue answers with a code that leaves open what happened; the request took effect.",
 }
 
 
@@ -183,7 +189,8 @@ class Fault:
 
     `operation` limits it to REST methods, WebSocket methods or channels by name (`AddOrder`, `add_order`,
     `executions`; `*` and `?` match), `account` to one account, `pair` to one pair. `seconds` is how long a time-out
-    or delay lasts, `leverage` what is still offered, `status` the HTTP status of an HTML answer.
+    or delay lasts, `leverage` what is still offered, `status` the HTTP status of an HTML answer, `code` the venue's own
+    code of a refusal; left out, it is one of those that leave the outcome open.
     """
 
     fault_id: int
@@ -196,6 +203,7 @@ class Fault:
     seconds: float = 30.0
     leverage: int = 2
     status: int = 502
+    code: str = ""
 
 
 class Faults:
@@ -228,6 +236,7 @@ class Faults:
         seconds: float = 30.0,
         leverage: int = 2,
         status: int = 502,
+        code: str = "",
     ) -> Fault:
         """Switch a fault on. Raises ValueError for values that mean nothing."""
         if count is not None and count < 1:
@@ -237,7 +246,7 @@ class Faults:
         if seconds < 0 or leverage < 1 or not 500 <= status <= 599:
             raise ValueError("seconds must not be negative, leverage at least 1, status between 500 and 599")
         fault = Fault(
-            self._next_id, kind, count, probability, operation or "*", account, pair, seconds, leverage, status
+            self._next_id, kind, count, probability, operation or "*", account, pair, seconds, leverage, status, code
         )
         self._faults[fault.fault_id] = fault
         self._next_id += 1

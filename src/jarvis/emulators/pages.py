@@ -84,6 +84,7 @@ def fault_record(fault: Fault) -> Mapping[str, Any]:
         "seconds": fault.seconds,
         "leverage": fault.leverage,
         "status": fault.status,
+        "code": fault.code,
     }
 
 

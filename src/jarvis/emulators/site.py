@@ -195,6 +195,7 @@ class _VenueSite:
                 seconds=float(fields.get("seconds", 30)),
                 leverage=int(fields.get("leverage", 2)),
                 status=int(fields.get("status", 502)),
+                code=str(fields.get("code", "")),
             )
         except (ValueError, TypeError) as error:
             raise _Mistake(str(error)) from error

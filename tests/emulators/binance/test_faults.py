@@ -160,6 +160,7 @@ async def test_a_repayment_may_be_refused_or_left_unfinished() -> None:
     loan = {"asset": "USDT", "isIsolated": "FALSE", "type": "BORROW", "amount": "100"}
     await client.call("POST margin/borrow-repay", **loan)
     debt = Decimal((await client.asset("USDT"))["borrowed"])
+    venue.move()
     venue.binance.add_fault(FaultKind.REPAYMENT_REFUSED, count=1)
     venue.binance.add_fault(FaultKind.PARTIAL_REPAYMENT, count=2)
 

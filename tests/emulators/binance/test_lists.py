@@ -99,6 +99,11 @@ def entry(**more: Any) -> dict[str, Any]:
     } | more
 
 
+ABOVE_IS_STOP = {"pendingAboveType": "STOP_LOSS", "pendingAboveStopPrice": "52000"}
+ABOVE_IS_PROFIT = {"pendingAboveType": "TAKE_PROFIT", "pendingAboveStopPrice": "52000"}
+BELOW_IS_LIMIT = {"pendingBelowType": "LIMIT_MAKER", "pendingBelowPrice": "48000"}
+
+
 def brackets(**more: Any) -> dict[str, Any]:
     return entry(
         pendingSide="SELL",
@@ -157,7 +162,12 @@ async def test_an_oto_places_its_second_order_when_the_first_is_filled() -> None
         ("otoco", brackets(sideEffectType="AUTO_REPAY"), -1130),
         ("otoco", brackets() | {"pendingBelowType": "MARKET"}, -1158),
         ("otoco", brackets() | {"pendingBelowType": "LIMIT_MAKER", "pendingBelowPrice": "48000"}, -1168),
-        ("otoco", brackets() | {"pendingSide": "BUY"}, -1196),
+        ("otoco", brackets() | {"pendingSide": "BUY"}, -1165),
+        ("otoco", brackets() | {"pendingSide": "BUY"} | ABOVE_IS_STOP, -1196),
+        ("otoco", brackets() | ABOVE_IS_STOP, -1197),
+        ("otoco", brackets() | ABOVE_IS_STOP | BELOW_IS_LIMIT, -1166),
+        ("otoco", brackets() | {"pendingSide": "BUY"} | ABOVE_IS_PROFIT, -1198),
+        ("otoco", brackets() | {"pendingBelowType": "TAKE_PROFIT"}, -1199),
         ("otoco", brackets() | {"pendingAbovePrice": "47000"}, -2010),
         ("otoco", brackets() | {"workingType": "MARKET"}, -1130),
     ],

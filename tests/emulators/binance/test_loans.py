@@ -42,9 +42,11 @@ async def test_the_first_hour_is_charged_when_borrowing_then_every_full_hour() -
 
 
 async def test_repaying_takes_interest_first_and_never_more_than_is_owed() -> None:
-    client = Venue().client()
+    venue = Venue()
+    client = venue.client()
     await borrow(client, "1000")
     owed = await client.asset("USDT")
+    venue.move()
     debt = Decimal(owed["borrowed"]) + Decimal(owed["interest"])
 
     too_much = await client.refused(
@@ -52,6 +54,7 @@ async def test_repaying_takes_interest_first_and_never_more_than_is_owed() -> No
     )
     part = await repay(client, "500")
     left = await client.asset("USDT")
+    venue.move()
     await repay(client, str(Decimal(left["borrowed"]) + Decimal(left["interest"])))
 
     assert too_much[:2] == (400, -3015)
@@ -65,10 +68,27 @@ async def test_repaying_takes_interest_first_and_never_more_than_is_owed() -> No
     assert loan is None
 
 
+async def test_two_loans_keep_their_distance() -> None:
+    venue = Venue()
+    client, other = venue.client(), venue.client("bob")
+    await borrow(client, "1000")
+
+    hasty = await client.refused(
+        "POST margin/borrow-repay", asset="USDT", isIsolated="FALSE", type="REPAY", amount="10"
+    )
+    await borrow(other, "1000")
+    venue.move()
+
+    assert hasty == (400, -3007, "You have pending transaction, please try again later.")
+    assert "tranId" in await repay(client, "10")
+
+
 async def test_what_is_not_free_cannot_repay() -> None:
-    client = Venue().client()
+    venue = Venue()
+    client = venue.client()
     await borrow(client, "1000")
     await client.rest(quantity="0.27", sideEffectType="NO_SIDE_EFFECT")
+    venue.move()
 
     refused = await client.refused(
         "POST margin/borrow-repay", asset="USDT", isIsolated="FALSE", type="REPAY", amount="500"

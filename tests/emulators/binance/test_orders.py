@@ -153,7 +153,7 @@ async def test_take_profit_limits_trigger_on_the_other_side() -> None:
         ({"type": "LIMIT", "price": "40000"}, -1102, "'timeInForce'"),
         ({"type": "LIMIT", "timeInForce": "GTC"}, -1102, "'price'"),
         ({"type": "LIMIT", "timeInForce": "DAY", "price": "40000"}, -1115, "timeInForce"),
-        ({"timeInForce": "GTC"}, -1106, "'timeInForce'"),
+        ({"timeInForce": "GTC"}, -1114, "TimeInForce"),
         ({"price": "40000"}, -1106, "'price'"),
         ({"stopPrice": "40000"}, -1106, "'stopPrice'"),
         ({"type": "STOP_LOSS"}, -1102, "'stopPrice'"),

@@ -124,7 +124,8 @@ async def test_private_answers_have_the_real_shape(name: str, operation: str, pa
 
 
 async def test_trading_answers_have_the_real_shape() -> None:
-    client = Venue().client()
+    venue = Venue()
+    client = venue.client()
     loan = {"asset": "BTC", "isIsolated": "FALSE", "amount": "0.1"}
 
     placed = await client.place(quantity="0.4")
@@ -148,6 +149,7 @@ async def test_trading_answers_have_the_real_shape() -> None:
         sample(f"{SPOT}Trading/CancelAllMarginOrders"), await client.call("DELETE margin/openOrders", symbol="BTCUSDT")
     )
     agree(sample(f"{SPOT}Account/MarginBorrow"), await client.call("POST margin/borrow-repay", type="BORROW", **loan))
+    venue.move()
     agree(sample(f"{SPOT}Account/MarginRepay"), await client.call("POST margin/borrow-repay", type="REPAY", **loan))
 
 

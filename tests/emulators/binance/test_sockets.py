@@ -304,6 +304,7 @@ async def test_the_risk_stream_tells_debts_and_calls() -> None:
     assert frames[-1]["s"] == "MARGIN_CALL"
     assert await client.call("PUT margin/listen-key", listenKey=key["listenKey"]) == {}
     assert (await client.refused("PUT margin/listen-key", listenKey="other"))[:2] == (400, -3038)
+    assert (await client.refused("PUT margin/listen-key", listenKey="o/t"))[:2] == (400, -1125)
     venue.move(61)
     assert (await stream.all())[-1]["data"]["e"] == "listenKeyExpired"
 

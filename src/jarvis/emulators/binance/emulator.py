@@ -23,12 +23,15 @@ from jarvis.emulators.binance.errors import (
     KEY_REFUSED,
     LATE,
     NO_SUCH_ORDER,
+    OPEN_OUTCOMES,
     OUTCOME_UNKNOWN,
     OVERLOADED,
     RECV_WINDOW,
     SHUTTING_DOWN,
+    SWITCHED,
     UNAUTHORISED,
     UNKNOWN_ORDER_SENT,
+    Problem,
     Refused,
     malformed,
     missing,
@@ -90,6 +93,8 @@ MIX = (
     FaultKind.DROPPED_SOCKET,
     FaultKind.LISTEN_TOKEN_EXPIRED,
     FaultKind.LOST_EVENT,
+    FaultKind.CODE_BEFORE_ACCEPT,
+    FaultKind.CODE_AFTER_ACCEPT,
     FaultKind.REPEATED_EVENT,
     FaultKind.REORDERED_EVENT,
 )
@@ -123,7 +128,9 @@ _AFTER = (
     FaultKind.UNAVAILABLE_AFTER_ACCEPT,
     FaultKind.TRUNCATED_ANSWER,
     FaultKind.DELAYED_ANSWER,
+    FaultKind.CODE_AFTER_ACCEPT,
 )
+_SWITCHES = (FaultKind.CODE_BEFORE_ACCEPT, FaultKind.CODE_AFTER_ACCEPT)
 _RECV_WINDOW = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
 _RECV_WINDOW_RANGE = r"^[0-9]{1,5}(\.[0-9]{1,3})?$"
 _DEFAULT_WINDOW = Decimal(5000)
@@ -286,6 +293,8 @@ class BinanceEmulator:
         """Switch a fault on; what it says of states holds at once. Raises ValueError for meaningless values."""
         if kind not in self.kinds:
             raise ValueError(f"{kind.value} cannot happen at Binance")
+        if kind in _SWITCHES:
+            _check_code(kind, str(values.get("code", "")))
         fault = self.faults.add(kind, **values)
         self._apply_states()
         return fault
@@ -419,6 +428,8 @@ class BinanceEmulator:
                 return _html(520 if fault.kind is FaultKind.HTML_520 else fault.status)
             case FaultKind.UNAVAILABLE_AFTER_ACCEPT:
                 return _refusal(Refused(OUTCOME_UNKNOWN))
+            case FaultKind.CODE_AFTER_ACCEPT:
+                return _refusal(Refused(_switched(fault)))
             case FaultKind.TRUNCATED_ANSWER:
                 return replace(response, body=response.body[: len(response.body) // 2])
             case _:
@@ -472,6 +483,8 @@ class BinanceEmulator:
         if self.faults.holds(FaultKind.MAINTENANCE, account=key.account):
             raise Refused(SHUTTING_DOWN)
         params.check(endpoint.params)
+        if switch := self.faults.strike((FaultKind.CODE_BEFORE_ACCEPT,), operation, key.account):
+            raise Refused(_switched(switch))
         if operation in _QUERIES and self.faults.strike((FaultKind.ORDER_NOT_FOUND,), operation, key.account):
             raise Refused(_QUERIES[operation])
         return endpoint.answer(Call(self.keys.accounts[key.account], key, granted, params, now))
@@ -533,6 +546,20 @@ class BinanceEmulator:
         for name in self.keys.accounts:
             if self.faults.holds(FaultKind.KEY_REVOKED, account=name):
                 self._sockets.drop_account(name)
+
+
+def _check_code(kind: FaultKind, code: str) -> None:
+    """Refuse a code that this fault cannot answer with; no code stands for those that leave the outcome open."""
+    codes = OPEN_OUTCOMES if kind is FaultKind.CODE_AFTER_ACCEPT else SWITCHED
+    if code and code not in map(str, codes):
+        raise ValueError(f"{kind.value} takes one of the codes {', '.join(map(str, codes))}")
+
+
+def _switched(fault: Fault) -> Problem:
+    """What a fault of a code answers with."""
+    if fault.code:
+        return SWITCHED[int(fault.code)]
+    return [*OPEN_OUTCOMES.values()][fault.fault_id % len(OPEN_OUTCOMES)]
 
 
 def _recv_window(text: str | None) -> timedelta:

@@ -1,5 +1,17 @@
-"""Binance's refusals: codes, words and HTTP statuses, and the exception that carries them to the answer."""
+"""Binance's refusals: codes, words and HTTP statuses, and the exception that carries them to the answer.
 
+Most follow from what a client sends or from its account. `SWITCHED` are the venue's own trouble or its measures against
+an account, which no request provokes: the faults `code_before_accept` and `code_after_accept` answer with them.
+
+Not here, of those that the venue lists:
+
+- -1103: a parameter that a path does not know is -1104 here, which counts them.
+- -3005, -3020: transferring out is not for a trader's key; its path is refused with -1002.
+- -3025, -3026: dates and parameters of a history are refused as -1130 here.
+- -3029, -3043: transfers, as above.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -45,12 +57,15 @@ DUPLICATE_PARAMETER = Problem(-1101, "Duplicate values for a parameter detected.
 OPTIONAL_COMBINATION = Problem(-1128, "Combination of optional parameters invalid.")
 UNSUPPORTED_COMBINATION = Problem(-1014, "Unsupported order combination.")
 UNSUPPORTED = Problem(-1020, "This operation is not supported.")
+INVALID_ASSET = Problem(-1108, "Invalid asset.")
+TIF_NOT_REQUIRED = Problem(-1114, "TimeInForce parameter sent when not required.")
 INVALID_TIF = Problem(-1115, "Invalid timeInForce.")
 INVALID_TYPE = Problem(-1116, "Invalid orderType.")
 INVALID_SIDE = Problem(-1117, "Invalid side.")
 INVALID_INTERVAL = Problem(-1120, "Invalid interval.")
 INVALID_SYMBOL = Problem(-1121, "Invalid symbol.")
 SPAN_TOO_LONG = Problem(-1127, "More than 24 hours between startTime and endTime.")
+INVALID_LISTEN_KEY = Problem(-1125, "This listenKey does not exist.")
 INVALID_LISTEN_TOKEN = Problem(-1209, "Invalid listenToken.")
 OCO_TYPE = Problem(-1158, "Order type not supported in OCO.")
 BUY_LIMIT_BELOW = Problem(-1165, "A limit order in a buy OCO must be below.")
@@ -58,6 +73,8 @@ SELL_LIMIT_ABOVE = Problem(-1166, "A limit order in a sell OCO must be above.")
 BOTH_LIMITS = Problem(-1168, "At least one OCO order must be contingent.")
 BUY_STOP_ABOVE = Problem(-1196, "A stop loss order in a buy OCO must be above.")
 SELL_STOP_BELOW = Problem(-1197, "A stop loss order in a sell OCO must be below.")
+BUY_PROFIT_BELOW = Problem(-1198, "A take profit order in a buy OCO must be below.")
+SELL_PROFIT_ABOVE = Problem(-1199, "A take profit order in a sell OCO must be above.")
 
 # Orders.
 INSUFFICIENT_BALANCE = Problem(-2010, "Account has insufficient balance for requested action.")
@@ -70,6 +87,9 @@ ACTION_DISABLED = Problem(-2010, "This action is disabled on this account.")
 UNKNOWN_ORDER_SENT = Problem(-2011, "Unknown order sent.")
 NO_SUCH_ORDER = Problem(-2013, "Order does not exist.")
 NO_SUCH_LIST = Problem(-2018, "Order list does not exist.")
+ORDER_ARCHIVED = Problem(
+    -2026, "Order was canceled or expired with no executed qty over 90 days ago and has been archived."
+)
 SUBSCRIPTION_ACTIVE = Problem(-2035, "Subscription is already active.")
 SUBSCRIPTION_INACTIVE = Problem(-2036, "Subscription is not active.")
 SUBSCRIPTIONS_EXHAUSTED = Problem(-2042, "Subscription ids are exhausted on this connection.")
@@ -92,6 +112,30 @@ NO_INVENTORY = Problem(-3045, "The system does not have enough asset now.")
 FLOW_SPAN_TOO_LONG = Problem(-4047, "Time interval must be within 0-7 days.")
 NO_ISOLATED_ACCOUNT = Problem(-11001, "Isolated margin account does not exist.")
 ISOLATED_MAX_BORROW = Problem(-11008, "Exceeding the account's maximum borrowable limit.")
+
+OPEN_OUTCOMES = {
+    -1000: Problem(-1000, "An unknown error occurred while processing the request."),
+    -1001: Problem(-1001, "Internal error; unable to process your request. Please try again."),
+    -1006: Problem(-1006, "An unexpected response was received from the message bus. Execution status unknown."),
+    -3000: Problem(-3000, "Internal server error."),
+    -3999: Problem(-3999, "System error."),
+}
+"""What leaves open whether a request took effect."""
+SWITCHED: Mapping[int, Problem] = OPEN_OUTCOMES | {
+    -3001: Problem(-3001, "Please enable 2FA first."),
+    -3004: Problem(-3004, "Trade not allowed."),
+    -3008: Problem(-3008, "Borrow not allowed."),
+    -3009: Problem(-3009, "This asset is not allowed to be used on margin currently."),
+    -3010: Problem(-3010, "Repay not allowed."),
+    -3012: Problem(-3012, "Borrow is banned for this asset."),
+    -3014: Problem(-3014, "Borrow is banned for this account."),
+    -3022: Problem(-3022, "You account's trading is banned."),
+    -3024: Problem(-3024, "The unpaid debt is too small after this repayment."),
+    -3036: Problem(-3036, "This account is not allowed to repay."),
+    -3042: Problem(-3042, "PriceIndex not available for this margin pair."),
+    -3044: Problem(-3044, "System busy."),
+}
+"""What the faults of a code answer with: nothing that a request alone provokes."""
 
 
 def missing(name: str) -> Refused:

@@ -17,12 +17,14 @@ from jarvis.domain.instrument import Pair, Side
 from jarvis.emulators.binance.errors import (
     BOTH_LIMITS,
     BUY_LIMIT_BELOW,
+    BUY_PROFIT_BELOW,
     BUY_STOP_ABOVE,
     DUPLICATE_ORDER,
     NO_SUCH_LIST,
     OCO_TYPE,
     PRICE_RELATION,
     SELL_LIMIT_ABOVE,
+    SELL_PROFIT_ABOVE,
     SELL_STOP_BELOW,
     UNKNOWN_ORDER_SENT,
     Problem,
@@ -92,6 +94,7 @@ OTOCO_PARAMS = (
     *_names("pendingBelow", *_LEG),
 )
 _STOPS = (Kind.STOP_LOSS, Kind.STOP_LOSS_LIMIT)
+_PROFITS = (Kind.TAKE_PROFIT, Kind.TAKE_PROFIT_LIMIT)
 
 
 @dataclass(slots=True)
@@ -483,13 +486,15 @@ def _required(params: Params, name: str) -> Decimal:
 def _limit_and_stop(above: WrittenOrder, below: WrittenOrder, side: Side) -> tuple[WrittenOrder, WrittenOrder]:
     """The limit leg and the stop leg of a pending pair. Raises Refused for types that do not go together."""
     kinds = (above.kind, below.kind)
+    if (below if side is Side.SELL else above).kind in _PROFITS:
+        raise Refused(SELL_PROFIT_ABOVE if side is Side.SELL else BUY_PROFIT_BELOW)
     if any(kind is not Kind.LIMIT_MAKER and kind not in _STOPS for kind in kinds):
         raise Refused(OCO_TYPE)
     if kinds == (Kind.LIMIT_MAKER, Kind.LIMIT_MAKER):
         raise Refused(BOTH_LIMITS)
     limit, stop = (above, below) if side is Side.SELL else (below, above)
-    if limit.kind is not Kind.LIMIT_MAKER:
-        raise Refused(SELL_STOP_BELOW if side is Side.SELL else BUY_STOP_ABOVE)
     if stop.kind not in _STOPS:
         raise Refused(SELL_LIMIT_ABOVE if side is Side.SELL else BUY_LIMIT_BELOW)
+    if limit.kind is not Kind.LIMIT_MAKER:
+        raise Refused(SELL_STOP_BELOW if side is Side.SELL else BUY_STOP_ABOVE)
     return limit, stop

@@ -41,6 +41,8 @@ _MONTH = timedelta(days=30)
 _QUARTER = timedelta(days=90)
 _PARTLY = Decimal("0.9")
 _FIRST_LOAN = 100_000_000_000
+_SETTLING = 0.1
+"""Seconds for which a loan or repayment is still pending: the venue asks for this distance between two."""
 FLOW_TYPES = frozenset(
     {
         "TRANSFER",
@@ -69,6 +71,7 @@ class Loans:
     def __init__(self, state: VenueState, flush: Callable[[], None]) -> None:
         self._state = state
         self._flush = flush
+        self._done_at: dict[str, float] = {}
 
     # Doing.
 
@@ -86,12 +89,16 @@ class Loans:
             raise missing("amount")
         if not is_multiple(wanted, _EIGHT):
             raise too_precise("amount")
+        now, name = self._state.clock.seconds(), call.account.name
+        if now - self._done_at.get(name, -_SETTLING) < _SETTLING:
+            raise Refused(PENDING_TRANSACTION)
         if kind == "BORROW":
             number = self._borrow(call, asset, wanted, pot)
         elif kind == "REPAY":
             number = self._repay(call, asset, wanted, pot)
         else:
             raise invalid("type")
+        self._done_at[name] = now
         self._flush()
         return {"tranId": number}
 

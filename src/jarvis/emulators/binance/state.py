@@ -1,5 +1,6 @@
 """What all parts of the emulated venue share: the exchange, its people, limits, orders and the tape."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.money import Asset
 from jarvis.emulators.binance.errors import (
     ASSET_UNKNOWN,
+    INVALID_ASSET,
     NO_ISOLATED_ACCOUNT,
     NO_MARGIN_ACCOUNT,
     NOT_MARGIN_PAIR,
@@ -26,6 +28,7 @@ from jarvis.emulators.binance.params import Params
 from jarvis.emulators.faults import FaultKind, Faults
 from jarvis.sim.exchange import SimExchange, SimOrder
 
+_ASSET = re.compile(r"[A-Z0-9]{1,20}")
 CROSS = ""
 """The pot of a cross account; an isolated pair's pot bears the pair's name."""
 
@@ -112,6 +115,8 @@ class VenueState:
         text = params.text(name)
         if text is None:
             raise missing(name)
+        if not _ASSET.fullmatch(text):
+            raise Refused(INVALID_ASSET)
         asset = self.symbols.asset(text)
         if asset is None:
             raise Refused(refusal)

@@ -6,7 +6,7 @@ from typing import Any
 
 from jarvis.domain.money import ONE, Asset
 from jarvis.emulators.binance.account import level_status, margin_level
-from jarvis.emulators.binance.errors import RISK_LISTEN_KEY, Refused, invalid
+from jarvis.emulators.binance.errors import INVALID_LISTEN_KEY, RISK_LISTEN_KEY, Refused, invalid
 from jarvis.emulators.binance.reference import rates_of
 from jarvis.emulators.binance.state import CROSS, Call, VenueState
 from jarvis.emulators.binance.text import Json, amount, ms
@@ -106,6 +106,8 @@ class ListenKeys:
 
     def _own(self, call: Call) -> str:
         text = call.params.text("listenKey")
+        if text is not None and not text.isalnum():
+            raise Refused(INVALID_LISTEN_KEY)
         for known, (account, _) in self._keys.items():
             if account == call.account.name and text in (None, known) and not self.is_dead(known):
                 return known

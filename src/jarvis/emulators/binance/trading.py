@@ -19,6 +19,7 @@ from jarvis.emulators.binance.errors import (
     MAX_BORROW,
     NO_INVENTORY,
     NO_SUCH_ORDER,
+    ORDER_ARCHIVED,
     PAIR_NOT_ALLOWED,
     SPAN_TOO_LONG,
     UNAUTHORISED,
@@ -61,6 +62,7 @@ from jarvis.sim.exchange import (
 
 PLACE = "POST /sapi/v1/margin/order"
 _DAY = timedelta(days=1)
+_KEPT = timedelta(days=90)
 _EIGHT = Decimal("0.00000001")
 _BIPS = Decimal(10_000)
 _SELF_TRADE = {
@@ -105,7 +107,11 @@ class Trading:
 
     def order(self, call: Call) -> Any:
         """One order."""
-        return order_row(self._state, self._find(call, "origClientOrderId", NO_SUCH_ORDER))
+        note = self._find(call, "origClientOrderId", NO_SUCH_ORDER)
+        is_over = not is_open(note, self._state.sim_order(note))
+        if is_over and not note.fills and self._state.now() - note.updated_at > _KEPT:
+            raise Refused(ORDER_ARCHIVED)
+        return order_row(self._state, note)
 
     def open_orders(self, call: Call) -> Any:
         """The open orders, of one symbol or of the cross account."""
@@ -190,6 +196,12 @@ class Trading:
         twin = state.orders.named(account, pot, client_id)
         if twin is not None and is_open(twin, state.sim_order(twin)):
             raise Refused(DUPLICATE_ORDER)
+        if not state.instrument(written.symbol.pair).leverages(written.side):
+            raise Refused(PAIR_NOT_ALLOWED)
+        wallet = state.exchange.wallet(account, pot)
+        if effect is SideEffect.NONE and wallet.debt_value and wallet.equity <= wallet.call:
+            # The venue does not say from which level on; here it is the one at which it warns.
+            raise Refused(LEVEL_TOO_LOW)
         check_order(state, written)
         check_trigger(state, written)
         check_counts(state, account, pot, written)

@@ -9,6 +9,7 @@ from jarvis.emulators.binance.errors import (
     INVALID_TIF,
     INVALID_TYPE,
     OPTIONAL_COMBINATION,
+    TIF_NOT_REQUIRED,
     UNSUPPORTED,
     UNSUPPORTED_COMBINATION,
     Refused,
@@ -173,5 +174,5 @@ def _time_in_force(params: Params, kind: Kind) -> str:
     if kind.has_time_in_force:
         return read_time_in_force(params)
     if "timeInForce" in params:
-        raise not_required("timeInForce")
+        raise Refused(TIF_NOT_REQUIRED)
     return "GTC"
