@@ -80,7 +80,6 @@ from jarvis.trading.strategy import Signal, SignalSource
 
 _PROGRESS_CALLS = 200
 _ACCOUNT = AccountId("backtest")
-_TOLD_STEP = Decimal("0.0001")
 _TOLD_LEVEL_STEP = Decimal("0.01")  # of a per cent
 
 
@@ -300,15 +299,16 @@ class _Session:
     def _margin(self, now: datetime) -> MarginState:
         """The margin state, rounded as the venue tells it: what sizing reads must be the same as live."""
         margin = self._exchange.margin(self._account)
+        step = self._wanted.model.told_step
         level = None if margin.ml is None else round_nearest(margin.ml, _TOLD_LEVEL_STEP) / 100
         state = MarginState(
             asset=self._wanted.asset,
             at=now,
-            equity=_told(self._worth() if self._wanted.is_wallet else margin.e),
-            trade_balance=_told(margin.tb),
-            used_margin=_told(margin.m),
-            free_margin=_told(margin.mf),
-            unrealised=_told(margin.n),
+            equity=round_nearest(self._worth() if self._wanted.is_wallet else margin.e, step),
+            trade_balance=round_nearest(margin.tb, step),
+            used_margin=round_nearest(margin.m, step),
+            free_margin=round_nearest(margin.mf, step),
+            unrealised=round_nearest(margin.n, step),
             margin_level=level,
         )
         rates = self._wanted.model.wallet
@@ -365,7 +365,7 @@ class _Session:
             return worded
         return replace(
             worded,
-            reduce_only=request.reduce_only and self._wanted.traits.reduce_only,
+            reduce_only=False,
             repay=request.role is not OrderRole.ENTRY,
         )
 
@@ -469,10 +469,6 @@ def _report(order: SimOrder, at: datetime, reason: str) -> OrderReport:
         reduce_only=order.reduce_only,
         reason=reason,
     )
-
-
-def _told(amount: Decimal) -> Decimal:
-    return round_nearest(amount, _TOLD_STEP)
 
 
 def _average_price(fills: Sequence[Fill]) -> Decimal:

@@ -136,7 +136,8 @@ class VenueModel:
 
     `collateral` is the fraction of each asset's value that backs margin; an asset that it does not name backs none.
     `wallet` says that margin works out of one wallet; None is Kraken's way, by lots.
-    Liquidation closes the oldest lots until the level is at least `healthy_level`.
+    Liquidation closes the oldest lots until the level is at least `healthy_level`. `told_step` is how finely the
+    account's worth and margin are known there, by what the venue tells and what our reading of it keeps.
 
     Unrealistic: the real order and amount of a liquidation are not published, nor is it certain to happen exactly at
     the level; the venue's lending pool is never empty; a margin call has no effect but the message.
@@ -153,6 +154,7 @@ class VenueModel:
     min_level_to_open: Decimal = Decimal(1)
     max_open_orders: int = 80
     wallet: WalletModel | None = None
+    told_step: Decimal = Decimal("0.0001")
 
     def __post_init__(self) -> None:
         """Refuse levels that contradict each other."""
@@ -222,6 +224,7 @@ BINANCE = VenueModel(
         interest_on_borrow=True,
         isolated=_BINANCE_ISOLATED_RATES,
     ),
+    told_step=Decimal("0.01"),
 )
 """Binance cross margin at 5x and isolated margin at 10x, VIP 0 (0.1 % maker and taker).
 
@@ -252,6 +255,7 @@ OKX = VenueModel(
         maintenance=Decimal("0.03"),
         initial_rates={Asset("LINK"): Decimal("0.2"), Asset("BNB"): Decimal("0.2")},
     ),
+    told_step=Decimal("1e-16"),
 )
 """OKX, level 1 (0.08 % maker, 0.10 % taker), 10x, first tier of BTC-USDT (imr 10 %, mmr 3 %), warning at a ratio of
 300 %. LINK's highest leverage of five was seen in 2022; BNB's margin is not confirmed and taken to be like it.
@@ -276,6 +280,7 @@ BYBIT = VenueModel(
         maintenance=Decimal("0.04"),
         interest_minute=5,
     ),
+    told_step=Decimal("0.00000001"),
 )
 """Bybit Unified Trading Account, VIP 0 (0.1 % maker and taker), spot leverage 10x.
 

@@ -83,6 +83,32 @@ async def test_a_reducing_order_never_reverses() -> None:
     assert_balanced(venue)
 
 
+async def test_what_a_reducing_purchase_in_base_buys_beyond_the_debt_is_plain_spot() -> None:
+    venue = Venue()
+    client = venue.client()
+    await client.place(side="sell", sz="0.02")
+    await client.place(side="buy", sz="0.03", ordType="ioc", px="52000", reduceOnly=True)
+
+    assert await client.get("account/positions") == []
+    assert Decimal((await client.balance("BTC"))["cashBal"]) == Decimal("0.00997")
+    assert_balanced(venue)
+
+
+async def test_profit_and_equity_are_what_the_position_holds_less_what_it_owes() -> None:
+    venue = Venue()
+    client = venue.client()
+    before = Decimal((await client.balance("USDT"))["eq"])
+    await client.place(sz="1000")
+
+    (row,) = await client.get("account/positions")
+    worth = Decimal(row["pos"]) * Decimal(row["markPx"]) + Decimal(row["liab"]) + Decimal(row["interest"])
+
+    # Bought at the mark price: what is lost is the fee, which was taken in base.
+    assert Decimal(row["upl"]) == worth < 0
+    assert Decimal((await client.balance("USDT"))["eq"]) == before + worth
+    assert Decimal((await client.get("account/balance"))[0]["totalEq"]) == before + worth
+
+
 async def test_an_opposite_order_without_reduce_only_reverses_the_position() -> None:
     venue = Venue()
     client = venue.client()

@@ -140,17 +140,35 @@ def test_a_position_that_contradicts_itself_is_unreadable(key: str, value: str) 
         parse_positions([row("positions", **{key: value})])
 
 
-def test_margin_in_futures_mode_is_that_of_the_dollar_row() -> None:
+def test_equity_in_futures_mode_is_the_whole_account_and_margin_that_of_the_dollar_row() -> None:
     state = margin_state_of(parse_wallet(rows("balance_futures")), config(), NOW)
 
+    worth = D("11508.5") * D(10_010) / D("10008.5")  # the venue values 10010 USDT at 10008.5 dollars
+    uncounted = worth - D(10_010)
     assert (state.asset, state.at) == (USDT, NOW)
-    assert (state.equity, state.unrealised, state.trade_balance) == (D(10_010), D(10), D(10_000))
+    assert (state.equity, state.unrealised, state.trade_balance) == (worth, D(10), worth - D(10))
     assert (state.used_margin, state.free_margin) == (D(101), D(9909))
     assert state.venue_level == D("250.25")
-    assert state.margin_level == D(10_010) / D(101)
-    # The venue steps in at a ratio of 1, and warns at 3.
-    assert state.liquidation_level == D(10_010) / D("250.25") / D(101)
-    assert state.call_level == pytest.approx(3 * state.liquidation_level)
+    assert state.margin_level == worth / D(101)
+    # Half an ether of their own bears no margin: the venue steps in where the rest is at a ratio of 1, and warns at 3.
+    assert state.liquidation_level == pytest.approx((uncounted + D(10_010) / D("250.25")) / D(101))
+    assert state.call_level == pytest.approx((uncounted + 3 * D(10_010) / D("250.25")) / D(101))
+
+
+def test_coins_alone_are_equity_but_no_margin_in_futures_mode() -> None:
+    told = row("balance_futures", totalEq="1500")
+    told["details"] = [told["details"][1]]
+
+    state = margin_state_of(parse_wallet([told]), config(), NOW)
+
+    assert (state.equity, state.free_margin, state.used_margin) == (D(1500), D(0), D(0))
+
+
+def test_a_speck_of_dollars_is_no_price_of_the_dollar() -> None:
+    told = row("balance_futures")
+    told["details"][0] |= {"eq": "0.00000001", "eqUsd": "0.00000002"}
+
+    assert margin_state_of(parse_wallet([told]), config(), NOW).equity == D("11508.5")
 
 
 def test_an_idle_account_has_no_level_and_the_usual_thresholds() -> None:

@@ -200,7 +200,7 @@ async def test_a_snapshot_is_of_one_instant(wire: ScriptedTransport) -> None:
     snapshot = await okx(wire).snapshot()
 
     assert {position.pair for position in snapshot.positions} == {BTC, Pair.parse("ETH/USDT")}
-    assert snapshot.margin.equity == D(10_010)
+    assert snapshot.margin.equity == D("11508.5") * D(10_010) / D("10008.5")
     ids = [report.venue_order_id for report in snapshot.open_orders]
     assert ids == [ALGO_ID, f"{ALGO_ID[:-1]}5", ORDER_ID, f"{ORDER_ID[:-1]}2"]  # the swap is not ours to see
     assert [query["ordType"] for query in wire.sent(ALGO_PENDING)] == ["conditional", "oco"]
@@ -244,13 +244,13 @@ async def test_an_account_that_keeps_changing_is_no_snapshot() -> None:
 
 
 async def test_prices_may_move_while_the_snapshot_is_read(wire: ScriptedTransport) -> None:
-    moved = row("balance_futures")
-    moved["details"] = [{**moved["details"][0], "eq": "10050", "upl": "50"}, moved["details"][1]]
+    moved = row("balance_futures", totalEq="11550")
+    moved["details"] = [{**moved["details"][0], "eq": "10050", "eqUsd": "10050", "upl": "50"}, moved["details"][1]]
     wire.says(BALANCE, sample("balance_futures"), answer([moved]))
 
     snapshot = await okx(wire).snapshot()
 
-    assert snapshot.margin.equity == D(10_050)
+    assert (snapshot.margin.equity, snapshot.margin.free_margin) == (D(11_550), D(9949))
     assert len(wire.sent(BALANCE)) == 2
 
 
@@ -269,7 +269,7 @@ async def test_a_read_without_answer_is_asked_again() -> None:
     wire = ScriptedTransport()
     wire.says(BALANCE, AnswerLost("reset"), HTML, sample("balance_futures"))
 
-    assert (await okx(wire).margin_state()).equity == D(10_010)
+    assert (await okx(wire).margin_state()).used_margin == D(101)
     assert len(wire.sent(BALANCE)) == 3
 
 

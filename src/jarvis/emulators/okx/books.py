@@ -76,10 +76,17 @@ class AccountBooks:
 
 
 class Books:
-    """All accounts' books. `margin_asset_of` says in which currency's position an order trades, None for spot."""
+    """All accounts' books.
 
-    def __init__(self, margin_asset_of: Callable[[SimOrder], Asset | None]) -> None:
+    `margin_asset_of` says in which currency's position an order trades, None for spot; `reduces` whether it is marked as
+    reducing.
+    """
+
+    def __init__(
+        self, margin_asset_of: Callable[[SimOrder], Asset | None], reduces: Callable[[SimOrder], bool]
+    ) -> None:
         self._margin_asset_of = margin_asset_of
+        self._reduces = reduces
         self._accounts: dict[str, AccountBooks] = {}
         self._bills = 0
         self._positions = 0
@@ -154,7 +161,7 @@ class Books:
             if not position.is_open:
                 self._close(books, position)
         if rest is not None:
-            if event.order.reduce_only or rest.is_liquidation:
+            if self._reduces(event.order) or rest.is_liquidation:
                 # What a reducing order trades beyond the debt is plain spot.
                 base, quote = base + rest.base, quote + rest.quote
             else:
@@ -201,7 +208,9 @@ class Books:
         left = event.interest
         for position in owing if total > 0 else ():
             # No part is finer than the whole is told: parts that are rounded when they are shown would not add up.
-            share = left if position is owing[-1] else round_down(event.interest * position.debt / total, _INTEREST_STEP)
+            share = (
+                left if position is owing[-1] else round_down(event.interest * position.debt / total, _INTEREST_STEP)
+            )
             position.interest += share
             position.updated_at = event.at
             left -= share

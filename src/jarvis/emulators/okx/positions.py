@@ -66,8 +66,12 @@ class MarginPosition:
         return (self.debt + self.interest) / (1 - fee_rate)
 
     def unrealised(self, price: Decimal) -> Decimal:
-        """Profit of what is open at this price (quote), interest not counted."""
-        return (price - self.average_price) * self.size * self.side.sign
+        """OKX's `upl` (quote): what it holds at this price less what it owes, so a fee in base and interest are in it.
+
+        "Profit and loss calculation of margin" (OKX product documentation, May 2026): assets of the position * mark
+        price - (debt + interest) for a long that is margined in quote; for a short the same the other way round.
+        """
+        return self.net(self.pair.base) * price + self.net(self.pair.quote)
 
     def net(self, asset: Asset) -> Decimal:
         """What it is worth in this asset alone: held less owed."""

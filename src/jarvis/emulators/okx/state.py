@@ -84,7 +84,7 @@ class VenueState:
 
     def __post_init__(self) -> None:
         """Begin the books."""
-        self.books = Books(self.margin_asset_of)
+        self.books = Books(self.margin_asset_of, self.reduces)
 
     def instrument(self, pair: Pair) -> Instrument:
         """The pair's rules now."""
@@ -188,6 +188,10 @@ class VenueState:
     def margin_asset_of(self, order: SimOrder) -> Asset | None:
         """In which currency's position an order of futures mode trades, None for spot."""
         return self.note(order).terms.book.margin_asset
+
+    def reduces(self, order: SimOrder) -> bool:
+        """Whether the client marked the order as reducing."""
+        return self.note(order).terms.reduce_only
 
     def _by_id(self, account: VenueAccount, text: str) -> SimOrder | None:
         known = self.ids.get(text)

@@ -260,7 +260,7 @@ class Trading:
             quantity=quantity,
             leverage=highest if borrow is not Borrow.NONE or on_margin else None,
             limit_price=terms.price,
-            reduce_only=terms.reduce_only,
+            reduce_only=_is_cut(terms),
             post_only=terms.ord_type == "post_only",
             time_in_force=TimeInForce.IOC if is_immediate else TimeInForce.GTC,
             self_trade=_SELF_TRADES[terms.stp_mode],
@@ -452,7 +452,7 @@ class Trading:
         return position.closable(self._state.exchange.model.fee.taker_rate)
 
     def _reduced(self, account: VenueAccount, terms: OrderTerms, quantity: Decimal) -> Decimal:
-        """The size of a reducing order: never more than there is to close. Raises Refused."""
+        """The size of a reducing order. Raises Refused."""
         if not terms.reduce_only:
             return quantity
         closable = self._closable(account, terms)
@@ -460,7 +460,7 @@ class Trading:
             raise Refused("51169", "Order failed. You don't have any positions in this direction to reduce or close.")
         instrument = self._state.instrument(terms.pair)
         most = instrument.round_quantity(closable) if terms.side is Side.SELL else round_up(closable, instrument.lot)
-        return min(quantity, most)
+        return min(quantity, most) if _is_cut(terms) else quantity
 
     def _refuse_borrowing(self, account: VenueAccount, terms: OrderTerms) -> None:
         """Refuse an order that would borrow where nothing is lent, and one that would spend a position's coins."""
@@ -528,3 +528,11 @@ class Trading:
 
     def _margin_asset(self, order: SimOrder) -> Asset | None:
         return self._state.note(order).terms.book.margin_asset
+
+
+def _is_cut(terms: OrderTerms) -> bool:
+    """Whether a reducing order never trades more than there is to close.
+
+    A purchase whose size is in base trades all of it: what is left when the debt is repaid is plain spot.
+    """
+    return terms.reduce_only and (terms.side is Side.SELL or terms.is_market)
