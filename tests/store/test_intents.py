@@ -1,10 +1,12 @@
 """Intents that wait at the same time share a commit; each has its own answer, and none has it too early."""
 
 import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import event
 
 from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.order import Order
@@ -25,22 +27,44 @@ async def kept(store: Store, owner: UserId = OWNER, account_id: AccountId = ACCO
     return sorted(one.client_order_id for one in await store.open_orders(owner, account_id))
 
 
-async def test_intents_that_wait_together_share_commits_and_are_answered_after_them(store: Store) -> None:
+@pytest.fixture
+def at_commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Callable[[], None]]]:
+    """What is called whenever intents are about to be committed."""
+    calls: list[Callable[[], None]] = []
+
+    def call(*_: object) -> None:
+        for one in calls:
+            one()
+
+    if store._direct is None:
+        event.listen(store._writer.sync_engine, "commit", call)
+        yield calls
+        event.remove(store._writer.sync_engine, "commit", call)
+        return
+    open_file = store._direct._open
+
+    def open_and_listen() -> sqlite3.Connection:
+        connection = open_file()
+        connection.set_trace_callback(lambda statement: call() if statement == "COMMIT" else None)
+        return connection
+
+    monkeypatch.setattr(store._direct, "_open", open_and_listen)
+    yield calls
+
+
+async def test_intents_that_wait_together_share_commits_and_are_answered_after_them(
+    store: Store, at_commits: list[Callable[[], None]]
+) -> None:
     await connect(store)
     await connect(store, OTHER, STRANGER)
     answered_at_commit: list[int] = []
     writing: list[asyncio.Task[None]] = []
 
-    def commits(connection: Connection) -> None:
-        del connection
-        answered_at_commit.append(sum(task.done() for task in writing))
-
-    event.listen(store._writer.sync_engine, "commit", commits)
+    at_commits.append(lambda: answered_at_commit.append(sum(task.done() for task in writing)))
     for number in range(1, MANY + 1):
         account = (ACCOUNT, OTHER)[number % 2]
         writing.append(asyncio.create_task(store.record_intent(account, order(number), FENCE)))
     await asyncio.gather(*writing)
-    event.remove(store._writer.sync_engine, "commit", commits)
 
     assert 1 <= len(answered_at_commit) <= 3
     assert answered_at_commit[0] == 0

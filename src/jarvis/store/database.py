@@ -1,13 +1,14 @@
 """Connections, transactions and the one place where a driver's complaint becomes a line for a person.
 
-SQLite has one writer: each process keeps one writing connection whose transactions begin IMMEDIATE, so that two
-processes queue up instead of failing half way, and reading connections that cannot write. PostgreSQL has a pool.
+SQLite has one writer at a time: a process's writers take turns, and their transactions begin IMMEDIATE, so that two
+processes queue up instead of failing half way. Its reading connections cannot write. PostgreSQL has a pool.
 """
 
+import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from jarvis.store import schema
+from jarvis.store.direct import DirectWriter
 from jarvis.store.errors import StoreBusy, StoreError, StoreFull, StoreUnavailable
 from jarvis.store.reserve import Reserve
 from jarvis.store.whole import WholeCalls
@@ -27,7 +29,10 @@ AsyncCreator = Callable[[], Awaitable[Any]]
 """Opens one driver connection. For SQLite it must have been opened with `isolation_level=None`."""
 
 BUSY_SECONDS = 10
+_PATIENCE = 6 * BUSY_SECONDS
+_NOT_IN_TIME = "the database did not get to this in time; nothing of it was written"
 _READERS = 4
+_WRITER_PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON")
 _SQLITE_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _SQLITE_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _SQLITE_UNUSABLE = (
@@ -44,11 +49,20 @@ _PG_BUSY = ("40001", "40P01", "55P03", "53300")
 class Database(WholeCalls):
     """An open database. Use `Database.open`."""
 
-    def __init__(self, url: URL, writer: AsyncEngine, reader: AsyncEngine, reserve: Reserve | None) -> None:
+    def __init__(
+        self,
+        url: URL,
+        writer: AsyncEngine,
+        reader: AsyncEngine,
+        direct: DirectWriter | None,
+        reserve: Reserve | None,
+    ) -> None:
         self._url = url
         self._writer = writer
         self._reader = reader
+        self._direct = direct
         self._reserve = reserve
+        self._turn = None if direct is None else asyncio.Lock()
 
     @classmethod
     async def open(cls, url: str, *, migrate: bool = False, async_creator: AsyncCreator | None = None) -> Self:
@@ -58,7 +72,8 @@ class Database(WholeCalls):
         threads. Raises SchemaOutdated, SchemaNewer or StoreUnavailable, each one line that says what to do.
         """
         address = _address(url)
-        database = cls(address, *_engines(address, async_creator), _reserve(address, async_creator))
+        engines = _engines(address, async_creator)
+        database = cls(address, *engines, _direct(address, async_creator), _reserve(address, async_creator))
         try:
             if migrate:
                 await database.migrate()
@@ -70,6 +85,8 @@ class Database(WholeCalls):
 
     async def close(self) -> None:
         """Release every connection."""
+        if self._direct is not None:
+            await self._direct.close()
         await self._writer.dispose()
         await self._reader.dispose()
 
@@ -100,21 +117,40 @@ class Database(WholeCalls):
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction that may write: all of it is kept, or nothing."""
-        async with self._told(self._writer.begin) as connection:
-            yield connection
+        async with self._turn_to_write():
+            with self._told():
+                async with self._writer.begin() as connection:
+                    yield connection
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[AsyncConnection]:
         """One consistent view, whatever is written meanwhile."""
-        async with self._told(self._reader.connect) as connection:
-            yield connection
+        with self._told():
+            async with self._reader.connect() as connection:
+                yield connection
 
     @asynccontextmanager
-    async def _told(self, enter: Callable[[], Any]) -> AsyncIterator[AsyncConnection]:
+    async def _turn_to_write(self) -> AsyncIterator[None]:
+        """Be this process's one writer in SQLite: whoever came first, without asking the file again and again."""
+        if self._turn is None:
+            yield
+            return
         try:
-            async with enter() as connection:
-                yield connection
-        except DBAPIError as error:
+            async with asyncio.timeout(_PATIENCE if self._turn.locked() else None):
+                await self._turn.acquire()
+        except TimeoutError as error:
+            raise StoreBusy(_NOT_IN_TIME) from error
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn the drivers' complaints into StoreErrors."""
+        try:
+            yield
+        except (DBAPIError, sqlite3.Error) as error:
             story = _story(error, self._url)
             if isinstance(story, StoreFull) and self._reserve is not None:
                 self._reserve.release()  # the next write finds room: exits go on, entries do not
@@ -122,7 +158,7 @@ class Database(WholeCalls):
                 raise
             raise story from error
         except PoolTimeoutError as error:
-            raise StoreBusy("the database did not get to this in time; nothing of it was written") from error
+            raise StoreBusy(_NOT_IN_TIME) from error
         except OSError as error:
             raise StoreUnavailable(f"the database cannot be reached ({error.strerror or error})") from error
 
@@ -184,11 +220,11 @@ def _engines(url: URL, async_creator: AsyncCreator | None) -> tuple[AsyncEngine,
     if async_creator is None:
         _prepare_file(url)
         options["connect_args"] = {"isolation_level": None, "timeout": BUSY_SECONDS}
-    writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=6 * BUSY_SECONDS, **options)
-    reader = create_async_engine(url, pool_size=_READERS, max_overflow=0, pool_timeout=6 * BUSY_SECONDS, **options)
+    writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=_PATIENCE, **options)
+    reader = create_async_engine(url, pool_size=_READERS, max_overflow=0, pool_timeout=_PATIENCE, **options)
     _begin_with(writer, "BEGIN IMMEDIATE")
     _begin_with(reader, "BEGIN")
-    _set_up(writer, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON")
+    _set_up(writer, *_WRITER_PRAGMAS)
     _set_up(reader, "PRAGMA query_only=ON")
     return writer, reader
 
@@ -209,6 +245,13 @@ def _reserve(url: URL, async_creator: AsyncCreator | None) -> Reserve | None:
     return Reserve(Path(url.database + ".reserve"))
 
 
+def _direct(url: URL, async_creator: AsyncCreator | None) -> DirectWriter | None:
+    """The short way, in a thread unless the caller must have none."""
+    if not url.database or url.get_backend_name() != "sqlite":
+        return None
+    return DirectWriter(Path(url.database), _pragmas(*_WRITER_PRAGMAS), inline=async_creator is not None)
+
+
 def _begin_with(engine: AsyncEngine, statement: str) -> None:
     """Say BEGIN ourselves: the driver would begin a reading transaction that cannot always become a writing one."""
 
@@ -222,16 +265,20 @@ def _set_up(engine: AsyncEngine, *pragmas: str) -> None:
     def connect(driver_connection: Any, record: Any) -> None:
         del record
         cursor = driver_connection.cursor()
-        for pragma in (f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}", "PRAGMA foreign_keys=ON", *pragmas):
+        for pragma in _pragmas(*pragmas):
             cursor.execute(pragma)
         cursor.close()
 
     event.listen(engine.sync_engine, "connect", connect)
 
 
-def _story(error: DBAPIError, url: URL) -> StoreError | None:
+def _pragmas(*more: str) -> tuple[str, ...]:
+    return (f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}", "PRAGMA foreign_keys=ON", *more)
+
+
+def _story(error: DBAPIError | sqlite3.Error, url: URL) -> StoreError | None:
     """What happened, for a person; None for what only a fault of ours can cause."""
-    origin = error.orig
+    origin = error.orig if isinstance(error, DBAPIError) else error
     place = url.database or "the database"
     if url.get_backend_name() == "sqlite":
         code = getattr(origin, "sqlite_errorcode", 0) & 0xFF
@@ -250,7 +297,7 @@ def _story(error: DBAPIError, url: URL) -> StoreError | None:
         return StoreFull("the database server's disk is full; nothing of this write was kept. Free some space there")
     if state in _PG_BUSY:
         return StoreBusy("the database server could not take this write now; nothing of it was kept")
-    if error.connection_invalidated or state[:2] in ("08", "57", "28", "3D"):
+    if getattr(error, "connection_invalidated", False) or state[:2] in ("08", "57", "28", "3D"):
         return StoreUnavailable(f"the database server cannot be used: {_first_line(origin)}")
     return None
 

@@ -5,31 +5,26 @@ database at the same time share a transaction. None is answered before the commi
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
-
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId
 from jarvis.domain.order import Order
 from jarvis.store.errors import DuplicateIntent, StoreError, StoreFull, StoreUnavailable
 from jarvis.store.leases import LeaseStore, stale_fence
+from jarvis.store.paper import DirectPaper, Key, Paper, ServerPaper, Statements
 from jarvis.store.queues import Event, QueueStore
 from jarvis.store.rows import order_values
-from jarvis.store.tables import accounts, leases, orders
+from jarvis.store.whole import to_the_end, whole_by_itself
 from jarvis.trading.state import ID_DIGITS
 
 _TOGETHER = 500
 """Intents in one transaction at most: nobody else writes while it lasts."""
 
-_FENCES = select(leases.c.name, leases.c.fence).order_by(leases.c.name).with_for_update(read=True)
-_RAISE_COUNTER = (
-    update(accounts)
-    .where(accounts.c.account_id == bindparam("account"), accounts.c.next_order_number < bindparam("following"))
-    .values(next_order_number=bindparam("following"))
-)
+_Write = Callable[[Callable[[Paper], Mapping["_Intent", StoreError]]], Awaitable[Mapping["_Intent", StoreError]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +37,7 @@ class _Intent:
     kept: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """Its row's primary key."""
         return self.account_id, self.order.client_order_id
 
@@ -53,8 +48,9 @@ class IntentStore(QueueStore, LeaseStore):
     def __init__(self, *opened: Any) -> None:
         super().__init__(*opened)
         self._waiting: list[_Intent] = []
-        self._turn = asyncio.Lock()
+        self._keeping: asyncio.Task[None] | None = None
 
+    @whole_by_itself
     async def record_intent(self, account_id: AccountId, order: Order, fence: int) -> None:
         """Put a new order on paper, before its first byte leaves. Raises StaleFence and DuplicateIntent.
 
@@ -64,18 +60,27 @@ class IntentStore(QueueStore, LeaseStore):
             raise StoreFull("the disk is nearly full: nothing is opened, so that exits can still be written")
         intent = _Intent(account_id, order, fence)
         self._waiting.append(intent)
-        async with self._turn:
-            while not intent.kept.done():
-                await self._keep_waiting()
-        intent.kept.result()
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep_waiting())
+        await to_the_end(intent.kept)
 
     async def _keep_waiting(self) -> None:
-        """Put the intents that wait on paper and answer them."""
+        """Put the intents that wait on paper, and who comes meanwhile too."""
+        try:
+            while self._waiting:
+                await self._keep_batch()
+        finally:
+            self._keeping = None
+            _refuse(self._waiting, StoreUnavailable("the program ends; this order is not on paper"))
+            self._waiting.clear()
+
+    async def _keep_batch(self) -> None:
+        """Put intents that wait on paper, in one transaction, and answer them."""
         batch: Sequence[_Intent] = ()
         try:
-            async with self._write() as connection:
+            async with self._paper() as write:
                 batch = self._take()  # only now: who came while we waited for the database comes along
-                refused = await self._keep(connection, batch)
+                refused = await write(lambda paper: _keep(paper, batch))
         except StoreError as error:
             _refuse(batch or self._take(), error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer to those who wait
@@ -93,52 +98,68 @@ class IntentStore(QueueStore, LeaseStore):
     async def _keep_alone(self, intent: _Intent) -> None:
         """Put one intent on paper in a transaction of its own."""
         try:
-            async with self._write() as connection:
-                refused = await self._keep(connection, [intent])
+            async with self._paper() as write:
+                refused = await write(lambda paper: _keep(paper, [intent]))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer to this one
             intent.kept.set_exception(error)
         else:
             _answer([intent], refused)
+
+    @asynccontextmanager
+    async def _paper(self) -> AsyncIterator[_Write]:
+        """A transaction in which one thing is written, and that is over at the end."""
+        direct = self._direct
+        if direct is None:
+            async with self._write() as connection:
+                yield lambda work: connection.run_sync(lambda plain: work(ServerPaper(plain)))
+        else:
+            async with self._turn_to_write():
+                with self._told():
+                    yield lambda work: direct.transact(lambda plain: work(DirectPaper(self._statements, plain)))
+
+    @cached_property
+    def _statements(self) -> Statements:
+        return Statements(self._writer.dialect)
 
     def _take(self) -> Sequence[_Intent]:
         batch = self._waiting[:_TOGETHER]
         del self._waiting[:_TOGETHER]
         return batch
 
-    async def _keep(self, connection: AsyncConnection, batch: Sequence[_Intent]) -> Mapping[_Intent, StoreError]:
-        """Write those that may be written; gives the others with the reason. Rows are locked by name, in order."""
-        names = sorted({intent.account_id for intent in batch})
-        fences = {row.name: row.fence for row in await connection.execute(_FENCES.where(leases.c.name.in_(names)))}
-        refused: dict[_Intent, StoreError] = {}
-        first: dict[tuple[str, str], _Intent] = {}
-        for intent in batch:
-            current = fences.get(intent.account_id)
-            if current != intent.fence:
-                refused[intent] = stale_fence(intent.account_id, current, intent.fence)
-            elif first.setdefault(intent.key, intent) is not intent:
-                refused[intent] = _duplicate(intent)
-        if not first:
-            return refused
-        new = self._insert(orders).on_conflict_do_nothing().returning(orders.c.account_id, orders.c.client_order_id)
-        rows = [{**order_values(intent.account_id, intent.order), "fence": intent.fence} for intent in first.values()]
-        written = {(row.account_id, row.client_order_id) for row in await connection.execute(new, rows)}
-        kept = [intent for key, intent in first.items() if key in written]
-        refused.update((intent, _duplicate(intent)) for key, intent in first.items() if key not in written)
-        if kept:
-            await self._count(connection, kept)
-            await self._tell_of(connection, [(intent.account_id, order_event(intent.order)) for intent in kept])
-        return refused
 
-    async def _count(self, connection: AsyncConnection, kept: Sequence[_Intent]) -> None:
-        """Keep the accounts' counters above the numbers that are taken."""
-        following: dict[str, int] = {}
-        for intent in kept:
-            number = _number_of(intent.order)
-            if number is not None:
-                following[intent.account_id] = max(number + 1, following.get(intent.account_id, 0))
+def _keep(paper: Paper, batch: Sequence[_Intent]) -> Mapping[_Intent, StoreError]:
+    """Write those that may be written; gives the others with the reason."""
+    fences = paper.fences(sorted({intent.account_id for intent in batch}))
+    refused: dict[_Intent, StoreError] = {}
+    first: dict[Key, _Intent] = {}
+    for intent in batch:
+        current = fences.get(intent.account_id)
+        if current != intent.fence:
+            refused[intent] = stale_fence(intent.account_id, current, intent.fence)
+        elif first.setdefault(intent.key, intent) is not intent:
+            refused[intent] = _duplicate(intent)
+    if not first:
+        return refused
+    rows = [{**order_values(intent.account_id, intent.order), "fence": intent.fence} for intent in first.values()]
+    written = paper.add_orders(rows)
+    kept = [intent for key, intent in first.items() if key in written]
+    refused.update((intent, _duplicate(intent)) for key, intent in first.items() if key not in written)
+    if kept:
+        following = _following(kept)
         if following:
-            rows = [{"account": account_id, "following": number} for account_id, number in sorted(following.items())]
-            await connection.execute(_RAISE_COUNTER, rows)
+            paper.raise_counters(following)
+        paper.tell([(intent.account_id, order_event(intent.order)) for intent in kept])
+    return refused
+
+
+def _following(kept: Sequence[_Intent]) -> Mapping[AccountId, int]:
+    """What the accounts' counters must be above the numbers that are taken."""
+    following: dict[AccountId, int] = {}
+    for intent in kept:
+        number = _number_of(intent.order)
+        if number is not None:
+            following[intent.account_id] = max(number + 1, following.get(intent.account_id, 0))
+    return following
 
 
 def _answer(batch: Sequence[_Intent], refused: Mapping[_Intent, StoreError]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, func, insert, select, text, update
+from sqlalchemy import Connection, delete, exists, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId, UserId
@@ -105,19 +105,28 @@ class QueueStore(Database):
         await self._tell_of(connection, [(account_id, event) for event in events])
 
     async def _tell_of(self, connection: AsyncConnection, events: Sequence[tuple[AccountId, Event]]) -> None:
-        """Add events to the outbox: the last thing that a transaction does.
-
-        PostgreSQL gives out ids before commit, so a reader could pass over one that becomes visible late. From here
-        to commit the server's writers take turns; in SQLite they do so anyway.
-        """
-        if self.is_postgresql:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _TELLING})
-        rows: list[dict[str, Any]] = [
-            {"account_id": account_id, "kind": kind, "payload_json": json.dumps(dict(payload))}
-            for account_id, (kind, payload) in events
-        ]
-        await connection.execute(insert(outbox), rows)
+        """Add events to the outbox: the last thing that a transaction does."""
+        await connection.run_sync(tell, events)
 
     async def _is_owner(self, connection: AsyncConnection, owner_id: UserId, account_id: AccountId) -> bool:
         owned = exists().where(accounts.c.account_id == account_id, accounts.c.owner_id == owner_id)
         return bool(await connection.scalar(select(owned)))
+
+
+def tell(connection: Connection, events: Sequence[tuple[AccountId, Event]]) -> None:
+    """Add events to the outbox: the last thing that a transaction does.
+
+    PostgreSQL gives out ids before commit, so a reader could pass over one that becomes visible late. From here to
+    commit the server's writers take turns; in SQLite they do so anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _TELLING})
+    connection.execute(insert(outbox), event_rows(events))
+
+
+def event_rows(events: Sequence[tuple[AccountId, Event]]) -> list[dict[str, Any]]:
+    """The outbox's rows for accounts' events."""
+    return [
+        {"account_id": account_id, "kind": kind, "payload_json": json.dumps(dict(payload))}
+        for account_id, (kind, payload) in events
+    ]

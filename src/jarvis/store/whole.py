@@ -15,26 +15,38 @@ _P = ParamSpec("_P")
 _Result = TypeVar("_Result")
 _Call = Callable[_P, Coroutine[Any, Any, _Result]]
 
+_whole_already: set[object] = set()
+
 
 def whole(call: _Call[_P, _Result]) -> _Call[_P, _Result]:
     """`call`, but a cancellation is raised when it is done."""
 
     @wraps(call)
-    async def to_the_end(*args: _P.args, **kwargs: _P.kwargs) -> _Result:
-        work = asyncio.create_task(call(*args, **kwargs))
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            while not work.done():
-                try:
-                    await asyncio.wait([work])
-                except asyncio.CancelledError:
-                    continue
-            if not work.cancelled():
-                work.exception()  # of no use to somebody who was cancelled
-            raise
+    async def call_to_the_end(*args: _P.args, **kwargs: _P.kwargs) -> _Result:
+        return await to_the_end(asyncio.create_task(call(*args, **kwargs)))
 
-    return to_the_end
+    return call_to_the_end
+
+
+def whole_by_itself(call: _Call[_P, _Result]) -> _Call[_P, _Result]:
+    """`call`, which needs no task of its own to be whole: all that it waits for is `to_the_end`."""
+    _whole_already.add(call)
+    return call
+
+
+async def to_the_end(work: asyncio.Future[_Result]) -> _Result:
+    """What `work` comes to; a cancellation is raised when it is done."""
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            try:
+                await asyncio.wait([work])
+            except asyncio.CancelledError:
+                continue
+        if not work.cancelled():
+            work.exception()  # of no use to somebody who was cancelled
+        raise
 
 
 class WholeCalls:
@@ -43,5 +55,5 @@ class WholeCalls:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         for name, member in list(vars(cls).items()):
-            if inspect.iscoroutinefunction(member) and not name.startswith("_"):
+            if inspect.iscoroutinefunction(member) and not name.startswith("_") and member not in _whole_already:
                 setattr(cls, name, whole(member))
