@@ -22,8 +22,8 @@ _PATH = re.compile(r" - at `\$(.*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 
 
-def misfit(error: Exception, text: str | bytes, venue: str, what: str) -> UnreadableAnswer:
-    """The error for `text`, whose decoding raised `error`."""
+def misfit(error: Exception, told: object, venue: str, what: str) -> UnreadableAnswer:
+    """The error for `told`, a frame's text or what was decoded of an answer, which raised `error`."""
     if not isinstance(error, msgspec.ValidationError):
         return UnreadableAnswer(f"{venue}'s answer is not JSON")
     at, missing = _PATH.search(str(error)), _MISSING.search(str(error))
@@ -35,7 +35,7 @@ def misfit(error: Exception, text: str | bytes, venue: str, what: str) -> Unread
         steps.pop()
     if not steps:
         return UnreadableAnswer(f"{venue} {what}: '(object)' is missing or unreadable")
-    record: Any = msgspec.json.decode(text)
+    record: Any = msgspec.json.decode(told) if isinstance(told, str | bytes) else told
     for step in steps[:-1]:
         record = record[step]
     return UnreadableAnswer(

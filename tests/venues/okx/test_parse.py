@@ -16,6 +16,7 @@ from jarvis.venues.base import UnreadableAnswer, VenueStatus
 from jarvis.venues.okx import CATALOGUE, history, parse
 from jarvis.venues.okx.fields import milliseconds, moment
 from jarvis.venues.okx.symbols import inst_id, pair_of
+from tests.venues.okx.told import fill_of, order_of, spawned_of
 from tests.venues.okx.wires import ALGO, BTC, OURS, row, rows
 
 D = Decimal
@@ -131,7 +132,7 @@ def test_status_of_other_services_does_not_matter() -> None:
 
 
 def test_a_resting_order() -> None:
-    report = parse.parse_order(row("order_live"), "order", None)
+    report = order_of(row("order_live"), "order", None)
 
     assert (report.venue_order_id, report.client_order_id, report.pair) == (ORDER, OURS, BTC)
     assert (report.status, report.order_type, report.side) == (OrderStatus.OPEN, OrderType.LIMIT, Side.BUY)
@@ -150,49 +151,49 @@ def test_a_resting_order() -> None:
     ],
 )
 def test_every_state_of_an_order_is_known(state: str, status: OrderStatus) -> None:
-    assert parse.parse_order(row("order_live", state=state), "order", None).status is status
+    assert order_of(row("order_live", state=state), "order", None).status is status
 
 
 def test_a_live_order_with_fills_is_partly_filled() -> None:
-    assert parse.parse_order(row("order_live", accFillSz="0.004"), "order", None).status is OrderStatus.PARTLY_FILLED
+    assert order_of(row("order_live", accFillSz="0.004"), "order", None).status is OrderStatus.PARTLY_FILLED
 
 
 @pytest.mark.parametrize(("key", "value"), [("state", "sleeping"), ("ordType", "wish"), ("side", "long")])
 def test_an_unknown_word_is_an_error_that_names_its_key(key: str, value: str) -> None:
     with pytest.raises(UnreadableAnswer, match=key):
-        parse.parse_order(row("order_live", **{key: value}), "order", None)
+        order_of(row("order_live", **{key: value}), "order", None)
 
 
 def test_a_terse_cancellation_is_said_in_words() -> None:
-    taker = parse.parse_order(row("order_live", state="canceled", cancelSource="31"), "order", None)
-    strange = parse.parse_order(row("order_live", state="canceled", cancelSource="77"), "order", None)
+    taker = order_of(row("order_live", state="canceled", cancelSource="31"), "order", None)
+    strange = order_of(row("order_live", state="canceled", cancelSource="77"), "order", None)
 
     assert (taker.status, taker.reason) == (OrderStatus.CANCELLED, "post-only, and it would have taken")
     assert "77" in strange.reason
 
 
 def test_the_size_of_a_market_buy_is_no_quantity_because_it_is_quote() -> None:
-    by_hand = parse.parse_order(row("order_live", ordType="market", px="", sz="100"), "order", None)
-    in_base = parse.parse_order(row("order_live", ordType="market", px="", tgtCcy="base_ccy"), "order", None)
-    sale = parse.parse_order(row("order_live", ordType="market", px="", side="sell"), "order", None)
+    by_hand = order_of(row("order_live", ordType="market", px="", sz="100"), "order", None)
+    in_base = order_of(row("order_live", ordType="market", px="", tgtCcy="base_ccy"), "order", None)
+    sale = order_of(row("order_live", ordType="market", px="", side="sell"), "order", None)
 
     assert by_hand.quantity is None
     assert (in_base.quantity, sale.quantity) == (D("0.01"), D("0.01"))
 
 
 def test_own_money_has_a_leverage_of_one() -> None:
-    assert parse.parse_order(rows("orders_pending")[1], "order", None).leverage == 1
+    assert order_of(rows("orders_pending")[1], "order", None).leverage == 1
 
 
 def test_what_an_algo_order_spawned_is_told_as_that_algo_order() -> None:
     told = row("order_spawned")
-    spawned = parse.parse_spawned(told, "order")
+    spawned = spawned_of(told, "order")
 
-    report = parse.parse_order(told, "order", spawned)
+    report = order_of(told, "order", spawned)
 
     assert (report.venue_order_id, report.client_order_id) == (f"algo-{ALGO}", "jv0000002")
     assert (report.status, report.filled_quantity) == (OrderStatus.FILLED, D("0.01"))
-    assert parse.parse_spawned(row("order_live"), "order") is None
+    assert spawned_of(row("order_live"), "order") is None
 
 
 def test_algo_ids_are_told_from_plain_ones() -> None:
@@ -291,15 +292,13 @@ def test_the_stream_and_the_history_tell_the_same_fill() -> None:
         execType=told["execType"],
     )
 
-    assert history.parse_order_fill(told, None, spot_is_margin=False) == history.parse_fill(
-        listed, NOWHERE, spot_is_margin=False
-    )
+    assert fill_of(told, None, spot_is_margin=False) == history.parse_fill(listed, NOWHERE, spot_is_margin=False)
 
 
 def test_an_update_without_a_fill_tells_none() -> None:
-    assert history.parse_order_fill(row("ws_orders_live"), None, spot_is_margin=False) is None
-    assert history.parse_order_fill(row("ws_orders_post_only"), None, spot_is_margin=False) is None
-    forced = history.parse_order_fill(row("ws_orders_liquidation"), None, spot_is_margin=False)
+    assert fill_of(row("ws_orders_live"), None, spot_is_margin=False) is None
+    assert fill_of(row("ws_orders_post_only"), None, spot_is_margin=False) is None
+    forced = fill_of(row("ws_orders_liquidation"), None, spot_is_margin=False)
     assert forced is not None
     assert forced.is_liquidation
 
@@ -392,11 +391,11 @@ def test_a_bill_that_moves_nothing_is_not_told() -> None:
 
 def test_a_flag_is_a_boolean_or_its_word() -> None:
     for told, expected in ((True, True), ("true", True), ("false", False), ("", None)):
-        assert parse.parse_order(row("order_live", reduceOnly=told), "order", None).reduce_only is expected
+        assert order_of(row("order_live", reduceOnly=told), "order", None).reduce_only is expected
     with pytest.raises(UnreadableAnswer, match="reduceOnly"):
-        parse.parse_order(row("order_live", reduceOnly="maybe"), "order", None)
+        order_of(row("order_live", reduceOnly="maybe"), "order", None)
 
 
 def test_an_instant_beyond_all_time_is_unreadable() -> None:
     with pytest.raises(UnreadableAnswer, match="uTime"):
-        parse.parse_order(row("order_live", uTime="9" * 30), "order", None)
+        order_of(row("order_live", uTime="9" * 30), "order", None)

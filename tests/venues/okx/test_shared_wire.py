@@ -13,6 +13,7 @@ from jarvis.venues.okx import CATALOGUE, history, parse
 from jarvis.venues.okx.account import balances_of, parse_config, parse_positions, parse_wallet
 from jarvis.venues.okx.fields import decode
 from jarvis.venues.okx.streams import parse_quote
+from tests.venues.okx.told import fill_of, order_of, spawned_of
 from tests.venues.okx.wires import BTC
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "wire" / "okx"
@@ -60,7 +61,7 @@ def test_the_account() -> None:
 def test_orders(name: str, many: int) -> None:
     told = [row for row in rest(f"Trading/{name}") if parse.is_spot(row, name)]
 
-    reports = [parse.parse_order(row, name, parse.parse_spawned(row, name)) for row in told]
+    reports = [order_of(row, name, spawned_of(row, name)) for row in told]
     assert len(reports) >= many or not told
 
 
@@ -92,10 +93,10 @@ def test_interest() -> None:
 
 def test_streams() -> None:
     (order,) = pushed("Trading/Order")
-    fill = history.parse_order_fill(order, None, spot_is_margin=True)
+    fill = fill_of(order, None, spot_is_margin=True)
     assert fill is not None
     assert (fill.is_maker, fill.fee_asset) == (True, "USDT")
-    assert parse.parse_order(order, "orders", None).venue_order_id == VenueOrderId("452197707845865472")
+    assert order_of(order, "orders", None).venue_order_id == VenueOrderId("452197707845865472")
     (algo,) = pushed("Trading/AlgoOrder")
     assert parse.parse_algo_order(algo, "orders-algo").report.trigger_price == 1
     (ticker,) = pushed("ExchangeData/Ticker")

@@ -22,6 +22,7 @@ from jarvis.venues.base import Amendment
 from jarvis.venues.okx import history, parse, requests
 from jarvis.venues.okx.account import balances_of, parse_wallet
 from tests.venues.okx.test_requests import EXPIRY, TICK
+from tests.venues.okx.told import order_of
 from tests.venues.okx.wires import ALGO, BTC, row, rows, sample, stop, wish
 
 D = Decimal
@@ -179,7 +180,7 @@ def test_a_stops_cancellation_is_the_same_list(witness: Witness) -> None:
 
 def test_an_order_is_read_the_same(witness: Witness) -> None:
     theirs = witness.parse_order(row("order_live", accFillSz="0.004", avgPx="59000"))
-    own = parse.parse_order(row("order_live", accFillSz="0.004", avgPx="59000"), "order", None)
+    own = order_of(row("order_live", accFillSz="0.004", avgPx="59000"), "order", None)
 
     assert theirs["id"] == own.venue_order_id
     assert theirs["clientOrderId"] == own.client_order_id

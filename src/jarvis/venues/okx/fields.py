@@ -20,7 +20,7 @@ Record = Mapping[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
 
 def decode(text: bytes | str) -> Any:
@@ -116,7 +116,7 @@ def flag(record: Record, key: str, what: str) -> bool | None:
 def side(record: Record, what: str) -> Side:
     """The side under `side`."""
     try:
-        return _SIDES[text(record, "side", what)]
+        return SIDES[text(record, "side", what)]
     except KeyError:
         raise unreadable(what, "side", record) from None
 
@@ -127,6 +127,14 @@ def moment(record: Record, key: str, what: str) -> datetime:
         return _EPOCH + int(number(record, key, what)) * _MILLISECOND
     except OverflowError as error:
         raise unreadable(what, key, record) from error
+
+
+def instant_of(told: str | int) -> datetime | None:
+    """The instant of so many Unix milliseconds; None for one that cannot be."""
+    try:
+        return _EPOCH + int(told) * _MILLISECOND
+    except (ValueError, OverflowError):
+        return None
 
 
 def moment_or_none(record: Record, key: str, what: str) -> datetime | None:

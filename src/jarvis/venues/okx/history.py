@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from jarvis.domain.account import LedgerKind, LedgerRow, LedgerRowId
 from jarvis.domain.money import ZERO, Asset
-from jarvis.domain.order import ClientOrderId, Fill, FillId, VenueOrderId
+from jarvis.domain.order import ClientOrderId, Fill, VenueOrderId
 from jarvis.venues.okx.fields import (
     Record,
     milliseconds,
@@ -21,9 +21,8 @@ from jarvis.venues.okx.fields import (
     unreadable,
 )
 from jarvis.venues.okx.parse import SPOT_CLASSES, Spawned, algo_order_id
-from jarvis.venues.okx.symbols import pair_of
+from jarvis.venues.okx.symbols import fill_id, pair_of
 
-_FORCED_CATEGORIES = frozenset({"full_liquidation", "partial_liquidation", "adl"})
 _FORCED_SUB_TYPES = frozenset({"16", "17", "114", "115", *(str(number) for number in range(100, 108))})
 _KINDS: dict[str, LedgerKind] = {
     "1": LedgerKind.TRANSFER,
@@ -70,67 +69,31 @@ def parse_fill(
     "ts":"1708587373362"}`
     """
     what = "fills-history"
-    return _fill(
-        row,
-        what,
-        spawned=spawned(VenueOrderId(text(row, "ordId", what))),
-        fee=("fee", "feeCcy"),
-        is_margin=spot_is_margin or text(row, "instType", what) == "MARGIN",
-        is_forced=text_or_none(row, "subType", what) in _FORCED_SUB_TYPES,
-    )
-
-
-def parse_order_fill(row: Record, spawned: Spawned | None, *, spot_is_margin: bool) -> Fill | None:
-    """The fill that an update of the stream's `orders` tells; None if it tells none.
-
-    `{..., "tradeId":"242589207","fillPx":"31527.1","fillSz":"0.001","fillTime":"1654084353263","fillFee":"-0.0252",
-    "fillFeeCcy":"USDT","execType":"M"}` beside the fields of parse_order. The last update of a market order may repeat
-    none.
-    """
-    what = "orders"
-    if not number_or_zero(row, "fillSz", what) or text_or_none(row, "tradeId", what) is None:
-        return None
-    return _fill(
-        row,
-        what,
-        spawned=spawned,
-        fee=("fillFee", "fillFeeCcy"),
-        is_margin=spot_is_margin or text(row, "instType", what) == "MARGIN",
-        is_forced=text_or_none(row, "category", what) in _FORCED_CATEGORIES,
-    )
-
-
-def _fill(
-    row: Record, what: str, *, spawned: Spawned | None, fee: tuple[str, str], is_margin: bool, is_forced: bool
-) -> Fill:
-    fee_key, fee_asset_key = fee
-    name, order_id = text(row, "instId", what), text(row, "ordId", what)
-    pair = pair_of(name)
+    name, order_id = text(row, "instId", what), VenueOrderId(text(row, "ordId", what))
+    pair, origin, role = pair_of(name), spawned(order_id), text(row, "execType", what)
     client_order_id = text_or_none(row, "clOrdId", what)
     quantity, price = number(row, "fillSz", what), number(row, "fillPx", what)
-    role = text(row, "execType", what)
     if role not in ("T", "M"):
         raise unreadable(what, "execType", row)
     try:
         return Fill(
-            # A trade's id is told per instrument, and twice where both of its sides are ours.
-            fill_id=FillId(f"{name}:{text(row, 'tradeId', what)}:{order_id}"),
-            venue_order_id=VenueOrderId(order_id) if spawned is None else algo_order_id(spawned.algo_id),
+            fill_id=fill_id(name, text(row, "tradeId", what), order_id),
+            venue_order_id=order_id if origin is None else algo_order_id(origin.algo_id),
             client_order_id=(ClientOrderId(client_order_id) if client_order_id else None)
-            if spawned is None
-            else spawned.client_order_id,
+            if origin is None
+            else origin.client_order_id,
             pair=pair,
             side=side(row, what),
             quantity=quantity,
             price=price,
             cost=quantity * price,
             # Negative is paid, positive a rebate.
-            fee=-number_or_zero(row, fee_key, what) or ZERO,
-            fee_asset=Asset(text_or_none(row, fee_asset_key, what) or pair.quote),
+            fee=-number_or_zero(row, "fee", what) or ZERO,
+            fee_asset=Asset(text_or_none(row, "feeCcy", what) or pair.quote),
             at=moment(row, "fillTime", what),
             is_maker=role == "M",
-            is_margin=is_margin,
-            is_liquidation=is_forced,
+            is_margin=spot_is_margin or text(row, "instType", what) == "MARGIN",
+            is_liquidation=text_or_none(row, "subType", what) in _FORCED_SUB_TYPES,
         )
     except ValueError as error:
         raise unreadable(what, "fillSz, fillPx", row) from error

@@ -51,11 +51,21 @@ class OrderMemory:
         request = self.request(report.client_order_id)
         if request is None:
             return report
-        is_market = request.order_type is OrderType.MARKET
-        return replace(
-            report,
-            order_type=request.order_type,
-            limit_price=None if is_market else report.limit_price or request.limit_price,
+        return OrderReport(
+            report.venue_order_id,
+            report.status,
+            report.at,
+            report.client_order_id,
+            report.pair,
+            report.side,
+            request.order_type,
+            report.quantity,
+            report.filled_quantity,
+            None if request.order_type is OrderType.MARKET else report.limit_price or request.limit_price,
+            report.trigger_price,
+            report.leverage,
+            report.reduce_only,
+            report.reason,
         )
 
 

@@ -14,6 +14,7 @@ from jarvis.venues.okx.calls import OkxCalls
 from jarvis.venues.okx.errors import NotFound
 from jarvis.venues.okx.fields import Record, text
 from jarvis.venues.okx.memory import OrderMemory
+from jarvis.venues.okx.order_rows import order_row, parse_order, parse_spawned
 from jarvis.venues.okx.rules import by, is_ours
 from jarvis.venues.okx.symbols import inst_id
 
@@ -95,15 +96,16 @@ class OrderReader:
                 found = await self._calls.read(operation, {"instId": name, "ordId": order_id}, urgent=True)
             except NotFound:
                 found = []
-            spawned = parse.parse_spawned(found[0], operation) if found else None
+            spawned = parse_spawned(order_row(found[0], operation)) if found else None
             spawned = self._memory.learn(VenueOrderId(order_id), spawned)
             if spawned is not None and spawned.client_order_id is None:
                 await self.algo_order({"algoId": spawned.algo_id})
                 self._memory.learn(VenueOrderId(order_id), spawned)
 
     def _learned(self, row: Record, what: str) -> OrderReport:
-        spawned = self._memory.learn(VenueOrderId(text(row, "ordId", what)), parse.parse_spawned(row, what))
-        return self._memory.dressed(parse.parse_order(row, what, spawned))
+        told = order_row(row, what)
+        spawned = self._memory.learn(told.ord_id, parse_spawned(told))
+        return self._memory.dressed(parse_order(told, what, spawned))
 
     async def _find_plain(self, pair: Pair, named: Mapping[str, str]) -> OrderReport | None:
         operation = "GET /api/v5/trade/order"

@@ -56,26 +56,6 @@ _INSTRUMENT_STATES = {
     "settling": InstrumentStatus.CANCEL_ONLY,
     "test": InstrumentStatus.DELISTED,
 }
-_ORDER_STATES = {
-    "live": OrderStatus.OPEN,
-    "partially_filled": OrderStatus.PARTLY_FILLED,
-    "filled": OrderStatus.FILLED,
-    "canceled": OrderStatus.CANCELLED,
-    "mmp_canceled": OrderStatus.CANCELLED,
-}
-_ORDER_TYPES: dict[str, OrderType | None] = {
-    "market": OrderType.MARKET,
-    "limit": OrderType.LIMIT,
-    "post_only": OrderType.LIMIT,
-    "ioc": OrderType.LIMIT,
-    "fok": OrderType.LIMIT,
-    # A person may place these by hand; we never do.
-    "optimal_limit_ioc": None,
-    "mmp": None,
-    "mmp_and_post_only": None,
-    "op_fok": None,
-    "elp": None,
-}
 _ALGO_STATES = {
     "live": OrderStatus.OPEN,
     "pause": OrderStatus.OPEN,
@@ -86,30 +66,6 @@ _ALGO_STATES = {
     "partially_failed": OrderStatus.REJECTED,
 }
 _TRIGGERED_STATES = frozenset({"effective", "partially_effective"})
-_CANCEL_REASONS = {
-    "0": "cancelled by the venue",
-    "1": "cancelled by the user",
-    "2": "the margin is too low for a reduce-only order",
-    "3": "cancelled by the venue's risk control",
-    "4": "the currency's borrowing limit is reached",
-    "6": "cancelled by deleveraging",
-    "9": "cancelled by the venue's risk control",
-    "13": "fill-or-kill could not be filled whole",
-    "14": "the rest of an immediate order was cancelled",
-    "15": "the price is outside the venue's limits",
-    "17": "the position is closed already",
-    "20": "cancelled by a dead man's switch",
-    "21": "the position is closed already",
-    "22": "replaced by a better reduce-only order",
-    "23": "replaced by a better reduce-only order",
-    "27": "the price is too far from the counterparty's",
-    "31": "post-only, and it would have taken",
-    "32": "it would have traded with an own order",
-    "33": "it would have matched too many orders",
-    "36": "its take-profit was triggered",
-    "37": "its stop was triggered",
-    "44": "cancelled by an automatic conversion",
-}
 # Connections, trading as a whole, by accounts and by products, and what has no class of its own.
 _TRADING_SERVICES = frozenset({"0", "5", "8", "9", "99"})
 _ALGO_PREFIX = "algo-"
@@ -316,71 +272,11 @@ def is_spot(row: Record, what: str) -> bool:
     return text(row, "instType", what) in SPOT_CLASSES
 
 
-def parse_spawned(row: Record, what: str) -> Spawned | None:
-    """Which algo order an order row came from; None for one that was placed as it is."""
-    algo_id = text_or_none(row, "algoId", what)
-    if algo_id is None:
-        return None
-    client_order_id = text_or_none(row, "algoClOrdId", what) or text_or_none(row, "clOrdId", what)
-    return Spawned(algo_id, ClientOrderId(client_order_id) if client_order_id else None)
-
-
-def parse_order(row: Record, what: str, spawned: Spawned | None) -> OrderReport:
-    """One order, as `order`, `orders-pending` and the stream's `orders` tell it; `spawned` says what it came from.
-
-    `{"instType":"MARGIN","instId":"BTC-USDT","ccy":"USDT","ordId":"312269865356374016","clOrdId":"jv0000001",
-    "tdMode":"cross","side":"buy","ordType":"limit","px":"50000","sz":"0.01","accFillSz":"0.004","avgPx":"50000",
-    "state":"partially_filled","lever":"10","reduceOnly":"false","cancelSource":"","algoId":"","algoClOrdId":"",
-    "category":"normal","fee":"-0.000004","feeCcy":"BTC","tgtCcy":"","uTime":"1708587373362","cTime":"1708587373361"}`
-    """
-    order_id = VenueOrderId(text(row, "ordId", what))
-    client_order_id = text_or_none(row, "clOrdId", what)
-    kind = text(row, "ordType", what)
-    if kind not in _ORDER_TYPES:
-        raise unreadable(what, "ordType", row)
-    filled = number_or_none(row, "accFillSz", what)
-    return OrderReport(
-        venue_order_id=order_id if spawned is None else algo_order_id(spawned.algo_id),
-        status=_order_status(row, filled, what),
-        at=moment(row, "uTime", what),
-        client_order_id=(ClientOrderId(client_order_id) if client_order_id else None)
-        if spawned is None
-        else spawned.client_order_id,
-        pair=pair_of(text(row, "instId", what)),
-        side=side(row, what),
-        order_type=_ORDER_TYPES[kind] if spawned is None else None,
-        quantity=None if _is_sized_in_quote(row, kind, what) else number(row, "sz", what),
-        filled_quantity=filled,
-        limit_price=number_or_none(row, "px", what) if kind != "market" and spawned is None else None,
-        leverage=_leverage(row, what),
-        reduce_only=flag(row, "reduceOnly", what),
-        reason=_reason(row, what),
-    )
-
-
-def _order_status(row: Record, filled: Decimal | None, what: str) -> OrderStatus:
-    try:
-        status = _ORDER_STATES[text(row, "state", what)]
-    except KeyError:
-        raise unreadable(what, "state", row) from None
-    return OrderStatus.PARTLY_FILLED if status is OrderStatus.OPEN and filled else status
-
-
-def _is_sized_in_quote(row: Record, kind: str, what: str) -> bool:
-    """A market buy of a person's: its size is an amount of quote, unless it says otherwise."""
-    return kind == "market" and text(row, "side", what) == "buy" and text_or_none(row, "tgtCcy", what) != "base_ccy"
-
-
 def _leverage(row: Record, what: str) -> int:
     """The leverage of a margin order; 1 for an order of own money (`cash`)."""
     if text(row, "tdMode", what) == "cash":
         return 1
     return max(1, int(number_or_zero(row, "lever", what)))
-
-
-def _reason(row: Record, what: str) -> str:
-    source = text_or_none(row, "cancelSource", what)
-    return "" if source is None else _CANCEL_REASONS.get(source, f"cancelled by the venue (source {source})")
 
 
 @dataclass(frozen=True, slots=True)

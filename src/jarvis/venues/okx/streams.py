@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from jarvis.domain.account import AccountEvent
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Quote
+from jarvis.domain.money import ZERO
 from jarvis.domain.order import Fill, FillId, VenueOrderId
 from jarvis.venues.base import BarUpdate, RefusalReason, Rejected, Unreachable, UnreadableAnswer
 from jarvis.venues.okx.errors import TimestampRefused, error_for
@@ -24,21 +25,22 @@ from jarvis.venues.okx.fields import (
     moment,
     number,
     number_or_none,
-    number_or_zero,
     record_of,
     rows_of,
     text,
     unreadable,
 )
-from jarvis.venues.okx.history import parse_order_fill
 from jarvis.venues.okx.memory import OrderMemory
-from jarvis.venues.okx.parse import (
-    is_spot,
-    parse_algo_order,
-    parse_bar,
+from jarvis.venues.okx.order_rows import (
+    STREAM,
+    OrderRow,
+    decode_orders,
+    is_orders,
     parse_order,
+    parse_order_fill,
     parse_spawned,
 )
+from jarvis.venues.okx.parse import is_spot, parse_algo_order, parse_bar
 from jarvis.venues.okx.sockets import PING, PONG, SocketPair
 from jarvis.venues.okx.symbols import inst_id, pair_of
 from jarvis.venues.session import Socket
@@ -89,7 +91,7 @@ def _paired(socket: Socket) -> SocketPair:
     return socket
 
 
-async def _confirmed(socket: SocketPair, expected: Expected, read: Callable[[Record], Iterable[E | Pong]]) -> list[E]:
+async def _confirmed(socket: SocketPair, expected: Expected, read: Callable[[str], Iterable[E | Pong]]) -> list[E]:
     """Read until each is confirmed; gives the events that came in between. Raises the error that is told instead."""
     events: list[E] = []
     while expected:
@@ -108,7 +110,7 @@ async def _confirmed(socket: SocketPair, expected: Expected, read: Callable[[Rec
             case "error":
                 _raise_told(frame)
             case _:
-                events.extend(event for event in read(frame) if not isinstance(event, Pong))
+                events.extend(event for event in read(said) if not isinstance(event, Pong))
     return events
 
 
@@ -170,7 +172,7 @@ class MarketDialect:
         for which, channel in enumerate(channels):
             await pair.send_on(which, _subscription([{"channel": channel, "instId": name} for name in self._names]))
         expected: Expected = {(channel, name): None for channel in channels for name in self._names}
-        return await _confirmed(pair, expected, self._read_frame)
+        return await _confirmed(pair, expected, self.read)
 
     def read(self, text: str) -> Sequence[BarUpdate | Quote | Pong]:
         """As Dialect says."""
@@ -223,10 +225,10 @@ class AccountDialect:
         try:
             for which in (0, 1):
                 await pair.send_on(which, (await self._login()).decode())
-            await _confirmed(pair, {("login", "0"): None, ("login", "1"): None}, self._read_frame)
+            await _confirmed(pair, {("login", "0"): None, ("login", "1"): None}, self.read)
             for which, channel in enumerate(("orders", "orders-algo")):
                 await pair.send_on(which, _subscription([{"channel": channel, "instType": "ANY"}]))
-            return await _confirmed(pair, {("orders", ""): None, ("orders-algo", ""): None}, self._read_frame)
+            return await _confirmed(pair, {("orders", ""): None, ("orders-algo", ""): None}, self.read)
         except TimestampRefused:
             await self._measure_time()
             raise
@@ -235,6 +237,8 @@ class AccountDialect:
 
     def read(self, text: str) -> Sequence[AccountEvent | Pong]:
         """As Dialect says."""
+        if is_orders(text):
+            return [event for row in decode_orders(text) if row.is_spot for event in self._order(row)]
         return [_pong(text)] if text.startswith(PONG) else self._read_frame(record_of(decode(text), "stream"))
 
     def ping(self, number: int) -> str:
@@ -245,34 +249,33 @@ class AccountDialect:
         if _read_control(frame):
             return []
         channel, _ = _channel(frame)
-        rows = [row for row in rows_of(frame.get("data"), channel) if is_spot(row, channel)]
-        match channel:
-            case "orders":
-                return [event for row in rows for event in self._order(row)]
-            case "orders-algo":
-                return [event for row in rows for event in self._algo_order(row)]
-            case _:
-                raise unreadable("stream", "channel", frame)
+        if channel != "orders-algo":
+            raise unreadable("stream", "channel", frame)
+        return [
+            event
+            for row in rows_of(frame.get("data"), channel)
+            if is_spot(row, channel)
+            for event in self._algo_order(row)
+        ]
 
-    def _order(self, row: Record) -> list[AccountEvent]:
-        what = "orders"
-        spawned = self._memory.learn(VenueOrderId(text(row, "ordId", what)), parse_spawned(row, what))
-        report = self._memory.dressed(parse_order(row, what, spawned))
+    def _order(self, row: OrderRow) -> Sequence[AccountEvent]:
+        """The order's state after the fill that the row tells, if it tells a new one."""
+        spawned = self._memory.learn(row.ord_id, parse_spawned(row))
+        report = self._memory.dressed(parse_order(row, STREAM, spawned))
         fill = parse_order_fill(row, spawned, spot_is_margin=self._spot_is_margin)
         is_new = fill is not None and fill.fill_id not in self._seen_fills
-        self._check_whole(row, fill if is_new else None)
+        self._check_whole(row.ord_id, report.filled_quantity or ZERO, fill if is_new else None)
         if fill is None or not is_new:
             return [report]
         _keep(self._seen_fills, fill.fill_id, None)
         return [fill, report]
 
-    def _check_whole(self, row: Record, fill: Fill | None) -> None:
+    def _check_whole(self, order_id: VenueOrderId, filled: Decimal, fill: Fill | None) -> None:
         """Raise StreamBroken if more is filled than the fills that were told since the connection began."""
-        order_id, filled = VenueOrderId(text(row, "ordId", "orders")), number_or_zero(row, "accFillSz", "orders")
         before = self._filled.get(order_id)
         if before is not None and filled > before + (fill.quantity if fill is not None else 0):
             raise StreamBroken("orders lost a fill")
-        _keep(self._filled, order_id, max(filled, before or filled))
+        _keep(self._filled, order_id, filled if before is None or filled > before else before)
 
     def _algo_order(self, row: Record) -> list[AccountEvent]:
         """What became of an algo order; once it triggered, the order that it spawned says how it goes on."""
