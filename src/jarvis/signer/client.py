@@ -2,14 +2,16 @@
 
 One connection, one request at a time: a signature takes microseconds, and a request that is given up halfway closes
 the connection, so that no answer can ever be taken for another's. A signer that is being restarted is waited for.
+Why there is neither task nor stream between: docs/decisions/012-a-short-way-to-the-signer.md.
 """
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar, cast
+
+import msgspec
 
 from jarvis.domain.account import Credential, Environment
 from jarvis.signer import frames
@@ -20,6 +22,9 @@ from jarvis.venues.base import SignedRequest
 ANSWER_WITHIN_SECONDS = 5.0
 PATIENCE_SECONDS = 3.0
 _FIRST_PAUSE_SECONDS = 0.05
+
+Beside = bytearray
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,40 @@ class SignerHealth:
     security_events: int
 
 
+class _Signed(msgspec.Struct):
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+class _Identity(msgspec.Struct):
+    public_id: str
+    fingerprint: str
+
+
+class _Health(msgspec.Struct):
+    process_id: int
+    signed: int
+    refused: int
+    security_events: int
+
+
+class _Sealed(msgspec.Struct, forbid_unknown_fields=True):
+    """Nothing but the bytes beside it."""
+
+
+class _Problem(msgspec.Struct):
+    error: str
+    code: str
+    message: str
+
+
+_SIGNED, _IDENTITY, _HEALTH, _SEALED, _PROBLEM = map(
+    msgspec.json.Decoder, (_Signed, _Identity, _Health, _Sealed, _Problem)
+)
+_encode = msgspec.json.Encoder().encode
+
+
 class SignerClient:
     """Asks the signer process; belongs to one event loop."""
 
@@ -39,7 +78,7 @@ class SignerClient:
         self._path = socket_path
         self._patience = patience
         self._turn = asyncio.Lock()
-        self._connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._connection: _Connection | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,7 +114,7 @@ class SignerClient:
             "secret_size": len(parts[1]),
         }
         try:
-            _, sealed = await self._ask(head, *parts)
+            _, sealed = await self._ask(_encode(head), _SEALED, *parts)
         finally:
             for part in parts:
                 part[:] = bytes(len(part))
@@ -88,13 +127,15 @@ class SignerClient:
 
         Raises SignerRefused (a PermissionError) or SignerUnavailable (a ConnectionError): nothing was sent.
         """
-        head = {**_named(credential), "do": "sign", "fence": fence, "operation": operation}
-        answer, body = await self._ask({**head, "parameters": dict(parameters)})
-        match answer:
-            case {"method": str(method), "path": str(path), "headers": dict(headers)}:
-                return SignedRequest(method, path, headers, bytes(body))
-            case _:
-                raise _unreadable()
+        return await self._sign(_opening(credential, fence), operation, parameters)
+
+    async def _sign(self, opening: bytes, operation: str, parameters: Mapping[str, str]) -> SignedRequest:
+        try:
+            wish = _encode({"operation": operation, "parameters": dict(parameters)})
+        except UnicodeEncodeError:
+            raise SignerRefused("malformed", "the request holds what is no text") from None
+        signed, body = await self._ask(opening + wish[1:], _SIGNED)
+        return SignedRequest(signed.method, signed.path, signed.headers, bytes(body))
 
     async def public_id(self, credential: Credential) -> str:
         """The API key's first and last four characters, for showing which one it is."""
@@ -102,27 +143,13 @@ class SignerClient:
 
     async def identify(self, credential: Credential) -> KeyIdentity:
         """What may be known of a sealed key: its ends, and a fingerprint that tells whether two are the same."""
-        match await self._ask({**_named(credential), "do": "identify"}):
-            case ({"public_id": str(public_id), "fingerprint": str(fingerprint)}, _):
-                return KeyIdentity(public_id, fingerprint)
-            case _:
-                raise _unreadable()
+        identity, _ = await self._ask(_encode({**_named(credential), "do": "identify"}), _IDENTITY)
+        return KeyIdentity(identity.public_id, identity.fingerprint)
 
     async def ping(self) -> SignerHealth:
         """What the signer says about itself. Raises SignerUnavailable."""
-        match await self._ask({"do": "ping"}):
-            case (
-                {
-                    "process_id": int(pid),
-                    "signed": int(signed),
-                    "refused": int(refused),
-                    "security_events": int(events),
-                },
-                _,
-            ):
-                return SignerHealth(pid, signed, refused, events)
-            case _:
-                raise _unreadable()
+        health, _ = await self._ask(b'{"do":"ping"}', _HEALTH)
+        return SignerHealth(health.process_id, health.signed, health.refused, health.security_events)
 
     def bound(self, credential: Credential, fence: int) -> "BoundSigner":
         """A RequestSigner for one credential under one fence."""
@@ -131,79 +158,128 @@ class SignerClient:
     async def close(self) -> None:
         """Close the connection; a later request opens it again."""
         async with self._turn:
-            await self._drop()
+            if self._connection is not None:
+                self._connection.end()
+                await self._connection.ended.wait()
+                self._connection = None
 
-    async def _ask(self, head: Mapping[str, object], *parts: bytearray) -> tuple[dict[str, object], bytearray]:
+    async def _ask(self, head: bytes, answer: msgspec.json.Decoder[T], *parts: bytearray) -> tuple[T, Beside]:
         try:
             frame = frames.pack(head, *parts)
         except frames.MalformedFrameError as error:
             raise SignerRefused("malformed", "the request is too long for the signer") from error
         try:
             async with self._turn:
-                answer, beside = await self._exchange(frame)
+                text, beside = await self._exchange(frame)
         finally:
             frame[:] = bytes(len(frame))
-        match answer:
-            case {"error": "refused", "code": str(code), "message": str(message)}:
-                raise SignerRefused(code, message)
-            case {"error": "invalid_secret", "code": str(code), "message": str(message)}:
-                raise InvalidSecret(code, message)
-            case {"error": _, "message": str(message)}:
-                raise SignerUnavailable(message)
-        return answer, beside
+        try:
+            return answer.decode(text), beside
+        except msgspec.DecodeError:
+            raise _problem(text) from None
 
-    async def _exchange(self, frame: bytearray) -> tuple[dict[str, object], bytearray]:
+    async def _exchange(self, frame: bytearray) -> tuple[bytes, Beside]:
         """Send and receive, over a new connection if the old one has gone: an unused signature harms nobody."""
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._patience
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await self._once(frame)
+                if self._connection is None or self._connection.is_over:
+                    self._connection = await self._connected()
+                return await self._connection.exchange(frame)
             except (OSError, TimeoutError, frames.MalformedFrameError) as error:
                 if loop.time() + pause > give_up_at:
                     raise SignerUnavailable("the signer does not answer; is it running?") from error
             await asyncio.sleep(pause)
             pause *= 2
 
-    async def _once(self, frame: bytearray) -> tuple[dict[str, object], bytearray]:
-        done = False
+    async def _connected(self) -> "_Connection":
+        async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
+            loop = asyncio.get_running_loop()
+            _, connection = await loop.create_unix_connection(_Connection, str(self._path))
+            return connection
+
+
+class _Connection(asyncio.BufferedProtocol):
+    """One exchange after another. Whatever goes wrong in one of them ends the connection."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.ended = asyncio.Event()
+        self._inbox = frames.Inbox()
+        self._answer: asyncio.Future[tuple[bytes, Beside]] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can be asked here."""
+        return self._transport.is_closing()
+
+    async def exchange(self, frame: bytearray) -> tuple[bytes, Beside]:
+        """The answer to `frame`. Raises OSError, TimeoutError or MalformedFrameError."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[bytes, Beside]] = loop.create_future()
+        self._answer = answer
+        limit = loop.call_later(ANSWER_WITHIN_SECONDS, self.end, TimeoutError("the signer is silent"))
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
-                if self._connection is None:
-                    self._connection = await asyncio.open_unix_connection(self._path)
-                reader, writer = self._connection
-                writer.write(frame)
-                await writer.drain()
-                answer = await frames.read(reader)
-            if answer is None:
-                raise ConnectionResetError("the signer closed the connection")
-            done = True
-            return answer
+            self._transport.write(frame)
+            return await answer
         finally:
-            if not done:
-                await self._drop()
+            limit.cancel()
+            if self._answer is not None:
+                self.end()
 
-    async def _drop(self) -> None:
-        if self._connection is not None:
-            _, writer = self._connection
-            self._connection = None
-            writer.transport.abort()
-            with suppress(OSError):
-                await writer.wait_closed()
+    def end(self, error: Exception | None = None) -> None:
+        """Close at once; whoever waits for an answer is told why."""
+        self._transport.abort()
+        answer, self._answer = self._answer, None
+        if answer is not None and not answer.done():
+            answer.set_exception(error or ConnectionResetError("the connection to the signer was closed"))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.end(exc)
+        self.ended.set()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a frame's bound, not the loop's wish
+        return self._inbox.free()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._inbox.filled(nbytes)
+        try:
+            frame = self._inbox.take()
+        except frames.MalformedFrameError as error:
+            self.end(error)
+            return
+        if frame is None:
+            return
+        if self._answer is None or self._answer.done() or len(self._inbox):
+            self.end(frames.MalformedFrameError("the signer told more than it was asked"))
+            return
+        self._answer.set_result(frame)
+        self._answer = None
 
 
-@dataclass(frozen=True, slots=True)
 class BoundSigner:
     """Signs for one credential under one fence: what an adapter gets (`venues.base.RequestSigner`)."""
 
-    client: SignerClient
-    credential: Credential
-    fence: int
+    __slots__ = ("_client", "_opening")
+
+    def __init__(self, client: SignerClient, credential: Credential, fence: int) -> None:
+        self._client = client
+        self._opening = _opening(credential, fence)
 
     async def sign(self, operation: str, parameters: Mapping[str, str]) -> SignedRequest:
         """One call, built and signed."""
-        return await self.client.sign(self.credential, self.fence, operation, parameters)
+        return await self._client._sign(self._opening, operation, parameters)  # noqa: SLF001 - its other half
+
+
+def _opening(credential: Credential, fence: int) -> bytes:
+    """What every wish of one credential under one fence begins with: a JSON object that goes on."""
+    return _encode({**_named(credential), "do": "sign", "fence": fence})[:-1] + b","
 
 
 def _named(credential: Credential) -> dict[str, object]:
@@ -221,5 +297,14 @@ def _raw(value: str | bytearray) -> bytearray:
     return bytearray(value.encode(errors="replace") if isinstance(value, str) else value)
 
 
-def _unreadable() -> SignerUnavailable:
-    return SignerUnavailable("the signer gave an answer that cannot be read")
+def _problem(text: bytes) -> Exception:
+    """The error that an answer tells which is not the one that was hoped for."""
+    try:
+        problem = _PROBLEM.decode(text)
+    except msgspec.DecodeError:
+        return SignerUnavailable("the signer gave an answer that cannot be read")
+    if problem.error == "refused":
+        return SignerRefused(problem.code, problem.message)
+    if problem.error == "invalid_secret":
+        return InvalidSecret(problem.code, problem.message)
+    return SignerUnavailable(problem.message)

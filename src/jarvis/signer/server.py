@@ -1,9 +1,11 @@
 """The signer's socket: private, for our own user only, one bounded frame at a time, every mistake an answer.
 
-It does no I/O but this socket and its state folder, and knows no other part of Jarvis than the domain.
+It does no I/O but this socket and its state folder, and knows no other part of Jarvis than the domain. Requests are
+answered in the loop's callbacks, without task or stream between (docs/decisions/012-a-short-way-to-the-signer.md).
 """
 
 import asyncio
+import json
 import os
 import socket
 import stat
@@ -11,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
 from jarvis.signer import frames
@@ -24,6 +27,8 @@ PARENT_CHECK_SECONDS = 0.5
 _MAX_CONNECTIONS = 512
 
 Head = Mapping[str, object]
+_read = json.JSONDecoder().decode
+_write = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class SocketPlaceError(Exception):
@@ -38,7 +43,7 @@ class SignerServer:
         self._path = path
         self._allowed_uid = os.geteuid() if allowed_uid is None else allowed_uid
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: set[_Connection] = set()
 
     async def start(self) -> None:
         """Listen. Raises SocketPlaceError if the socket's folder is not private, or another signer answers there."""
@@ -48,7 +53,8 @@ class SignerServer:
         try:
             listening.bind(os.fspath(self._path))
             self._path.chmod(0o600)
-            self._server = await asyncio.start_unix_server(self._serve, sock=listening)
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_unix_server(self._connection, sock=listening)
         except BaseException:
             listening.close()
             raise
@@ -57,34 +63,83 @@ class SignerServer:
         """Close every connection and remove the socket."""
         if self._server is not None:
             self._server.close()
-            for writer in tuple(self._open):
-                writer.close()
+            for connection in tuple(self._open):
+                connection.end()
             await self._server.wait_closed()
             with suppress(FileNotFoundError):
                 self._path.unlink()
             self._server = None
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            connection = writer.get_extra_info("socket")
-            if len(self._open) <= _MAX_CONNECTIONS and peer_uid(connection) == self._allowed_uid:
-                while (frame := await frames.read(reader)) is not None:
-                    head, beside = frame
-                    try:
-                        writer.write(self._answer(head, beside))
-                    finally:
-                        wipe(beside)
-                    await writer.drain()
-        except (frames.MalformedFrameError, ConnectionError):
-            pass  # Whoever speaks another language, or went away, is not answered.
-        except asyncio.CancelledError:
-            pass  # The process ends, and this is the connection's top: the stream's callback would log a traceback.
-        finally:
-            self._open.discard(writer)
-            writer.close()
+    def _connection(self) -> "_Connection":
+        return _Connection(Answers(self._core), self._open, self._allowed_uid)
 
-    def _answer(self, head: Head, beside: bytearray) -> bytes | bytearray:
+
+class _Connection(asyncio.BufferedProtocol):
+    """One asker: its frames are answered in their order, each before the next one is looked at."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self, answers: "Answers", among: "set[_Connection]", allowed_uid: int) -> None:
+        self._answers = answers
+        self._among = among
+        self._allowed_uid = allowed_uid
+        self._inbox = frames.Inbox()
+        self._waits_for_reader = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        connection = transport.get_extra_info("socket")
+        if len(self._among) >= _MAX_CONNECTIONS or peer_uid(connection) != self._allowed_uid:
+            self._transport.abort()
+        else:
+            self._among.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's
+        self._among.discard(self)
+        self._inbox.wipe()
+
+    def end(self) -> None:
+        """Close at once, whatever the asker has not read yet."""
+        self._transport.abort()
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a frame's bound, not the loop's wish
+        return self._inbox.free()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._inbox.filled(nbytes)
+        self._answer_all()
+
+    def pause_writing(self) -> None:
+        """An asker that does not read its answers is not read either."""
+        self._waits_for_reader = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._waits_for_reader = False
+        self._answer_all()
+        if not self._waits_for_reader and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _answer_all(self) -> None:
+        try:
+            while not self._waits_for_reader and (frame := self._inbox.take()) is not None:
+                head, beside = frame
+                try:
+                    self._transport.write(self._answers.to(_object(head), beside))
+                finally:
+                    wipe(beside)
+        except frames.MalformedFrameError:
+            self._transport.close()  # Whoever speaks another language is not answered.
+
+
+class Answers:
+    """What the signer says to each request, as frames."""
+
+    def __init__(self, core: SigningCore) -> None:
+        self._core = core
+
+    def to(self, head: Head, beside: bytearray) -> bytearray:
+        """The answer to one request, whatever it is."""
         try:
             match head.get("do"):
                 case "sign":
@@ -93,27 +148,27 @@ class SignerServer:
                     return self._seal(head, beside)
                 case "identify":
                     identity = self._core.identify(_credential(head))
-                    return frames.pack({"public_id": identity.public_id, "fingerprint": identity.fingerprint})
+                    return _pack({"public_id": identity.public_id, "fingerprint": identity.fingerprint})
                 case "ping":
                     return self._ping()
                 case _:
                     raise SignerRefused("malformed", "the signer does not know this request")
         except SignerRefused as refusal:
-            return frames.pack({"error": "refused", "code": refusal.code, "message": str(refusal)})
+            return _pack({"error": "refused", "code": refusal.code, "message": str(refusal)})
         except InvalidSecret as problem:
-            return frames.pack({"error": "invalid_secret", "code": problem.code, "message": str(problem)})
+            return _pack({"error": "invalid_secret", "code": problem.code, "message": str(problem)})
         except SignerUnavailable as problem:
-            return frames.pack({"error": "unavailable", "code": "state", "message": str(problem)})
+            return _pack({"error": "unavailable", "code": "state", "message": str(problem)})
         except Exception as error:  # noqa: BLE001 - the connection's top: one bad request must not end the signer
             _report(error)
-            return frames.pack({"error": "unavailable", "code": "internal", "message": "the signer failed"})
+            return _pack({"error": "unavailable", "code": "internal", "message": "the signer failed"})
 
     def _sign(self, head: Head) -> bytearray:
         parameters = head.get("parameters")
         if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
             raise SignerRefused("malformed", "parameters are names with texts")
         call = self._core.sign(_credential(head), _number(head, "fence"), _text(head, "operation"), parameters)
-        return frames.pack({"method": call.method, "path": call.path, "headers": dict(call.headers)}, call.body)
+        return _pack({"method": call.method, "path": call.path, "headers": dict(call.headers)}, call.body)
 
     def _seal(self, head: Head, beside: bytearray) -> bytearray:
         first = _number(head, "key_size")
@@ -128,11 +183,11 @@ class SignerServer:
             secret=beside[first:second],
             passphrase=beside[second:],
         )
-        return frames.pack({}, sealed)
+        return _pack({}, sealed)
 
     def _ping(self) -> bytearray:
         counters = self._core.counters
-        return frames.pack(
+        return _pack(
             {
                 "process_id": os.getpid(),
                 "signed": counters.signed,
@@ -178,6 +233,20 @@ def _remove_dead_socket(path: Path) -> None:
             path.unlink(missing_ok=True)
             return
     raise SocketPlaceError(f"a signer answers already at {path}")
+
+
+def _object(head: bytes) -> Head:
+    try:
+        found = _read(str(head, "utf-8"))
+    except (ValueError, RecursionError):
+        raise frames.MalformedFrameError("a frame's head is not JSON") from None
+    if not isinstance(found, dict):
+        raise frames.MalformedFrameError("a frame's head is not an object")
+    return found
+
+
+def _pack(head: Head, beside: bytes | bytearray = b"") -> bytearray:
+    return frames.pack(_write(head).encode(), beside)
 
 
 def _credential(head: Head) -> Credential:
