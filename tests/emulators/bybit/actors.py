@@ -18,7 +18,7 @@ from jarvis.emulators.wire import WireRequest, WireResponse, WireSocket
 from jarvis.sim.exchange import SimExchange
 from jarvis.sim.instruments import bybit_instruments
 from jarvis.sim.market import RecordedMarket
-from jarvis.sim.models import BYBIT
+from jarvis.sim.models import BYBIT, VenueModel
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -47,11 +47,19 @@ def _bar(pair: Pair, opened_at: datetime, prices: str) -> Bar:
 class Venue:
     """One emulated Bybit over a market, and its clients."""
 
-    def __init__(self, path: Sequence[str] = (), *, minutes: int = 600, seed: int = 7, start: datetime = START) -> None:
+    def __init__(
+        self,
+        path: Sequence[str] = (),
+        *,
+        minutes: int = 600,
+        seed: int = 7,
+        start: datetime = START,
+        model: VenueModel = BYBIT,
+    ) -> None:
         source = market(path, minutes=minutes, start=start)
         listed = bybit_instruments()
         instruments = {pair: listed[pair] for pair in source.pairs}
-        self.exchange = SimExchange(instruments=instruments, model=BYBIT, market=source, seed=seed)
+        self.exchange = SimExchange(instruments=instruments, model=model, market=source, seed=seed)
         self.bybit = BybitEmulator(self.exchange, now=lambda: self.exchange.now, seed=seed, heartbeat_seconds=0.02)
 
     def client(

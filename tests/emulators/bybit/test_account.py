@@ -455,6 +455,7 @@ async def test_settings_of_margin_are_checked() -> None:
         ("", {}, 176029),
         ("isolated", {"amount": "0.1"}, 182021),
         ("spot-margin-off", {"amount": "0.1"}, 176038),
+        ("no-quiz", {"amount": "0.1"}, 176009),
         ("classic", {"amount": "0.1"}, 10028),
     ],
 )

@@ -86,6 +86,8 @@ async def test_leverage_borrows_what_is_missing_and_a_sale_of_what_is_not_held_i
         ({"orderType": "Limit", "side": "Buy", "qty": "0.1", "price": "52500.1"}, 170193),
         ({"orderType": "Limit", "side": "Sell", "qty": "0.1", "price": "47499.9"}, 170194),
         ({"side": "Buy", "qty": "100", "orderFilter": "tpslOrder"}, 170203),
+        ({"side": "Buy", "qty": "100", "orderFilter": "tpslOrder", "triggerPrice": "50000"}, 170204),
+        ({"orderType": "Limit", "side": "Sell", "qty": "0.1", "price": "10000000.1"}, 170132),
         ({"side": "Buy", "qty": "100", "orderFilter": "OcoOrder"}, 170202),
         ({"side": "Buy", "qty": "100", "triggerPrice": "51000"}, 170202),
         ({"side": "Buy", "qty": "100", "takeProfit": "51000"}, 170130),
@@ -129,7 +131,7 @@ async def test_a_post_only_order_that_would_take_is_acknowledged_and_cancelled()
     for each in (told, row):
         assert (each["orderId"], each["orderStatus"]) == (order_id, "Cancelled")
         assert (each["rejectReason"], each["cumExecQty"]) == ("EC_PostOnlyWillTakeLiquidity", "0")
-    assert await client.refused("POST", "order/cancel", category="spot", symbol="BTCUSDT", orderId=order_id) == 170142
+    assert await client.refused("POST", "order/cancel", category="spot", symbol="BTCUSDT", orderId=order_id) == 170143
 
 
 async def test_fill_or_kill_fills_whole_or_not_at_all() -> None:
@@ -395,17 +397,17 @@ async def test_an_exit_can_be_changed_and_taken_off_before_its_order_fills() -> 
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "code"),
     [
-        {"takeProfit": "52000", "tpOrderType": "Limit"},
-        {"stopLoss": "46000", "slOrderType": "Limit"},
-        {"stopLoss": "46000", "orderFilter": "tpslOrder", "triggerPrice": "49000"},
+        ({"takeProfit": "52000", "tpOrderType": "Limit"}, 170130),
+        ({"stopLoss": "46000", "slOrderType": "Limit"}, 170130),
+        ({"stopLoss": "46000", "orderFilter": "tpslOrder", "triggerPrice": "49000"}, 170201),
     ],
 )
-async def test_exits_that_cannot_be_are_refused(fields: dict[str, str]) -> None:
+async def test_exits_that_cannot_be_are_refused(fields: dict[str, str], code: int) -> None:
     client = Venue().client()
 
-    assert await client.refused_order(orderType="Limit", side="Buy", qty="0.1", price="48000", **fields) == 170130
+    assert await client.refused_order(orderType="Limit", side="Buy", qty="0.1", price="48000", **fields) == code
 
 
 async def test_one_order_that_fits_a_short_leaves_as_one_exit() -> None:

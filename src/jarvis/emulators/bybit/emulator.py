@@ -16,7 +16,9 @@ from jarvis.emulators.bybit.errors import (
     BAD_TIMESTAMP,
     NO_ROUTE,
     NO_SUCH_ORDER,
+    OPEN_OUTCOMES,
     SERVER_ERROR,
+    SWITCHED,
     TIMED_OUT,
     TOO_MANY_VISITS,
     HttpRefused,
@@ -25,7 +27,7 @@ from jarvis.emulators.bybit.errors import (
 )
 from jarvis.emulators.bybit.events import Aftermath
 from jarvis.emulators.bybit.funding import Funding
-from jarvis.emulators.bybit.gate import Gate
+from jarvis.emulators.bybit.gate import Gate, switched
 from jarvis.emulators.bybit.keys import DEFAULT_WINDOW, ApiKey, KeyRing, Profile, Proof, VenueAccount
 from jarvis.emulators.bybit.ledger import TransactionLog
 from jarvis.emulators.bybit.limits import AddressGuard, Allowance, Windows, WireClock, loop_time
@@ -62,8 +64,10 @@ _AFTER = (
     _K.UNAVAILABLE_AFTER_ACCEPT,
     _K.TRUNCATED_ANSWER,
     _K.DELAYED_ANSWER,
+    _K.CODE_AFTER_ACCEPT,
 )
-_PRIVATE_ONLY = frozenset({_K.RATE_LIMITED, _K.CLOCK_REFUSED, _K.ORDER_NOT_FOUND})
+_PRIVATE_ONLY = frozenset({_K.RATE_LIMITED, _K.CLOCK_REFUSED, _K.ORDER_NOT_FOUND, _K.CODE_AFTER_ACCEPT})
+_SWITCHES = (_K.CODE_BEFORE_ACCEPT, _K.CODE_AFTER_ACCEPT)
 _NAMES_AN_ORDER = ("POST /v5/order/amend", "POST /v5/order/cancel")
 MIX = (
     _K.TIMEOUT_BEFORE_ACCEPT,
@@ -81,6 +85,8 @@ MIX = (
     _K.POST_ONLY_CANCELLED,
     _K.REPAYMENT_REFUSED,
     _K.PARTIAL_REPAYMENT,
+    _K.CODE_BEFORE_ACCEPT,
+    _K.CODE_AFTER_ACCEPT,
     _K.DROPPED_SOCKET,
     _K.LOST_EVENT,
     _K.SILENTLY_LOST_EVENT,
@@ -202,6 +208,8 @@ class BybitEmulator:
         """Switch a fault on. Raises ValueError for values that mean nothing, or a fault of another venue."""
         if kind not in self.kinds:
             raise ValueError(f"{kind.value} cannot happen at Bybit")
+        if kind in _SWITCHES:
+            _check_code(kind, str(values.get("code", "")))
         fault = self.faults.add(kind, **values)
         self._apply_states()
         return fault
@@ -294,6 +302,8 @@ class BybitEmulator:
                 return _html_page(fault.status)
             case FaultKind.UNAVAILABLE_AFTER_ACCEPT:
                 return self._envelope({}, TIMED_OUT)
+            case FaultKind.CODE_AFTER_ACCEPT:
+                return self._envelope({}, switched(fault))
             case FaultKind.TRUNCATED_ANSWER:
                 return WireResponse(response.status, response.headers, response.body[: len(response.body) // 2])
             case _:
@@ -396,6 +406,13 @@ class BybitEmulator:
         for name in self.keys.accounts:
             if any(self.faults.holds(kind, account=name) for kind in (_K.KEY_REVOKED, _K.WRONG_REGION)):
                 self._sockets.drop_account(name)
+
+
+def _check_code(kind: FaultKind, code: str) -> None:
+    """Refuse a code that this fault cannot answer with; no code stands for those that leave the outcome open."""
+    codes = OPEN_OUTCOMES if kind is FaultKind.CODE_AFTER_ACCEPT else sorted(SWITCHED)
+    if code and code not in map(str, codes):
+        raise ValueError(f"{kind.value} takes one of the codes {', '.join(map(str, codes))}")
 
 
 def _shown(key: ApiKey) -> tuple[ShownValue, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from jarvis.emulators.bybit.errors import (
     BAD_KEY,
+    OPEN_OUTCOMES,
     PERMISSION_DENIED,
     SERVER_ERROR,
     TOO_MANY_VISITS,
@@ -16,7 +17,7 @@ from jarvis.emulators.bybit.keys import READ_ONLY, ApiKey, Permission
 from jarvis.emulators.bybit.limits import Allowance, Windows
 from jarvis.emulators.bybit.params import Params
 from jarvis.emulators.bybit.state import Call, Reply, VenueState
-from jarvis.emulators.faults import FaultKind
+from jarvis.emulators.faults import Fault, FaultKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class Answered:
     allowance: Allowance | None
 
 
+def switched(fault: Fault) -> int:
+    """What a fault of a code answers with: its own code, or one that leaves the outcome open."""
+    return int(fault.code) if fault.code else OPEN_OUTCOMES[fault.fault_id % len(OPEN_OUTCOMES)]
+
+
 class Gate:
     """Lets proven keys in: standing, permission, rate, and only then the call itself."""
 
@@ -80,6 +86,8 @@ class Gate:
                 raise Refused(TOO_MANY_VISITS)
             if name.startswith(("POST /v5/order", "GET /v5/order")) and not account.is_unified:
                 raise Refused(UNIFIED_ONLY)
+            if switch := self._state.faults.strike((FaultKind.CODE_BEFORE_ACCEPT,), name, account.name):
+                raise Refused(switched(switch))
             result = endpoint.answer(Call(account, key, params, self._state.now()))
         except Refused as refused:
             return Answered(refused.result, {}, refused.code, refused.words, allowance)

@@ -20,7 +20,9 @@ from jarvis.emulators.bybit.errors import (
     LIQUIDATING,
     MANUAL_BORROW_ONLY,
     MARGIN_IS_OFF,
+    NO_LEVERAGE_BEFORE_QUIZ,
     NO_LIABILITY,
+    NO_LOAN_BEFORE_QUIZ,
     NOTHING_TO_REPAY_WITH,
     QUIZ_MISSING,
     REPAY_LIQUIDATING,
@@ -91,6 +93,8 @@ class SpotMargin:
         account = self._unified(call)
         if account.margin_mode is MarginMode.ISOLATED:
             raise Refused(ISOLATED_MODE)
+        if not account.has_quiz:
+            raise Refused(NO_LEVERAGE_BEFORE_QUIZ)
         if not account.is_spot_margin_on:
             raise Refused(MARGIN_IS_OFF)
         leverage = call.params.decimal("leverage") or ZERO
@@ -222,6 +226,8 @@ class SpotMargin:
             raise Refused(LIQUIDATING)
         if account.margin_mode is MarginMode.ISOLATED:
             raise Refused(ISOLATED_MODE)
+        if not account.has_quiz:
+            raise Refused(NO_LOAN_BEFORE_QUIZ)
         if not account.is_spot_margin_on:
             raise Refused(MARGIN_IS_OFF)
         if self._public.hourly_rate(coin) is None:

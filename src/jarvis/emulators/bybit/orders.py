@@ -9,6 +9,9 @@ from jarvis.domain.money import ZERO, is_multiple, round_down
 from jarvis.domain.order import ClientOrderId, OrderType, TimeInForce
 from jarvis.emulators.bybit.coins import coin_of
 from jarvis.emulators.bybit.errors import (
+    AMENDED_BUY_PRICE_BAND,
+    AMENDED_SELL_PRICE_BAND,
+    BAD_EXIT,
     BAD_FILTER,
     BAD_ORDER_PARAMETER,
     BAD_TRIGGER,
@@ -16,11 +19,13 @@ from jarvis.emulators.bybit.errors import (
     MARKET_AMOUNT_DECIMALS,
     NO_ROUTE,
     PRICE_DECIMALS,
+    PRICE_TOO_HIGH,
     PRICE_TOO_LOW,
     QUANTITY_DECIMALS,
     QUANTITY_TOO_LOW,
     SELL_PRICE_BAND,
     TOO_LARGE,
+    TRIGGERED_ALREADY,
     VALUE_TOO_LOW,
     Refused,
     parameter_error,
@@ -59,6 +64,8 @@ CREATE_FIELDS = (
 )
 _TEXTS = ("qty", "price", "triggerPrice", "orderLinkId", "takeProfit", "stopLoss", "tpLimitPrice", "slLimitPrice")
 _LINK_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
+_HIGHEST_PRICE = Decimal(10_000_000)
+"""The venue does not publish what it takes at most; nothing here is worth a hundredth of it."""
 _SELF_TRADES = {
     "None": SelfTrade.CANCEL_NEWEST,
     "CancelTaker": SelfTrade.CANCEL_NEWEST,
@@ -110,6 +117,9 @@ def draft(state: VenueState, public: PublicData, account: VenueAccount, params: 
     in_quote = _is_in_quote(params, side, order_type)
     quantity = _quantity(params, rules, order_type, in_quote=in_quote)
     last = state.exchange.quote(pair).last
+    if trigger == last:
+        # Whether it is to rise or to fall cannot be told.
+        raise Refused(TRIGGERED_ALREADY)
     _check_value(rules, quantity, price or trigger or last, in_quote=in_quote)
     _check_size(pair, quantity / (price or last) if in_quote else quantity, order_type)
     take_profit, stop_loss = _exits(params, rules, order_type, order_filter)
@@ -161,6 +171,8 @@ def checked_price(params: Params, name: str, rules: Instrument) -> Decimal | Non
         return None
     if price <= 0:
         raise Refused(PRICE_TOO_LOW)
+    if price > _HIGHEST_PRICE:
+        raise Refused(PRICE_TOO_HIGH)
     if not is_multiple(price, rules.tick):
         raise Refused(PRICE_DECIMALS)
     return price
@@ -178,13 +190,13 @@ def checked_quantity(params: Params, rules: Instrument) -> Decimal | None:
     return quantity
 
 
-def check_band(public: PublicData, pair: Pair, side: Side, price: Decimal) -> None:
+def check_band(public: PublicData, pair: Pair, side: Side, price: Decimal, *, is_amended: bool = False) -> None:
     """Refuse a limit price that is too far on the wrong side of the market."""
     highest, lowest = public.price_band(pair)
     if side is Side.BUY and price > highest:
-        raise Refused(BUY_PRICE_BAND)
+        raise Refused(AMENDED_BUY_PRICE_BAND if is_amended else BUY_PRICE_BAND)
     if side is Side.SELL and price < lowest:
-        raise Refused(SELL_PRICE_BAND)
+        raise Refused(AMENDED_SELL_PRICE_BAND if is_amended else SELL_PRICE_BAND)
 
 
 def check_value(rules: Instrument, quantity: Decimal, price: Decimal) -> None:
@@ -309,7 +321,9 @@ def _exits(params: Params, rules: Instrument, order_type: str, order_filter: str
         _exit(params, rules, name, f"{short}OrderType", f"{short}LimitPrice")
         for name, short in (("takeProfit", "tp"), ("stopLoss", "sl"))
     ]
-    if any(found) and (order_type != "Limit" or order_filter != ORDER):
+    if any(found) and order_filter != ORDER:
+        raise Refused(BAD_EXIT)
+    if any(found) and order_type != "Limit":
         raise Refused(BAD_ORDER_PARAMETER, "Take-profit and stop-loss go with plain limit orders only.")
     return found[0], found[1]
 

@@ -12,6 +12,7 @@ from jarvis.emulators.bybit.errors import (
     Refused,
 )
 from jarvis.emulators.bybit.feeds import Feed, open_feed
+from jarvis.emulators.bybit.gate import switched
 from jarvis.emulators.bybit.keys import VenueAccount
 from jarvis.emulators.bybit.limits import loop_time
 from jarvis.emulators.bybit.private import SILENT_TOPICS, TOPICS, PrivateNews
@@ -150,6 +151,8 @@ class Sockets:
             key = self._state.keys.login(*_auth_arguments(message), connection.remote)
             if self._is_shut_out(key.account):
                 raise Refused(BAD_KEY)
+            if switch := self._state.faults.strike((FaultKind.CODE_BEFORE_ACCEPT,), "auth", key.account):
+                raise Refused(switched(switch))
         except Refused as refused:
             failure = _failure(connection, "auth", refused.words, refused.code)
             if connection.path == PRIVATE_PATH:
@@ -229,7 +232,7 @@ class Sockets:
         elif connection.key is None or self._state.keys.find(connection.key) is None:
             self._say(connection, self._trade.refusal(message, connection.number, Refused(BAD_KEY)))
         else:
-            self._trade.operate(connection.socket, connection.number, connection.key, message)
+            self._trade.operate(connection.socket, connection.number, connection.key, message, connection.remote)
 
     def _is_shut_out(self, account: str) -> bool:
         faults = self._state.faults

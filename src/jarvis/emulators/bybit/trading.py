@@ -27,9 +27,11 @@ from jarvis.emulators.bybit.errors import (
     NO_SUCH_ORDER,
     ORDER_CANCELLED,
     ORDER_FINISHED,
+    ORDER_NOT_IN_BOOK,
     PERMISSION_DENIED,
     POOL_SHORT,
     POST_ONLY_PAIR,
+    POST_ONLY_WOULD_TAKE,
     PRICE_DECIMALS,
     SYMBOL_WITHOUT_MARGIN,
     TOO_MANY_ORDERS,
@@ -214,6 +216,8 @@ class Trading:
         placed = self._exchange.place(account.name, drafted.request)
         if isinstance(placed, SimRefused):
             if placed.reason is Refusal.WOULD_TAKE:
+                if state.faults.holds(FaultKind.POST_ONLY, account=account.name, pair=drafted.request.pair):
+                    raise Refused(POST_ONLY_WOULD_TAKE)
                 return self._end_at_once(account, drafted, POST_ONLY_TAKES)
             if drafted.note.is_leveraged and placed.reason in _MARGIN_REFUSALS:
                 raise Refused(_MARGIN_REFUSALS[placed.reason])
@@ -339,7 +343,7 @@ class Trading:
         if price is None and trigger is None and quantity is None and changed == note:
             raise parameter_error("The order remains unchanged as the parameters entered match the existing ones.")
         if price is not None and not order.is_waiting:
-            check_band(self._public, order.pair, order.side, price)
+            check_band(self._public, order.pair, order.side, price, is_amended=True)
         reference = price or order.limit_price or trigger or order.trigger_price
         if reference is not None:
             check_value(rules, quantity or order.quantity, reference)
@@ -384,6 +388,8 @@ class Trading:
             raise Refused(NO_SUCH_ORDER)
         if wanted is not None and not is_listed(self._state, order, wanted):
             raise Refused(NO_SUCH_ORDER)
+        if order in self._state.ghosts.get(account.name, ()):
+            raise Refused(ORDER_NOT_IN_BOOK)
         if not order.is_open:
             raise Refused(ORDER_FINISHED if order.status is OrderStatus.FILLED else ORDER_CANCELLED)
         if order.order_id not in self._state.notes:

@@ -13,12 +13,13 @@ from jarvis.emulators.bybit.errors import (
     RESTARTING,
     SERVER_ERROR,
     TOO_MANY_VISITS,
+    WS_ADDRESS_TOO_FAST,
     WS_DUPLICATE_REQUEST,
     Refused,
     sentence,
 )
-from jarvis.emulators.bybit.gate import Endpoint, Gate
-from jarvis.emulators.bybit.limits import Allowance
+from jarvis.emulators.bybit.gate import Endpoint, Gate, switched
+from jarvis.emulators.bybit.limits import Allowance, Windows
 from jarvis.emulators.bybit.params import Params
 from jarvis.emulators.bybit.state import VenueState
 from jarvis.emulators.bybit.text import Json, encode, millis
@@ -36,6 +37,7 @@ OPERATIONS = {
 """Each operation, and the REST call that it is."""
 _REQUEST_ID = 36
 _REMEMBERED = 1000
+_PER_ADDRESS = 3000
 _BEFORE = (
     FaultKind.TIMEOUT_BEFORE_ACCEPT,
     FaultKind.UNAVAILABLE_BEFORE_ACCEPT,
@@ -48,6 +50,7 @@ _AFTER = (
     FaultKind.UNAVAILABLE_AFTER_ACCEPT,
     FaultKind.DELAYED_ANSWER,
     FaultKind.DROPPED_SOCKET,
+    FaultKind.CODE_AFTER_ACCEPT,
 )
 _REFUSALS = {
     FaultKind.UNAVAILABLE_BEFORE_ACCEPT: SERVER_ERROR,
@@ -64,9 +67,13 @@ class TradeSocket:
         self._gate = gate
         self._endpoints = endpoints
         self._seen: dict[str, deque[str]] = {}
+        self._windows = Windows(state.clock)
 
-    def operate(self, socket: WireSocket, connection: str, public: str, message: Json) -> None:
-        """Answer one message of a connection that this key has opened."""
+    def operate(self, socket: WireSocket, connection: str, public: str, message: Json, remote: str) -> None:
+        """Answer one message of a connection that this key has opened from this address."""
+        if self._windows.charge(remote, _PER_ADDRESS).is_exceeded:
+            self._say(socket, self.refusal(message, connection, Refused(WS_ADDRESS_TOO_FAST)))
+            return
         key = self._state.keys.find(public)
         op, account = str(message["op"]), key.account if key is not None else None
         fault = self._state.faults.strike(_BEFORE, op, account)
@@ -91,6 +98,8 @@ class TradeSocket:
                 pass
             case FaultKind.UNAVAILABLE_AFTER_ACCEPT:
                 self._say(socket, self.refusal(message, connection, Refused(SERVER_ERROR)))
+            case FaultKind.CODE_AFTER_ACCEPT if fault is not None:
+                self._say(socket, self.refusal(message, connection, Refused(switched(fault))))
             case FaultKind.DROPPED_SOCKET:
                 socket.drop()
             case FaultKind.DELAYED_ANSWER if fault is not None:
