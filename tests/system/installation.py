@@ -94,6 +94,7 @@ class Installation:
     supervisor: Supervisor
     user_id: str = ""
     worker_environment: Mapping[str, str] = field(default_factory=dict)
+    execution_venue: str = ""
 
     @property
     def venue_name(self) -> str:
@@ -106,7 +107,8 @@ class Installation:
 
     async def connect(self) -> None:
         """The sample account with a good key, armed."""
-        await _connect_sample_account(self.given, self.user_id, self.wishes, self.venue_name)
+        wanted = self.given, self.user_id, self.wishes, self.venue_name
+        await _connect_sample_account(*wanted, execution_venue=self.execution_venue)
 
     async def start_web(self) -> str:
         return await self.supervisor.start(child_service("web", "web-process"))
@@ -192,7 +194,11 @@ async def installed(
     data_dir: Path | None = None,
     venue: str = "kraken",
 ) -> AsyncIterator[Installation]:
-    """An installation whose folders, key, tables and person are made; nothing runs yet."""
+    """An installation whose folders, key, tables and person are made; nothing runs yet.
+
+    `venue` may name the kind of account as well: `binance-isolated`.
+    """
+    name, _, execution_venue = venue.partition("-")
     given = Settings(
         data_dir=data_dir or folder / "data",
         master_key_file=folder / "key" / "master.key",
@@ -202,7 +208,7 @@ async def installed(
         sandbox_url="",
     )
     wishes = DemoWishes(
-        venues=(venue,),
+        venues=(name,),
         candles=tuple(f"BTC/USD={path}" for path in candles),
         strategies=tuple(strategies),
         interval=interval,
@@ -221,7 +227,7 @@ async def installed(
     user_id = await add_person(given, PERSON, PASSWORD, operator=False)
     log_folder = given.data_dir / "logs"  # where `jarvis up` has them
     supervisor = Supervisor(environment_of(given), log_folder)
-    installation = Installation(folder, given, wishes, supervisor, user_id)
+    installation = Installation(folder, given, wishes, supervisor, user_id, execution_venue=execution_venue)
     try:
         yield installation
     finally:

@@ -37,9 +37,12 @@ class Browser:
     origin: str
     seen: list[bytes] = field(default_factory=list)
 
-    async def get(self, path: str) -> str:
+    async def get(self, path: str, status: int = 200) -> str:
+        """The page, which must answer with `status`: an error page shows nothing, so it would pass as clean."""
         async with self.session.get(self.origin + path) as answer:
-            return await self._kept(answer)
+            body = await self._kept(answer)
+            assert answer.status == status, f"{path.partition('?')[0]}: {answer.status}"
+            return body
 
     async def post(self, path: str, page: str, **fields: str) -> tuple[int, str]:
         """Submit a form of `page`; the status before any redirect, and the text at its end."""
@@ -57,6 +60,7 @@ class Browser:
         """Keep what a stream of events says for a while."""
         try:
             async with asyncio.timeout(seconds), self.session.get(self.origin + path) as answer:
+                assert answer.status == 200
                 async for chunk in answer.content.iter_any():
                     self.seen.append(chunk)
         except TimeoutError:
@@ -123,7 +127,7 @@ async def force_errors(installation: Installation, pages: Browser) -> None:
     await asyncio.to_thread(rename, "orders", "orders_away")
     try:
         await until(lambda: "trader_broke" in installation.log("worker"), seconds=60, what="the trader met the error")
-        await pages.get(f"/desk/{(await installation.account()).account_id}")
+        await pages.get(f"/desk/{(await installation.account()).account_id}", 500)
         assert "request_failed" in installation.log("web")
     finally:
         await asyncio.to_thread(rename, "orders_away", "orders")
@@ -161,8 +165,9 @@ async def test_no_secret_is_anywhere_but_in_the_signer(tmp_path: Path) -> None:
             await until_it_traded(installation)
             await force_errors(installation, pages)
             account = (await installation.account()).account_id
-            for path in ("/account", "/desk", f"/desk/{account}", f"/account/{account}/trading", "/nowhere"):
+            for path in ("/account", "/desk", f"/desk/{account}", f"/account/{account}/trading"):
                 await pages.get(path)
+            await pages.get("/nowhere", 404)
             await pages.listen(f"/desk/{account}/events", 2)
             for command in (("venues", "--json"), ("trade", "status"), ("doctor",), ("user", "list")):
                 answer = await installation.command(*command)
@@ -229,7 +234,7 @@ async def connect_wrongly(pages: Browser, good_key: str, wrong_secret: str, api_
     ):
         assert 400 <= status < 500
     await pages.get(f"/account?api_secret={secret}")
-    await pages.get(f"/{secret}")
+    await pages.get(f"/{secret}", 404)
 
 
 async def arm(installation: Installation, pair: Pair = PAIR) -> None:

@@ -45,6 +45,7 @@ class Form:
 
 FORMS = {
     "binance": Form("enableWithdrawals", LETTERS, 64, {"execution_venue": "cross"}),
+    "binance-isolated": Form("enableWithdrawals", LETTERS, 64, {"execution_venue": "isolated"}),
     "okx": Form("withdraw", HEX, 32, {}, has_passphrase=True),
     "bybit": Form("Wallet:Withdraw", LETTERS, 36, {}),
 }
@@ -71,11 +72,16 @@ async def key_at(installation: Installation, label: str, passphrase: str, *more:
 
 
 async def connect(pages: Browser, venue: str, api_key: str, secret: str, passphrase: str) -> tuple[int, str]:
-    form = FORMS[venue]
+    form, name = FORMS[venue], named(venue)
     fields = {"environment": "sandbox", "api_key": api_key, "api_secret": secret, **form.fields}
     if form.has_passphrase:
         fields["api_passphrase"] = passphrase
-    return await pages.post(f"/account/{venue}", f"/account?venue={venue}", **fields)
+    return await pages.post(f"/account/{name}", f"/account?venue={name}", **fields)
+
+
+def named(venue: str) -> str:
+    """The venue without the kind of account there."""
+    return venue.partition("-")[0]
 
 
 async def connect_rightly(pages: Browser, venue: str, api_key: str, secret: str, passphrase: str) -> None:
@@ -84,7 +90,7 @@ async def connect_rightly(pages: Browser, venue: str, api_key: str, secret: str,
     assert status == 200, re.sub(r"<[^>]+>", " ", text)[:3000]
     pending = re.search(r'name="pending" value="([^"]+)"', text)
     if pending is not None:
-        await pages.post(f"/account/{venue}/confirm", "/account", confirmed="yes", pending=pending.group(1))
+        await pages.post(f"/account/{named(venue)}/confirm", "/account", confirmed="yes", pending=pending.group(1))
     assert "Choose strategies and limits" in await pages.get("/account")
 
 
@@ -94,8 +100,8 @@ async def connect_wrongly(pages: Browser, venue: str, good: tuple[str, str], wro
     for api_key, secret in ((good[0], wrong), (good[1], good[0]), (good[0], good[1][:-5]), (good[0] + good[1], "")):
         status, _ = await connect(pages, venue, api_key, secret, passphrase)
         assert 400 <= status < 500
-    await pages.post(f"/account/{venue}/confirm", "/account", confirmed="yes", pending=more[1])
-    await pages.send(f"/account/{venue}", more[1].encode(), {"Content-Type": "application/json"})
+    await pages.post(f"/account/{named(venue)}/confirm", "/account", confirmed="yes", pending=more[1])
+    await pages.send(f"/account/{named(venue)}", more[1].encode(), {"Content-Type": "application/json"})
     await pages.get(f"/account?api_secret={more[1]}")
 
 
@@ -114,8 +120,9 @@ async def test_no_secret_of_a_key_is_anywhere_but_in_the_signer(venue: str, tmp_
         tmp_path / "here", candles=[candles], parameters=QUICK, rate=480.0, venue=venue
     ) as installation:
         await installation.start_signer_and_sandbox()
-        accounts = f"{installation.given.sandbox_address}/sandbox/{venue}/accounts"
-        await _post(accounts, {"name": VENUE_ACCOUNT, "deposit": "10000"})
+        accounts = f"{installation.given.sandbox_address}/sandbox/{installation.venue_name}/accounts"
+        kind = form.fields.get("execution_venue", "")
+        await _post(accounts, {"name": VENUE_ACCOUNT, "deposit": "10000", "profile": kind})
         origin = await installation.start_web()
         api_key, secret = await key_at(installation, "good", passphrase)
         withdrawing = await key_at(installation, "too much", passphrase, form.withdrawing)

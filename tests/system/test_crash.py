@@ -28,10 +28,11 @@ POINTS = (
     "before_intent", "after_intent", "after_send", "after_answer", "before_fill_is_recorded",
     "after_fill_is_recorded", "before_row_is_recorded", "after_amend", "after_cancel",
 )  # fmt: skip
-VENUES = ("kraken", "binance", "okx", "bybit")
+VENUES = ("kraken", "binance", "binance-isolated", "okx", "bybit")
 # Binance's margin orders cannot be amended; where fills are their own evidence, rows come from reading, not one by one.
 NEVER = {
     "binance": ("after_amend", "before_row_is_recorded"),
+    "binance-isolated": ("after_amend", "before_row_is_recorded"),
     "okx": ("before_row_is_recorded",),
     "bybit": ("before_row_is_recorded",),
 }

@@ -2,10 +2,6 @@
 
 What each venue tells of a fill is its own; what happened is the same: when, which side, how much, at which price, and
 the fee that it took.
-
-OKX is not among them: in futures mode its equity is the row of the quote currency alone, without the coins that a
-position holds, so a size that is a share of equity is another one there than in the backtest, by some hundredths of a
-per cent. Its times, sides and prices are compared.
 """
 
 from collections.abc import Iterable, Mapping
@@ -79,7 +75,7 @@ def fills_of(records: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("venue", ["binance", "bybit"])
+@pytest.mark.parametrize("venue", ["binance", "binance-isolated", "okx", "bybit"])
 async def test_a_replay_at_a_wallet_and_the_backtest_agree_fill_by_fill(venue: str, tmp_path: Path) -> None:
     candles = wavy_candles(tmp_path / "btc.parquet", minutes=QUICK_TURNS.minutes)
 

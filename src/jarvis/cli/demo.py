@@ -235,8 +235,18 @@ def _known(venues: tuple[str, ...]) -> None:
             raise CommandError(f"there is no venue {venue!r}; there are {', '.join(VENUES)}")
 
 
-async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoWishes, venue: str) -> "list[Pair]":
-    """An account and a key at the sandbox venue, connected through the same door as a person's, and armed."""
+async def _connect_sample_account(
+    given: "Settings",
+    user_id: str,
+    wishes: DemoWishes,
+    venue: str,
+    *,
+    execution_venue: str = "",
+) -> "list[Pair]":
+    """An account and a key at the sandbox venue, connected through the same door as a person's, and armed.
+
+    `execution_venue` is one that is also a kind of account there; empty is the usual one.
+    """
     from random import SystemRandom
 
     from jarvis.domain.account import Environment, UserId, VenueName
@@ -248,7 +258,7 @@ async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoW
 
     name = VenueName(venue)
     base = f"{given.sandbox_address}/sandbox/{venue}/accounts"
-    await _post(base, {"name": VENUE_ACCOUNT, "deposit": str(DEPOSIT)})
+    await _post(base, {"name": VENUE_ACCOUNT, "deposit": str(DEPOSIT), "profile": execution_venue})
     key = await _post(
         f"{base}/{VENUE_ACCOUNT}/keys",
         {
@@ -268,6 +278,7 @@ async def _connect_sample_account(given: "Settings", user_id: str, wishes: DemoW
             api_key=key["api_key"],
             secret=key["secret"],
             passphrase=PASSPHRASE if FORMS[name].has_passphrase else "",
+            execution_venue=execution_venue,
         )
         account_id = outcome.account_id or await connector.confirm(user_id=owner, pending_id=outcome.pending_id)
         if account_id is None:

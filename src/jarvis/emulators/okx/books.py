@@ -78,8 +78,8 @@ class AccountBooks:
 class Books:
     """All accounts' books.
 
-    `margin_asset_of` says in which currency's position an order trades, None for spot; `reduces` whether it is marked as
-    reducing.
+    `margin_asset_of` says in which currency's position an order trades, None for spot; `reduces` whether it is marked
+    as reducing.
     """
 
     def __init__(
