@@ -17,8 +17,9 @@ from jarvis.venues.base import UnreadableAnswer
 Record = Mapping[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
-_SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
+SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
 
 
 def decode(text: bytes | str) -> Any:
@@ -112,20 +113,27 @@ def flag(record: Record, key: str, what: str) -> bool:
 def side(record: Record, key: str, what: str) -> Side:
     """The side under `key`."""
     try:
-        return _SIDES[text(record, key, what)]
+        return SIDES[text(record, key, what)]
     except KeyError:
         raise unreadable(what, key, record) from None
 
 
 def moment(record: Record, key: str, what: str) -> datetime:
     """The instant under `key`, told in Unix milliseconds."""
-    milliseconds = whole(record, key, what)
+    at = instant_of(whole(record, key, what))
+    if at is None:
+        raise unreadable(what, key, record)
+    return at
+
+
+def instant_of(told: str | int) -> datetime | None:
+    """The instant of so many Unix milliseconds; None for one that cannot be."""
     try:
-        return _EPOCH + timedelta(milliseconds=milliseconds)
-    except OverflowError as error:
-        raise unreadable(what, key, record) from error
+        return _EPOCH + int(told) * _MILLISECOND
+    except (ValueError, OverflowError):
+        return None
 
 
 def in_milliseconds(at: datetime) -> int:
     """`at` as Bybit is told it, rounded down."""
-    return (at - _EPOCH) // timedelta(milliseconds=1)
+    return (at - _EPOCH) // _MILLISECOND

@@ -22,20 +22,11 @@ from jarvis.domain.order import (
     OrderType,
     VenueOrderId,
 )
-from jarvis.venues.bybit.fields import (
-    Record,
-    decode,
-    moment,
-    number,
-    number_or_none,
-    record_of,
-    rows,
-    side,
-    text,
-    text_or_empty,
-    unreadable,
-)
+from jarvis.domain.records import quickly_made
+from jarvis.venues.bybit.fields import SIDES, Record, decode, instant_of, number, record_of, rows, text, unreadable
+from jarvis.venues.bybit.rows import ExecutionRow, OrderRow, number_in, row_of
 from jarvis.venues.bybit.symbols import Symbols
+from jarvis.venues.typed import unfit
 
 _REMEMBERED = 5_000
 
@@ -62,6 +53,8 @@ _CLOSED = {
     "Rejected": OrderStatus.REJECTED,
 }
 _TYPES = {"Market": False, "Limit": True}
+_BORROWS = {"1": True, "0": False, "": None, None: None}
+_UNITS = frozenset({"", "baseCoin", "quoteCoin"})
 _PLAIN = frozenset({"", "UNKNOWN"})
 # Conditional and TP/SL orders of one price; those of two prices (OCO) are only placed by hand, and have no type here.
 _FILTERS = {
@@ -79,6 +72,7 @@ _BY_HAND = frozenset({"OcoOrder", "BidirectionalTpslOrder", "TrailingStop", "MmR
 _NO_REASON = frozenset({"", "EC_NoError", "UNKNOWN"})
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class KnownOrder:
     """What our own calls and the venue have told of an order so far; None is not told yet."""
@@ -88,6 +82,9 @@ class KnownOrder:
     order_type: OrderType | None = None
     leverage: int | None = None
     is_margin: bool | None = None
+
+
+_NOTHING = KnownOrder()
 
 
 class OrderMemory:
@@ -113,7 +110,7 @@ class OrderMemory:
     def get(self, order_id: VenueOrderId | None, client_order_id: ClientOrderId | None = None) -> KnownOrder:
         """What is known of the order, nothing at worst."""
         known = self._orders.get(order_id) if order_id is not None else None
-        return known or self._announced.get(str(client_order_id), KnownOrder())
+        return known or self._announced.get(str(client_order_id)) or _NOTHING
 
     def learn(self, told: "ToldOrder") -> OrderReport:
         """The report, completed by what we knew of the order; keeps what it tells."""
@@ -127,6 +124,8 @@ class OrderMemory:
             is_margin=known.is_margin if told.is_margin is None else told.is_margin,
         )
         _keep(self._orders, report.venue_order_id, merged)
+        if merged.order_type is report.order_type and merged.leverage == report.leverage:
+            return report
         return replace(report, order_type=merged.order_type, leverage=merged.leverage)
 
 
@@ -137,6 +136,7 @@ def _keep(kept: OrderedDict[str, KnownOrder], key: str, order: KnownOrder) -> li
     return [kept.popitem(last=False)[0]] if len(kept) > _REMEMBERED else []
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ToldOrder:
     """An order row: the report, the list that it is in (None for kinds that only people place), and if it borrows."""
@@ -152,6 +152,11 @@ def parse_orders(result: object, symbols: Symbols, what: str) -> list[ToldOrder]
 
 
 def parse_order(record: Record, symbols: Symbols, what: str) -> ToldOrder:
+    """One order row of REST (see `told_order`)."""
+    return told_order(row_of(record, OrderRow, what), symbols, what)
+
+
+def told_order(row: OrderRow, symbols: Symbols, what: str) -> ToldOrder:
     """One order row of REST or of the stream.
 
     Rejected does not prove that nothing was filled: a row was recorded with both, and is a cancelled order here.
@@ -162,71 +167,76 @@ def parse_order(record: Record, symbols: Symbols, what: str) -> ToldOrder:
     "timeInForce":"IOC","orderType":"Market","stopOrderType":"Stop","marketUnit":"baseCoin","triggerPrice":"58000",
     "triggerDirection":0,"basePrice":"60000","createdTime":"1684738540559","updatedTime":"1684738540561"}`
     """
-    filled = number_or_none(record, "cumExecQty", what) or ZERO
-    client_order_id = text_or_empty(record, "orderLinkId", what)
-    order_side = side(record, "side", what)
-    is_limit = _is_limit(record, what)
-    order_filter, order_type = _kind(record, order_side, is_limit=is_limit, what=what)
-    trigger = number_or_none(record, "triggerPrice", what) or None
-    is_margin = _is_margin(record, what)
+    filled = number_in(row, "cum_exec_qty", what) or ZERO
+    order_side, is_limit, at = SIDES.get(row.side), _TYPES.get(row.order_type), instant_of(row.updated_time)
+    if order_side is None or is_limit is None or at is None:
+        name = "side" if order_side is None else "order_type" if is_limit is None else "updated_time"
+        raise unfit(row, "Bybit", what, name)
+    trigger = number_in(row, "trigger_price", what) or None
+    order_filter, order_type = _kind(row, order_side, trigger, is_limit=is_limit, what=what)
+    is_margin = _is_margin(row, what)
     report = OrderReport(
-        venue_order_id=VenueOrderId(text(record, "orderId", what)),
-        status=_status(record, filled, what),
-        at=moment(record, "updatedTime", what),
-        client_order_id=ClientOrderId(client_order_id) if client_order_id else None,
-        pair=symbols.pair(text(record, "symbol", what)),
-        side=order_side,
-        order_type=order_type,
-        quantity=_quantity(record, order_side, is_limit=is_limit, what=what),
-        filled_quantity=filled,
-        limit_price=number(record, "price", what) if is_limit else None,
-        trigger_price=trigger,
-        leverage=1 if is_margin is False else None,
-        reason=", ".join(
-            told
-            for key in ("rejectReason", "cancelType")
-            if (told := text_or_empty(record, key, what)) not in _NO_REASON
-        ),
+        row.order_id,
+        _status(row, filled, what),
+        at,
+        ClientOrderId(row.order_link_id) if row.order_link_id else None,
+        symbols.pair(row.symbol),
+        order_side,
+        order_type,
+        _quantity(row, order_side, is_limit=is_limit, what=what),
+        filled,
+        _required(row, "price", what) if is_limit else None,
+        trigger,
+        1 if is_margin is False else None,
+        None,
+        _reason(row),
     )
     return ToldOrder(report, order_filter, is_margin)
 
 
-def _status(record: Record, filled: Decimal, what: str) -> OrderStatus:
-    told = text(record, "orderStatus", what)
+def _required(row: OrderRow, name: str, what: str) -> Decimal:
+    value = number_in(row, name, what)
+    if value is None:
+        raise unfit(row, "Bybit", what, name)
+    return value
+
+
+def _reason(row: OrderRow) -> str:
+    rejected, cancelled = row.reject_reason or "", row.cancel_type or ""
+    if rejected in _NO_REASON:
+        return "" if cancelled in _NO_REASON else cancelled
+    return rejected if cancelled in _NO_REASON else f"{rejected}, {cancelled}"
+
+
+def _status(row: OrderRow, filled: Decimal, what: str) -> OrderStatus:
+    told = row.order_status
     if told in _OPEN:
         return OrderStatus.PARTLY_FILLED if filled > 0 else _OPEN[told]
     if told not in _CLOSED:
-        raise unreadable(what, "orderStatus", record)
+        raise unfit(row, "Bybit", what, "order_status")
     status = _CLOSED[told]
     return OrderStatus.CANCELLED if status is OrderStatus.REJECTED and filled > 0 else status
 
 
-def _is_limit(record: Record, what: str) -> bool:
-    try:
-        return _TYPES[text(record, "orderType", what)]
-    except KeyError:
-        raise unreadable(what, "orderType", record) from None
-
-
-def _is_margin(record: Record, what: str) -> bool | None:
+def _is_margin(row: OrderRow | ExecutionRow, what: str) -> bool | None:
     """Whether it borrows: `"1"`, `"0"`, and `""` or absent where it is not told."""
     try:
-        return {"1": True, "0": False, "": None}[text_or_empty(record, "isLeverage", what)]
+        return _BORROWS[row.is_leverage]
     except KeyError:
-        raise unreadable(what, "isLeverage", record) from None
+        raise unfit(row, "Bybit", what, "is_leverage") from None
 
 
 def _kind(
-    record: Record, order_side: Side, *, is_limit: bool, what: str
+    row: OrderRow, order_side: Side, trigger: Decimal | None, *, is_limit: bool, what: str
 ) -> tuple[OrderFilter | None, OrderType | None]:
-    told = text_or_empty(record, "stopOrderType", what)
+    told = row.stop_order_type or ""
     if told in _BY_HAND:
         return None, None
     if told not in _FILTERS:
-        raise unreadable(what, "stopOrderType", record)
-    if told in _PLAIN and not number_or_none(record, "triggerPrice", what):
+        raise unfit(row, "Bybit", what, "stop_order_type")
+    if told in _PLAIN and trigger is None:
         return OrderFilter.ORDER, OrderType.LIMIT if is_limit else OrderType.MARKET
-    rises = _rises(record, what)
+    rises = _rises(row, trigger, what)
     order_filter = OrderFilter.STOP_ORDER if told in _PLAIN else _FILTERS[told]
     if rises is None:
         return order_filter, None
@@ -235,22 +245,24 @@ def _kind(
     return order_filter, OrderType.TAKE_PROFIT_LIMIT if is_limit else OrderType.TAKE_PROFIT
 
 
-def _rises(record: Record, what: str) -> bool | None:
+def _rises(row: OrderRow, trigger: Decimal | None, what: str) -> bool | None:
     """Whether the price has to rise to trigger the order; None if the row does not tell."""
-    direction = number_or_none(record, "triggerDirection", what)
+    direction = number_in(row, "trigger_direction", what)
     if direction in (1, 2):
         return direction == 1
-    base = number_or_none(record, "basePrice", what) or number_or_none(record, "lastPriceOnCreated", what)
-    return None if not base else number(record, "triggerPrice", what) > base
+    base = number_in(row, "base_price", what) or number_in(row, "last_price_on_created", what)
+    if not base:
+        return None
+    return (_required(row, "trigger_price", what) if trigger is None else trigger) > base
 
 
-def _quantity(record: Record, order_side: Side, *, is_limit: bool, what: str) -> Decimal | None:
+def _quantity(row: OrderRow, order_side: Side, *, is_limit: bool, what: str) -> Decimal | None:
     """What was ordered, in base; None for a market order by value, which only people place."""
-    unit = text_or_empty(record, "marketUnit", what)
-    if unit not in ("", "baseCoin", "quoteCoin"):
-        raise unreadable(what, "marketUnit", record)
+    unit = row.market_unit or ""
+    if unit not in _UNITS:
+        raise unfit(row, "Bybit", what, "market_unit")
     is_by_value = not is_limit and (unit == "quoteCoin" or (unit == "" and order_side is Side.BUY))
-    return None if is_by_value else number(record, "qty", what)
+    return None if is_by_value else _required(row, "qty", what)
 
 
 def parse_placed(result: object, client_order_id: ClientOrderId) -> VenueOrderId:
@@ -286,6 +298,12 @@ def parse_executions(
 def parse_execution(
     record: Record, symbols: Symbols, is_margin: Callable[[VenueOrderId], bool | None], what: str
 ) -> Execution:
+    """One fill row of REST (see `told_fill`)."""
+    row = row_of(record, ExecutionRow, what)
+    return Execution(told_fill(row, symbols, is_margin, what), number_in(row, "order_qty", what))
+
+
+def told_fill(row: ExecutionRow, symbols: Symbols, is_margin: Callable[[VenueOrderId], bool | None], what: str) -> Fill:
     """One fill row of REST or of the stream. Of spot there are no other rows than trades and liquidations.
 
     The venue names the fee's coin; where it does not, a buyer pays in base and a seller in quote, and a maker whom
@@ -296,57 +314,55 @@ def parse_execution(
     "execPrice":"60000","execQty":"0.01","execType":"Trade","execValue":"600","execTime":"1672282722429",
     "feeCurrency":"BTC","isMaker":false,"feeRate":"0.001","seq":4688002127,"extraFees":""}`
     """
-    try:
-        is_liquidation = _TRADES[text(record, "execType", what)]
-    except KeyError:
-        raise unreadable(what, "execType", record) from None
-    pair = symbols.pair(text(record, "symbol", what))
-    order_id, order_side = VenueOrderId(text(record, "orderId", what)), side(record, "side", what)
-    client_order_id = text_or_empty(record, "orderLinkId", what)
-    fee_asset = _fee_asset(record, pair, order_side, what)
-    borrows = _is_margin(record, what)
+    is_liquidation, order_side, at = _TRADES.get(row.exec_type), SIDES.get(row.side), instant_of(row.exec_time)
+    if is_liquidation is None or order_side is None or at is None:
+        name = "exec_type" if is_liquidation is None else "side" if order_side is None else "exec_time"
+        raise unfit(row, "Bybit", what, name)
+    quantity, price, cost, fee = row.exec_qty, row.exec_price, row.exec_value, row.exec_fee
+    if not (quantity.is_finite() and price.is_finite() and cost.is_finite() and fee.is_finite()):
+        raise unfit(row, "Bybit", what, "exec_qty", "exec_price", "exec_value", "exec_fee")
+    pair, order_id = symbols.pair(row.symbol), row.order_id
+    fee_asset = row.fee_currency or _fee_asset(row, pair, order_side, what)
+    borrows = _is_margin(row, what)
     if borrows is None:
         borrows = is_margin(order_id)
     try:
-        fill = Fill(
-            fill_id=FillId(f"{order_id}:{text(record, 'execId', what)}"),
-            venue_order_id=order_id,
-            client_order_id=ClientOrderId(client_order_id) if client_order_id else None,
-            pair=pair,
-            side=order_side,
-            quantity=number(record, "execQty", what),
-            price=number(record, "execPrice", what),
-            cost=number(record, "execValue", what),
-            fee=number(record, "execFee", what) + _extra_fees(record, fee_asset, what),
-            fee_asset=fee_asset,
-            at=moment(record, "execTime", what),
-            is_maker=record.get("isMaker") is True,
-            is_margin=is_liquidation or borrows is not False,
-            is_liquidation=is_liquidation,
+        return Fill(
+            FillId(f"{order_id}:{row.exec_id}"),
+            order_id,
+            ClientOrderId(row.order_link_id) if row.order_link_id else None,
+            pair,
+            order_side,
+            quantity,
+            price,
+            cost,
+            fee + _extra_fees(row, fee_asset, what) if row.extra_fees else fee,
+            fee_asset,
+            at,
+            row.is_maker is True,
+            is_liquidation or borrows is not False,
+            is_liquidation,
         )
     except ValueError as error:
-        raise unreadable(what, "execQty, execPrice, execValue", record) from error
-    return Execution(fill, number_or_none(record, "orderQty", what))
+        raise unfit(row, "Bybit", what, "exec_qty", "exec_price", "exec_value") from error
 
 
-def _fee_asset(record: Record, pair: Pair, order_side: Side, what: str) -> Asset:
-    told = text_or_empty(record, "feeCurrency", what)
-    if told:
-        return Asset(told)
+def _fee_asset(row: ExecutionRow, pair: Pair, order_side: Side, what: str) -> Asset:
+    """The fee's coin where the row does not name it."""
     received, given = (pair.base, pair.quote) if order_side is Side.BUY else (pair.quote, pair.base)
-    rate = number_or_none(record, "feeRate", what) or ZERO
-    return given if record.get("isMaker") is True and rate < 0 else received
+    rate = number_in(row, "fee_rate", what) or ZERO
+    return given if row.is_maker is True and rate < 0 else received
 
 
-def _extra_fees(record: Record, fee_asset: Asset, what: str) -> Decimal:
+def _extra_fees(row: ExecutionRow, fee_asset: Asset, what: str) -> Decimal:
     """Taxes that some countries' accounts pay beside the fee, as a list or as the text of one. Only in its coin."""
-    told: Any = record.get("extraFees")
+    told: Any = row.extra_fees
     if told in (None, "", "[]", []):
         return ZERO
     listed = decode(told) if isinstance(told, str) else told
     extra = [record_of(each, what) for each in listed] if isinstance(listed, list) else None
     if extra is None or any(text(each, "feeCoin", what) != fee_asset for each in extra):
-        raise unreadable(what, "extraFees", record)
+        raise unfit(row, "Bybit", what, "extra_fees")
     return sum((number(each, "fee", what) for each in extra), ZERO)
 
 

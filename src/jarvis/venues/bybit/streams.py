@@ -39,16 +39,18 @@ from jarvis.venues.bybit.fields import (
     record_of,
     rows,
     text,
-    text_or_empty,
     unreadable,
     whole,
 )
-from jarvis.venues.bybit.orders import OrderMemory, parse_execution, parse_order
+from jarvis.venues.bybit.orders import OrderMemory, told_fill, told_order
 from jarvis.venues.bybit.parse import bar_of
+from jarvis.venues.bybit.rows import ExecutionRow, OrderRow, decode_executions, decode_orders
 from jarvis.venues.bybit.symbols import Symbols
 from jarvis.venues.session import HttpAnswer, Socket, Transport
 from jarvis.venues.stream import Pong, StreamBroken
 
+_ORDERS, _EXECUTIONS = "order.spot", "execution.spot"
+_ORDERS_MARK, _EXECUTIONS_MARK = f'"{_ORDERS}"', f'"{_EXECUTIONS}"'
 _REMEMBERED = 5_000
 _QUIET_SECONDS = 3.5
 _TOPICS_AT_ONCE = 10
@@ -143,7 +145,7 @@ class _Pings:
 E = TypeVar("E")
 
 
-async def _subscribed(socket: Socket, topics: Sequence[str], read: Callable[[Record], Iterable[E | Pong]]) -> list[E]:
+async def _subscribed(socket: Socket, topics: Sequence[str], read: Callable[[str], Iterable[E | Pong]]) -> list[E]:
     """Subscribe and read until each part is confirmed; gives the events that came in between."""
     parts = [topics[first : first + _TOPICS_AT_ONCE] for first in range(0, len(topics), _TOPICS_AT_ONCE)]
     for n, part in enumerate(parts):
@@ -151,13 +153,14 @@ async def _subscribed(socket: Socket, topics: Sequence[str], read: Callable[[Rec
     events: list[E] = []
     confirmed = 0
     while confirmed < len(parts):
-        frame = record_of(decode(await socket.recv()), "stream")
+        told = await socket.recv()
+        frame = record_of(decode(told), "stream")
         if frame.get("op") == "subscribe":
             if frame.get("success") is not True:
                 raise Rejected(RefusalReason.INVALID, f"Bybit refused a subscription: {frame.get('ret_msg')}")
             confirmed += 1
         else:
-            events.extend(event for event in read(frame) if not isinstance(event, Pong))
+            events.extend(event for event in read(told) if not isinstance(event, Pong))
     return events
 
 
@@ -205,7 +208,7 @@ class MarketDialect:
         self._pings.clear()
         self._last.update(await self._last_prices(self._names))
         topics = [f"{kind}.{name}" for name in self._names for kind in (f"kline.{self._interval}", "orderbook.1")]
-        return await _subscribed(socket, topics, self._read_frame)
+        return await _subscribed(socket, topics, self.read)
 
     def read(self, text: str) -> Sequence[BarUpdate | Quote | Pong]:
         """As Dialect says."""
@@ -307,56 +310,70 @@ class AccountDialect:
             while answer.get("op") in ("ping", "pong"):
                 answer = record_of(decode(await socket.recv()), "auth")
             _check_login(answer, self._now())
-            return await _subscribed(socket, ["order.spot", "execution.spot"], self._read_frame)
+            return await _subscribed(socket, [_ORDERS, _EXECUTIONS], self.read)
         except UnreadableAnswer as error:
             raise Unreachable(f"the account stream could not be read: {error}") from error
 
     def read(self, text: str) -> Sequence[AccountEvent | Pong]:
         """As Dialect says."""
-        return self._read_frame(record_of(decode(text), "stream"))
+        if _EXECUTIONS_MARK in text:
+            return self._fills(text, _EXECUTIONS)
+        if _ORDERS_MARK in text:
+            return self._reports(text, _ORDERS)
+        return self._read_control(text)
 
     def ping(self, number: int) -> str:
         """As Dialect says."""
         self._tally.mark()
         return self._pings.ping(number)
 
-    def _read_frame(self, frame: Record) -> Sequence[AccountEvent | Pong]:
+    def _read_control(self, told: str) -> Sequence[AccountEvent | Pong]:
+        frame = record_of(decode(told), "stream")
         control = _control(frame, self._pings)
-        if control is not None:
-            if control:
-                self._tally.check()
-            return control
-        topic = text(frame, "topic", "stream")
-        match topic:
-            case "order.spot" | "order":
-                return [self._report(record) for record in _of_spot(rows(frame, topic, "data"), topic)]
-            case "execution.spot" | "execution":
-                fills = [self._fill(record) for record in _of_spot(rows(frame, topic, "data"), topic)]
-                return [fill for fill in fills if fill is not None]
-            case _:
-                raise unreadable("stream", "topic", frame)
+        if control is None:
+            # The names by which the venue tells of all categories at once.
+            match frame["topic"]:
+                case "order":
+                    return self._reports(told, "order")
+                case "execution":
+                    return self._fills(told, "execution")
+                case _:
+                    raise unreadable("stream", "topic", frame)
+        if control:
+            self._tally.check()
+        return control
 
-    def _report(self, record: Record) -> OrderReport:
-        report = self._memory.learn(parse_order(record, self._symbols, "order.spot"))
-        self._tally.order(report, is_new=self._memory.was_announced_after(self._announced, report.client_order_id))
-        return report
+    def _reports(self, told: str, topic: str) -> Sequence[OrderReport]:
+        reports = []
+        for row in decode_orders(told, topic):
+            if _is_spot(row):
+                report = self._memory.learn(told_order(row, self._symbols, topic))
+                is_new = self._memory.was_announced_after(self._announced, report.client_order_id)
+                self._tally.order(report, is_new=is_new)
+                reports.append(report)
+        return reports
 
-    def _fill(self, record: Record) -> Fill | None:
-        fill = parse_execution(
-            record, self._symbols, lambda order_id: self._memory.get(order_id).is_margin, "execution.spot"
-        ).fill
-        if fill.fill_id in self._seen_fills:
-            return None
-        self._seen_fills[fill.fill_id] = None
-        if len(self._seen_fills) > _REMEMBERED:
-            self._seen_fills.popitem(last=False)
-        self._tally.fill(fill)
-        return fill
+    def _fills(self, told: str, topic: str) -> Sequence[Fill]:
+        """The fills that are told for the first time."""
+        fills, seen = [], self._seen_fills
+        for row in decode_executions(told, topic):
+            if _is_spot(row):
+                fill = told_fill(row, self._symbols, self._is_margin, topic)
+                if fill.fill_id not in seen:
+                    seen[fill.fill_id] = None
+                    if len(seen) > _REMEMBERED:
+                        seen.popitem(last=False)
+                    self._tally.fill(fill)
+                    fills.append(fill)
+        return fills
+
+    def _is_margin(self, order_id: VenueOrderId) -> bool | None:
+        return self._memory.get(order_id).is_margin
 
 
-def _of_spot(records: Iterable[Record], what: str) -> Iterable[Record]:
-    """The rows of spot: a person may trade derivatives with the same account."""
-    return (record for record in records if text_or_empty(record, "category", what) in ("", "spot"))
+def _is_spot(row: OrderRow | ExecutionRow) -> bool:
+    """Whether it is about spot: a person may trade derivatives with the same account."""
+    return row.category == "spot" or not row.category
 
 
 def _check_login(frame: Record, now: datetime) -> None:
