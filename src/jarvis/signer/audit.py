@@ -11,8 +11,9 @@ from jarvis.signer.errors import SignerUnavailable
 _KRAKEN = ("pair", "type", "ordertype", "volume", "order_qty", "price", "leverage", "reduce_only", "cl_ord_id", "txid")
 _BYBIT = ("symbol", "side", "orderType", "qty", "triggerPrice", "orderId", "orderLinkId", "coin", "purpose")
 _BINANCE = ("quantity", "stopPrice", "newClientOrderId", "origClientOrderId", "sideEffectType", "isIsolated", "asset")
-_LINE = json.JSONEncoder(separators=(",", ":"))
-_SHOWN = (*_KRAKEN, *_BYBIT, *_BINANCE, "amount")
+_write = json.JSONEncoder(separators=(",", ":")).encode
+_SHOWN = frozenset((*_KRAKEN, *_BYBIT, *_BINANCE, "amount"))
+_DAY_NS = 24 * 60 * 60 * 1_000_000_000
 
 
 class Audit:
@@ -20,7 +21,7 @@ class Audit:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._day = ""
+        self._day = -1
         self._file = -1
         self._torn = False
 
@@ -30,8 +31,9 @@ class Audit:
             return
         at = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).replace(microsecond=now_ns // 1000 % 1_000_000)
         try:
-            self._open(at.strftime("%Y-%m-%d"))
-            line = _LINE.encode({"at": at.isoformat(), **event}).encode() + b"\n"
+            if now_ns // _DAY_NS != self._day:
+                self._open(at)
+            line = _write({"at": at.isoformat(), **event}).encode() + b"\n"
             if self._torn:
                 line = b"\n" + line
             self._torn = os.write(self._file, line) != len(line)
@@ -45,16 +47,16 @@ class Audit:
         """Close the file."""
         if self._file >= 0:
             os.close(self._file)
-        self._file, self._day = -1, ""
+        self._file = self._day = -1
 
-    def _open(self, day: str) -> None:
-        if day != self._day and self._folder is not None:
-            self.close()
-            path = self._folder / f"audit-{day}.jsonl"
+    def _open(self, at: datetime) -> None:
+        self.close()
+        if self._folder is not None:
+            path = self._folder / f"audit-{at:%Y-%m-%d}.jsonl"
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            self._day = day
+            self._day = int(at.timestamp()) * 1_000_000_000 // _DAY_NS
 
 
 def shown(parameters: Mapping[str, str]) -> dict[str, str]:
     """What of a checked call's parameters belongs in the audit."""
-    return {name: parameters[name] for name in _SHOWN if name in parameters}
+    return {name: value for name, value in parameters.items() if name in _SHOWN}

@@ -22,6 +22,7 @@ NONCE_BLOCK = 60_000_000
 
 _MAX_ID_LENGTH = 200
 _SHOWABLE_OPERATION = re.compile(r"[A-Za-z0-9 /._-]{1,60}", re.ASCII)
+_KEPT_NAMES = 4096
 _CLOCKS_APART_NS = 60 * 1_000_000_000
 
 
@@ -34,6 +35,7 @@ class SigningCore:
         self._marks = Marks(state)
         self._audit = Audit(state)
         self._last_nonce: dict[str, int] = {}
+        self._key_names: dict[tuple[str, bytes], str] = {}
         self._signed = self._refused = self._security_events = 0
 
     def __repr__(self) -> str:
@@ -107,7 +109,7 @@ class SigningCore:
         must = signing.may_open(operation, parameters)
         with opened:
             self._raise("fence", credential.account_id, fence, must=must)
-            stamp = self._next_nonce(fingerprint(self._vault, credential.venue, opened.api_key), must=must)
+            stamp = self._next_nonce(self._key_name(credential, opened), must=must)
             call = signing.build(opened, operation, parameters, stamp)
         event = {"do": "sign", **_whose(credential), "operation": operation, "fence": fence, **shown(parameters)}
         self._note({**event, "outcome": "signed"}, must=must)
@@ -125,6 +127,16 @@ class SigningCore:
     def _check_fence(self, credential: Credential, fence: int) -> None:
         if fence < self._marks.get("fence", credential.account_id):
             raise SignerRefused("stale_fence", "another worker has taken over this account")
+
+    def _key_name(self, credential: Credential, opened: OpenedKey) -> str:
+        """The fingerprint, remembered: it is no secret, and a sealed form that was just opened holds no other key."""
+        sealed = credential.venue, credential.sealed
+        name = self._key_names.get(sealed)
+        if name is None:
+            if len(self._key_names) >= _KEPT_NAMES:
+                self._key_names.clear()
+            name = self._key_names[sealed] = fingerprint(self._vault, credential.venue, opened.api_key)
+        return name
 
     def _next_nonce(self, key_name: str, *, must: bool) -> int:
         """Microseconds of wall time, or one more than the last: strictly rising per key, whatever the clock does."""

@@ -8,7 +8,7 @@ that is not listed is refused, so that a venue's new option is a decision.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import quote
 
@@ -36,6 +36,12 @@ class Operation:
 
     parameters: Mapping[str, Shape]
     rule: Callable[[Parameters], str] = lambda _: ""
+    required: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note which parameters must be there."""
+        required = tuple(name for name, expected in self.parameters.items() if expected.required)
+        object.__setattr__(self, "required", required)
 
 
 AMOUNT = r"(?:0|[1-9]\d{0,14})(?:\.\d{1,12})?"
@@ -75,8 +81,8 @@ def check_call(operations: Mapping[str, Operation], operation: str, parameters: 
             raise SignerRefused("parameter", f"{operation} takes no parameter {shown}")
         if len(value) > MAX_VALUE_LENGTH or expected.pattern.fullmatch(value) is None:
             raise SignerRefused("parameter", f"{operation}: the value of {name} has a shape that is not allowed")
-    for name, expected in allowed.parameters.items():
-        if expected.required and name not in parameters:
+    for name in allowed.required:
+        if name not in parameters:
             raise SignerRefused("parameter", f"{operation}: {name} is missing")
     problem = allowed.rule(parameters)
     if problem:

@@ -19,11 +19,11 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NamedTuple, NoReturn, Self
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -35,8 +35,9 @@ from jarvis.signer.errors import MasterKeyError, SignerRefused
 MASTER_KEY_BYTES = 32
 ENVELOPE_VERSION = 1
 
-_KEPT_DERIVED_KEYS = 4096
+_KEPT_ROWS = 4096
 _CANONICAL = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
+_read = json.JSONDecoder().decode
 _FILE_PREFIX = "jarvis-master-key-1:"
 _SEALED = re.compile(rb"j1\.(?P<kid>[0-9a-f]{16})\.(?P<token>[A-Za-z0-9_-]{100,4000}={0,2})")
 
@@ -78,16 +79,26 @@ def wipe(buffer: bytearray) -> None:
     buffer[:] = bytes(len(buffer))
 
 
+class _Row(NamedTuple):
+    """What a row's sealed keys are opened with: the key derived for it, and what must stand inside, the revision aside.
+
+    The derived key is worth no more than the master key, which is held anyway; an opened secret is never kept.
+    """
+
+    fernet: Fernet
+    names: Mapping[str, object]
+
+
 class Vault:
     """Seals and opens under one master key. Holds the master key and keys derived from it, which are worth no more."""
 
-    __slots__ = ("_derived", "_fingerprint_key", "_master", "key_name")
+    __slots__ = ("_fingerprint_key", "_master", "_rows", "key_name")
 
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != MASTER_KEY_BYTES:
             raise MasterKeyError(f"a master key has {MASTER_KEY_BYTES} bytes")
         self._master = master_key
-        self._derived: dict[bytes, Fernet] = {}
+        self._rows: dict[tuple[str, str, str, str], _Row] = {}
         self._fingerprint_key = self.derive(b"jarvis key fingerprint")
         self.key_name = self.derive(b"jarvis key name", length=8).hex()
 
@@ -114,7 +125,7 @@ class Vault:
         for part in parts:
             envelope += part
         try:
-            token = self._fernet(credential).encrypt_at_time(bytes(envelope), now_seconds)
+            token = self._row(credential).fernet.encrypt_at_time(bytes(envelope), now_seconds)
         finally:
             wipe(envelope)
         return b"j1." + self.key_name.encode() + b"." + token
@@ -134,39 +145,36 @@ class Vault:
         # Fernet's decoder skips junk and odd padding; one key has one spelling here.
         with suppress(binascii.Error, InvalidToken):
             if base64.urlsafe_b64encode(base64.urlsafe_b64decode(token)) == token:
-                return self._unpack(bytearray(self._fernet(credential).decrypt(token)), credential)
+                return self._unpack(bytearray(self._row(credential).fernet.decrypt(token)), credential)
         raise SignerRefused("broken_seal", "this sealed key was changed, or belongs to another account")
 
     def _unpack(self, envelope: bytearray, credential: Credential) -> OpenedKey:
         try:
             end = envelope.index(b"\n")
-            header = json.loads(envelope[:end])
-            parts = header.pop("parts")
+            header = _read(envelope[:end].decode())
+            first, second, _ = header.pop("parts")
             revision = header.pop("rev")
-            expected = {**_binding(credential), "kid": self.key_name}
-            expected_revision = expected.pop("rev")
-            if not hmac.compare_digest(_canonical(header), _canonical(expected)):
+            if header != self._row(credential).names:
                 raise SignerRefused("wrong_binding", "this sealed key names another account, venue or environment")
-            if not hmac.compare_digest(str(revision), str(expected_revision)):
+            if revision != credential.revision:
                 raise SignerRefused("stale_revision", "this sealed key is of another revision than the account's")
-            body = memoryview(envelope)[end + 1 :]
-            try:
-                first, second = parts[0], parts[0] + parts[1]
-                return OpenedKey(bytearray(body[:first]), bytearray(body[first:second]), bytearray(body[second:]))
-            finally:
-                body.release()
+            first += end + 1
+            second += first
+            return OpenedKey(envelope[end + 1 : first], envelope[first:second], envelope[second:])
         finally:
             wipe(envelope)
 
-    def _fernet(self, credential: Credential) -> Fernet:
+    def _row(self, credential: Credential) -> _Row:
         ids = (credential.account_id, credential.venue, credential.credential_id, credential.environment.value)
-        info = b"jarvis venue key" + b"".join(_length_prefixed(part.encode()) for part in ids)
-        fernet = self._derived.get(info)
-        if fernet is None:
-            if len(self._derived) >= _KEPT_DERIVED_KEYS:
-                self._derived.clear()
-            fernet = self._derived[info] = Fernet(base64.urlsafe_b64encode(self.derive(info)))
-        return fernet
+        row = self._rows.get(ids)
+        if row is None:
+            if len(self._rows) >= _KEPT_ROWS:
+                self._rows.clear()
+            info = b"jarvis venue key" + b"".join(_length_prefixed(part.encode()) for part in ids)
+            names = {**_binding(credential), "kid": self.key_name}
+            del names["rev"]
+            row = self._rows[ids] = _Row(Fernet(base64.urlsafe_b64encode(self.derive(info))), names)
+        return row
 
 
 def _binding(credential: Credential) -> dict[str, object]:

@@ -64,7 +64,7 @@ def _is_secret(value: SecretBytes) -> bool:
 def signature(secret: SecretBytes, path: str, nonce: str, body: bytes) -> str:
     """The value of `API-Sign` for one call; `body` is sent exactly as it is given here."""
     try:
-        key = bytearray(base64.b64decode(secret, validate=True))
+        key = bytearray(binascii.a2b_base64(secret, strict_mode=True))
     except binascii.Error:
         raise InvalidSecret("malformed_secret", "the private key is not base64") from None
     try:
