@@ -4,8 +4,9 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from typing import Any, Protocol
 
 import ccxt
@@ -18,23 +19,29 @@ from tests.venues.wires import sample as kraken_sample
 from tests.venues.wires import symbols as kraken_symbols
 
 from benchmarks.measure import Duel
-from benchmarks.orders import BTC, Now
+from benchmarks.orders import BTC, Now, wish
 from jarvis.domain.instrument import Pair
-from jarvis.domain.order import ClientOrderId, Fill, OrderReport
+from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest
 from jarvis.venues.base import BarUpdate
 from jarvis.venues.binance.memory import OrderMemory as BinanceMemory
 from jarvis.venues.binance.streams import AccountDialect as BinanceDialect
+from jarvis.venues.bybit.orders import KnownOrder, OrderFilter
 from jarvis.venues.bybit.orders import OrderMemory as BybitMemory
 from jarvis.venues.bybit.streams import AccountDialect as BybitDialect
+from jarvis.venues.bybit.symbols import Symbols as BybitSymbols
 from jarvis.venues.kraken.memory import OrderMemory as KrakenMemory
 from jarvis.venues.kraken.streams import AccountDialect as KrakenDialect
 from jarvis.venues.kraken.streams import MarketDialect as KrakenMarketDialect
+from jarvis.venues.kraken.symbols import Symbols as KrakenSymbols
 from jarvis.venues.okx.memory import OrderMemory as OkxMemory
 from jarvis.venues.okx.streams import AccountDialect as OkxDialect
 
 JSON_ALONE = "json.loads alone"
 CCXT_PRO = "ccxt.pro json.loads + handle_message"
 LIMIT = 1 / 25
+BTC_USDT = Pair.parse("BTC/USDT")
+MOST = 1_000
+"""Frames of a kind at most: each tells of an order that we asked for."""
 
 
 class Reader(Protocol):
@@ -61,7 +68,7 @@ def reading(scale: int) -> Iterator[list[Duel]]:
     """Orders and fills of the four venues, and a candle: text to checked values in Decimal, repeats dropped."""
     with asyncio.Runner() as runner:
         duels, peers = [], []
-        for kind in kinds(range(30 * scale)):
+        for kind in kinds(range(min(30 * scale, MOST))):
             exchange, client = runner.run(_ccxt_pro(kind.venue))
             peers.append(exchange)
             title = f"{kind.venue}: read {kind.name}'s frame"
@@ -95,6 +102,9 @@ def kinds(numbers: Iterable[int]) -> list[Kind]:
     def okx_order(n: int) -> dict[str, object]:
         return {"ordId": str(n), "clOrdId": f"jv{n:07d}"}
 
+    def bybit_fill(n: int) -> dict[str, object]:
+        return {"execId": str(n), "orderId": str(n), "orderLinkId": f"jv{n:07d}"}
+
     def bybit_order(n: int) -> dict[str, object]:
         return {"orderId": str(n), "orderLinkId": f"jv{n:07d}"}
 
@@ -107,7 +117,7 @@ def kinds(numbers: Iterable[int]) -> list[Kind]:
         Kind("binance", "an order", OrderReport, _binance, frames(b, "ws_execution_new", lambda n: {"i": n})),
         Kind("okx", "a fill", Fill, _okx, frames(o, "ws_orders_fill", okx_fill)),
         Kind("okx", "an order", OrderReport, _okx, frames(o, "ws_orders_live", okx_order)),
-        Kind("bybit", "a fill", Fill, _bybit, frames(y, "ws_execution", lambda n: {"execId": str(n)})),
+        Kind("bybit", "a fill", Fill, _bybit, frames(y, "ws_execution", bybit_fill)),
         Kind("bybit", "an order", OrderReport, _bybit, frames(y, "ws_order", bybit_order)),
     ]
 
@@ -128,34 +138,70 @@ async def _nobody_asks() -> Any:
     raise NotImplementedError
 
 
+@cache
+def _orders() -> Sequence[OrderRequest]:
+    """What we asked for: the orders that all frames tell of."""
+    return [replace(wish(n), client_order_id=ClientOrderId(f"jv{n:07d}"), pair=BTC_USDT) for n in range(MOST)]
+
+
+@cache
+def _names() -> KrakenSymbols:
+    return kraken_symbols()
+
+
 def _kraken() -> Reader:
-    account = KrakenDialect("", kraken_symbols(), KrakenMemory(), _nobody_asks, Now())
-    list(account.read(kraken_sample("ws_executions_snapshot").decode()))
+    account = KrakenDialect("", _names(), KrakenMemory(), _nobody_asks, Now())
+    account.read(kraken_sample("ws_executions_snapshot").decode())
     return account
 
 
 def _kraken_with_its_order() -> Reader:
     account = _kraken()
-    list(account.read(kraken_sample("ws_executions_pending").decode()))
+    account.read(kraken_sample("ws_executions_pending").decode())
     return account
 
 
 def _kraken_market() -> Reader:
-    return KrakenMarketDialect("", kraken_symbols(), [BTC], timedelta(minutes=1), Now())
+    return KrakenMarketDialect("", _names(), [BTC], timedelta(minutes=1), Now())
+
+
+@cache
+def _binance_memory() -> BinanceMemory:
+    memory = BinanceMemory()
+    for order in _orders():
+        memory.announce(order.client_order_id, order.pair)
+    return memory
 
 
 def _binance() -> Reader:
-    memory = BinanceMemory()
-    memory.announce(ClientOrderId("jv0000001"), Pair.parse("BTC/USDT"))
-    return BinanceDialect("", memory, _nobody_asks, Now().now)
+    return BinanceDialect("", _binance_memory(), _nobody_asks, Now().now)
+
+
+@cache
+def _okx_memory() -> OkxMemory:
+    memory = OkxMemory()
+    for order in _orders():
+        memory.announce(order)
+    return memory
 
 
 def _okx() -> Reader:
-    return OkxDialect("", OkxMemory(), _nobody_asks, _nobody_asks, spot_is_margin=True)
+    return OkxDialect("", _okx_memory(), _nobody_asks, _nobody_asks, spot_is_margin=True)
+
+
+@cache
+def _bybit_memory() -> tuple[BybitMemory, BybitSymbols]:
+    memory = BybitMemory()
+    for order in _orders():
+        memory.announce(
+            order.client_order_id, KnownOrder(OrderFilter.ORDER, order.side, order.order_type, order.leverage, True)
+        )
+    return memory, bybit_symbols()
 
 
 def _bybit() -> Reader:
-    return BybitDialect("", bybit_symbols(), BybitMemory(), _nobody_asks, Now().now)
+    memory, symbols = _bybit_memory()
+    return BybitDialect("", symbols, memory, _nobody_asks, Now().now)
 
 
 def _read(kind: Kind) -> Callable[[], int]:
