@@ -4,7 +4,6 @@ SQLite has one writer at a time: a process's writers take turns, and their trans
 processes queue up instead of failing half way. Its reading connections cannot write. PostgreSQL has a pool.
 """
 
-import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from jarvis.store import schema
 from jarvis.store.direct import DirectWriter
 from jarvis.store.errors import StoreBusy, StoreError, StoreFull, StoreUnavailable
 from jarvis.store.reserve import Reserve
+from jarvis.store.turn import Turn
 from jarvis.store.whole import WholeCalls
 
 AsyncCreator = Callable[[], Awaitable[Any]]
@@ -30,7 +30,6 @@ AsyncCreator = Callable[[], Awaitable[Any]]
 
 BUSY_SECONDS = 10
 _PATIENCE = 6 * BUSY_SECONDS
-_NOT_IN_TIME = "the database did not get to this in time; nothing of it was written"
 _READERS = 4
 _WRITER_PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON")
 _SQLITE_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
@@ -62,7 +61,7 @@ class Database(WholeCalls):
         self._reader = reader
         self._direct = direct
         self._reserve = reserve
-        self._turn = None if direct is None else asyncio.Lock()
+        self._turn = Turn()
 
     @classmethod
     async def open(cls, url: str, *, migrate: bool = False, async_creator: AsyncCreator | None = None) -> Self:
@@ -86,7 +85,8 @@ class Database(WholeCalls):
     async def close(self) -> None:
         """Release every connection."""
         if self._direct is not None:
-            await self._direct.close()
+            async with self._turn.held(_PATIENCE):
+                await self._direct.close()
         await self._writer.dispose()
         await self._reader.dispose()
 
@@ -117,9 +117,12 @@ class Database(WholeCalls):
     @asynccontextmanager
     async def _write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction that may write: all of it is kept, or nothing."""
-        async with self._turn_to_write():
-            with self._told():
+        with self._told():
+            if self._direct is None:
                 async with self._writer.begin() as connection:
+                    yield connection
+            else:
+                async with self._turn.held(_PATIENCE), self._writer.begin() as connection:
                     yield connection
 
     @asynccontextmanager
@@ -129,38 +132,30 @@ class Database(WholeCalls):
             async with self._reader.connect() as connection:
                 yield connection
 
-    @asynccontextmanager
-    async def _turn_to_write(self) -> AsyncIterator[None]:
-        """Be this process's one writer in SQLite: whoever came first, without asking the file again and again."""
-        if self._turn is None:
-            yield
-            return
-        try:
-            async with asyncio.timeout(_PATIENCE if self._turn.locked() else None):
-                await self._turn.acquire()
-        except TimeoutError as error:
-            raise StoreBusy(_NOT_IN_TIME) from error
-        try:
-            yield
-        finally:
-            self._turn.release()
-
     @contextmanager
     def _told(self) -> Iterator[None]:
         """Turn the drivers' complaints into StoreErrors."""
         try:
             yield
-        except (DBAPIError, sqlite3.Error) as error:
-            story = _story(error, self._url)
-            if isinstance(story, StoreFull) and self._reserve is not None:
-                self._reserve.release()  # the next write finds room: exits go on, entries do not
+        except Exception as error:
+            story = self._story(error)
             if story is None:
                 raise
             raise story from error
-        except PoolTimeoutError as error:
-            raise StoreBusy(_NOT_IN_TIME) from error
-        except OSError as error:
-            raise StoreUnavailable(f"the database cannot be reached ({error.strerror or error})") from error
+
+    def _story(self, error: Exception) -> StoreError | None:
+        """What happened, for a person; None for what only a fault of ours can cause. Makes room on a full disk."""
+        match error:
+            case DBAPIError() | sqlite3.Error():
+                story = _story(error, self._url)
+                if isinstance(story, StoreFull) and self._reserve is not None:
+                    self._reserve.release()  # the next write finds room: exits go on, entries do not
+                return story
+            case PoolTimeoutError() | TimeoutError():
+                return StoreBusy("the database did not get to this in time; nothing of it was written")
+            case OSError():
+                return StoreUnavailable(f"the database cannot be reached ({error.strerror or error})")
+        return None
 
     def _insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
         """An INSERT that can say ON CONFLICT, in this database's dialect."""

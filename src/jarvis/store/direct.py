@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
-_Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
+_Job = Callable[[], None]
 
 
 class DirectWriter:
@@ -31,30 +31,64 @@ class DirectWriter:
         self._thread: Thread | None = None
         self._connection: sqlite3.Connection | None = None
 
-    async def transact(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
-        """What `work` returns, after the commit; all of its writing is kept, or nothing. Raises sqlite3's errors."""
-        return await self._done(lambda: self._transact(work))
+    def transact(
+        self,
+        work: Callable[[sqlite3.Connection], _Result],
+        then: Callable[[_Result], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Do `work` in a transaction: all of its writing is kept, or nothing.
+
+        `then` is called with what it returned, after the commit, or `failed` with the error; both by the event loop.
+        """
+        if self._inline:
+            try:
+                result = self._transact(work)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+                failed(error)
+            else:
+                then(result)
+            return
+        loop = asyncio.get_running_loop()
+
+        def job() -> None:
+            try:
+                result = self._transact(work)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+                _tell(loop, failed, error)
+            else:
+                _tell(loop, then, result)
+
+        try:
+            self._start()
+        except RuntimeError as error:  # no more threads are given to us
+            failed(error)
+        else:
+            self._jobs.put(job)
 
     async def close(self) -> None:
-        """Wait for what is being written, and let the file go."""
-        if self._inline:
+        """Let the file go. Whoever calls has the turn: nothing is being written."""
+        if self._thread is None:
             self._let_go()
-        elif self._thread is not None:
-            await self._done(self._let_go)
-            self._jobs.put(None)
-            self._thread.join()
-            self._thread = None
+            return
+        loop = asyncio.get_running_loop()
+        is_closed = asyncio.Event()
 
-    async def _done(self, job: Callable[[], _Result]) -> _Result:
-        if self._inline:
-            return job()
+        def job() -> None:
+            self._let_go()
+            _tell(loop, lambda _: is_closed.set(), None)
+
+        self._jobs.put(job)
+        self._jobs.put(None)
+        await is_closed.wait()
+        self._thread.join()
+        self._thread = None
+
+    def _start(self) -> None:
         if self._thread is None:
             # A commit that the end of the process cuts off is as good as one that a crash does.
             self._thread = Thread(target=_work_off, args=(self._jobs,), name="sqlite-writer", daemon=True)
             self._thread.start()
-        answer: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
-        self._jobs.put((job, answer))
-        return await answer
 
     def _transact(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         connection = self._connection or self._open()
@@ -79,7 +113,7 @@ class DirectWriter:
         return connection
 
     def _take_back(self, connection: sqlite3.Connection) -> None:
-        """Undo the transaction, unless SQLite did so itself. Who cannot is not used again."""
+        """Undo the transaction, unless SQLite did so itself. A connection that cannot is not used again."""
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -95,21 +129,10 @@ class DirectWriter:
 def _work_off(jobs: "SimpleQueue[_Job | None]") -> None:
     """Do the jobs one after the other, until there is a None."""
     while (job := jobs.get()) is not None:
-        work, answer = job
-        result, error = None, None
-        try:
-            result = work()
-        except BaseException as caught:  # noqa: BLE001 - whatever it is, it is the answer to the one who waits
-            error = caught
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            answer.get_loop().call_soon_threadsafe(_answer, answer, result, error)
-        del job, work, answer, result, error  # while this waits for the next one, nothing keeps the last one alive
+        job()
+        del job  # nothing keeps the last one alive while this waits for the next one
 
 
-def _answer(answer: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
-    if answer.cancelled():
-        return
-    if error is None:
-        answer.set_result(result)
-    else:
-        answer.set_exception(error)
+def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[Any], None], answer: object) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(call, answer)

@@ -5,41 +5,69 @@ database at the same time share a transaction. None is answered before the commi
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
+
+from sqlalchemy import Connection
 
 from jarvis.domain.account import AccountId
 from jarvis.domain.order import Order
+from jarvis.store.direct import DirectWriter
 from jarvis.store.errors import DuplicateIntent, StoreError, StoreFull, StoreUnavailable
 from jarvis.store.leases import LeaseStore, stale_fence
 from jarvis.store.paper import DirectPaper, Key, Paper, ServerPaper, Statements
 from jarvis.store.queues import Event, QueueStore
 from jarvis.store.rows import order_values
-from jarvis.store.whole import to_the_end, whole_by_itself
+from jarvis.store.whole import over, whole_by_itself
 from jarvis.trading.state import ID_DIGITS
 
 _TOGETHER = 500
 """Intents in one transaction at most: nobody else writes while it lasts."""
 
-_Write = Callable[[Callable[[Paper], Mapping["_Intent", StoreError]]], Awaitable[Mapping["_Intent", StoreError]]]
+_ENDS = "the program ends; whether this order is on paper is not known"
+
+_Refused = Mapping["_Intent", StoreError]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Intent:
-    """An order that waits to be put on paper. `kept` is answered when it is, or has the reason why it is not."""
+    """An order that waits to be put on paper."""
 
-    account_id: AccountId
-    order: Order
-    fence: int
-    kept: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    __slots__ = ("_answer", "_is_answered", "account_id", "fence", "order")
+
+    def __init__(self, account_id: AccountId, order: Order, fence: int) -> None:
+        self.account_id = account_id
+        self.order = order
+        self.fence = fence
+        self._is_answered = False
+        self._answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def key(self) -> Key:
         """Its row's primary key."""
         return self.account_id, self.order.client_order_id
+
+    def answer(self, error: Exception | None = None) -> None:
+        """Say that it is on paper, or why it is not. Only the first answer counts."""
+        if self._is_answered:
+            return
+        self._is_answered = True
+        if self._answer.cancelled():
+            return
+        if error is None:
+            self._answer.set_result(None)
+        else:
+            self._answer.set_exception(error)
+
+    async def answered(self) -> None:
+        """Wait for the answer, also when cancelled; raises the error that it is."""
+        try:
+            await self._answer
+        except asyncio.CancelledError:
+            if not self._is_answered:
+                self._answer = asyncio.get_running_loop().create_future()  # the first one was cancelled with us
+                await over(self._answer)
+            raise
 
 
 class IntentStore(QueueStore, LeaseStore):
@@ -48,7 +76,9 @@ class IntentStore(QueueStore, LeaseStore):
     def __init__(self, *opened: Any) -> None:
         super().__init__(*opened)
         self._waiting: list[_Intent] = []
+        self._alone: list[_Intent] = []
         self._keeping: asyncio.Task[None] | None = None
+        self._is_asking = False
 
     @whole_by_itself
     async def record_intent(self, account_id: AccountId, order: Order, fence: int) -> None:
@@ -60,74 +90,85 @@ class IntentStore(QueueStore, LeaseStore):
             raise StoreFull("the disk is nearly full: nothing is opened, so that exits can still be written")
         intent = _Intent(account_id, order, fence)
         self._waiting.append(intent)
-        if self._keeping is None:
-            self._keeping = asyncio.create_task(self._keep_waiting())
-        await to_the_end(intent.kept)
+        if self._direct is not None:
+            self._ask()
+        elif self._keeping is None:
+            self._keeping = asyncio.create_task(self._keep_on_server())
+        await intent.answered()
 
-    async def _keep_waiting(self) -> None:
-        """Put the intents that wait on paper, and who comes meanwhile too."""
-        try:
-            while self._waiting:
-                await self._keep_batch()
-        finally:
-            self._keeping = None
-            _refuse(self._waiting, StoreUnavailable("the program ends; this order is not on paper"))
-            self._waiting.clear()
+    def _ask(self) -> None:
+        """Ask for the turn to write in SQLite, once, while intents wait."""
+        if not self._is_asking and (self._waiting or self._alone):
+            self._is_asking = True
+            self._turn.ask(self._keep_directly)
 
-    async def _keep_batch(self) -> None:
-        """Put intents that wait on paper, in one transaction, and answer them."""
+    def _keep_directly(self) -> None:
+        """It is our turn: put a batch on paper in SQLite, answer it, and pass the turn on."""
+        batch = self._take()
+
+        def kept(refused: _Refused) -> None:
+            _answer(batch, refused)
+            leave()
+
+        def failed(error: Exception) -> None:
+            story = self._story(error)
+            if story is not None:
+                story.__cause__ = error
+            self._fail(batch, story or error)
+            leave()
+
+        def leave() -> None:
+            self._is_asking = False
+            self._turn.leave()
+            self._ask()
+
+        direct = cast("DirectWriter", self._direct)
+        direct.transact(lambda connection: _keep(DirectPaper(self._statements, connection), batch), kept, failed)
+
+    async def _keep_on_server(self) -> None:
+        """Put all that wait on paper in PostgreSQL, batch by batch, and answer each."""
         batch: Sequence[_Intent] = ()
         try:
-            async with self._paper() as write:
-                batch = self._take()  # only now: who came while we waited for the database comes along
-                refused = await write(lambda paper: _keep(paper, batch))
-        except StoreError as error:
-            _refuse(batch or self._take(), error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer to those who wait
-            batch = batch or self._take()
-            if len(batch) > 1:  # one of them cannot be written, and the others must not suffer for it
-                for intent in batch:
-                    await self._keep_alone(intent)
-            else:
-                _refuse(batch, error)
-        else:
-            _answer(batch, refused)
+            while self._waiting or self._alone:
+                batch = ()
+                try:
+                    async with self._write() as connection:
+                        batch = self._take()
+                        refused = await connection.run_sync(_keep_on, batch)
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer to those who wait
+                    self._fail(batch or self._take(), error)
+                else:
+                    _answer(batch, refused)
         finally:
-            _refuse(batch, StoreUnavailable("the program ends; whether this order is on paper is not known"))
+            self._keeping = None
+            _refuse((*batch, *self._waiting, *self._alone), StoreUnavailable(_ENDS))
+            self._waiting, self._alone = [], []
 
-    async def _keep_alone(self, intent: _Intent) -> None:
-        """Put one intent on paper in a transaction of its own."""
-        try:
-            async with self._paper() as write:
-                refused = await write(lambda paper: _keep(paper, [intent]))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer to this one
-            intent.kept.set_exception(error)
-        else:
-            _answer([intent], refused)
+    def _take(self) -> Sequence[_Intent]:
+        """The next batch, when the database is ours: who came while we waited for it comes along."""
+        if self._alone:
+            return [self._alone.pop()]
+        batch = self._waiting[:_TOGETHER]
+        del self._waiting[:_TOGETHER]
+        return batch
 
-    @asynccontextmanager
-    async def _paper(self) -> AsyncIterator[_Write]:
-        """A transaction in which one thing is written, and that is over at the end."""
-        direct = self._direct
-        if direct is None:
-            async with self._write() as connection:
-                yield lambda work: connection.run_sync(lambda plain: work(ServerPaper(plain)))
+    def _fail(self, batch: Sequence[_Intent], error: Exception) -> None:
+        """Tell a batch that nothing of it is on paper; or try each alone, if one of them is the reason."""
+        if isinstance(error, StoreError) or len(batch) == 1:
+            _refuse(batch, error)
         else:
-            async with self._turn_to_write():
-                with self._told():
-                    yield lambda work: direct.transact(lambda plain: work(DirectPaper(self._statements, plain)))
+            self._alone.extend(reversed(batch))
 
     @cached_property
     def _statements(self) -> Statements:
         return Statements(self._writer.dialect)
 
-    def _take(self) -> Sequence[_Intent]:
-        batch = self._waiting[:_TOGETHER]
-        del self._waiting[:_TOGETHER]
-        return batch
+
+def _keep_on(connection: Connection, batch: Sequence[_Intent]) -> _Refused:
+    return _keep(ServerPaper(connection), batch)
 
 
-def _keep(paper: Paper, batch: Sequence[_Intent]) -> Mapping[_Intent, StoreError]:
+def _keep(paper: Paper, batch: Sequence[_Intent]) -> _Refused:
     """Write those that may be written; gives the others with the reason."""
     fences = paper.fences(sorted({intent.account_id for intent in batch}))
     refused: dict[_Intent, StoreError] = {}
@@ -162,18 +203,14 @@ def _following(kept: Sequence[_Intent]) -> Mapping[AccountId, int]:
     return following
 
 
-def _answer(batch: Sequence[_Intent], refused: Mapping[_Intent, StoreError]) -> None:
+def _answer(batch: Sequence[_Intent], refused: _Refused) -> None:
     for intent in batch:
-        if intent in refused:
-            intent.kept.set_exception(refused[intent])
-        else:
-            intent.kept.set_result(None)
+        intent.answer(refused.get(intent))
 
 
 def _refuse(batch: Sequence[_Intent], error: Exception) -> None:
     for intent in batch:
-        if not intent.kept.done():
-            intent.kept.set_exception(error)
+        intent.answer(error)
 
 
 def _duplicate(intent: _Intent) -> DuplicateIntent:

@@ -23,30 +23,31 @@ def whole(call: _Call[_P, _Result]) -> _Call[_P, _Result]:
 
     @wraps(call)
     async def call_to_the_end(*args: _P.args, **kwargs: _P.kwargs) -> _Result:
-        return await to_the_end(asyncio.create_task(call(*args, **kwargs)))
+        work = asyncio.create_task(call(*args, **kwargs))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await over(work)
+            raise
 
     return call_to_the_end
 
 
 def whole_by_itself(call: _Call[_P, _Result]) -> _Call[_P, _Result]:
-    """`call`, which needs no task of its own to be whole: all that it waits for is `to_the_end`."""
+    """`call`, which needs no task of its own to be whole: when it is cancelled, it waits for what it began."""
     _whole_already.add(call)
     return call
 
 
-async def to_the_end(work: asyncio.Future[_Result]) -> _Result:
-    """What `work` comes to; a cancellation is raised when it is done."""
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        while not work.done():
-            try:
-                await asyncio.wait([work])
-            except asyncio.CancelledError:
-                continue
-        if not work.cancelled():
-            work.exception()  # of no use to somebody who was cancelled
-        raise
+async def over(work: asyncio.Future[Any]) -> None:
+    """Wait until `work` is done, for somebody who was cancelled and whom neither its result nor more of that helps."""
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError:
+            continue
+    if not work.cancelled():
+        work.exception()
 
 
 class WholeCalls:
