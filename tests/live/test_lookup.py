@@ -138,14 +138,14 @@ async def test_a_cancellation_is_not_believed_while_the_venue_does_not_say_how_i
 ) -> None:
     archive = Archive(report(status) if status else None)
 
-    assert await lookup(archive).proved(report(OrderStatus.CANCELLED)) == OrderLost(NAME, NOON)
+    assert await lookup(archive).proved(report(OrderStatus.CANCELLED)) == OrderLost(NAME, NOON, is_over=True)
 
 
 async def test_a_cancellation_that_cannot_be_asked_about_is_lost() -> None:
     archive = Archive(report(OrderStatus.CANCELLED))
     archive.is_reachable = False
 
-    assert await lookup(archive).proved(report(OrderStatus.CANCELLED)) == OrderLost(NAME, NOON)
+    assert await lookup(archive).proved(report(OrderStatus.CANCELLED)) == OrderLost(NAME, NOON, is_over=True)
 
 
 async def test_the_venues_own_word_replaces_a_cancellation() -> None:

@@ -13,11 +13,12 @@ import pytest
 from jarvis.domain.account import LedgerKind
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import ZERO, Asset
-from jarvis.domain.order import OrderRole
+from jarvis.domain.order import OrderRole, OrderStatus
 from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.ledger.journal import Account, EntryKind
 from jarvis.sim.instruments import binance_instruments, bybit_instruments, okx_instruments
 from jarvis.sim.models import BINANCE, BYBIT, OKX
+from jarvis.trading.events import EngineEvent, Flatten, OrderLost
 from jarvis.trading.strategy import Direction
 from tests.live.simvenue import USDT
 from tests.live.walletworld import ACCOUNT, BTC, ETH, OWNER, WalletWorld
@@ -242,5 +243,57 @@ def test_fees_in_a_third_asset_are_its_own_expense(tmp_path: Path) -> None:
             assert totals[Account.TRADING_FEE, bnb] > 0
             assert totals.get((Account.TRADING_FEE, USDT), ZERO) == ZERO
             assert world.exchange.positions("ada").get(BTC, ZERO) < world.exchange.instruments[BTC].lot
+
+    run(story)
+
+
+def test_orders_that_were_proved_on_the_way_are_not_looked_up_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with binance(tmp_path) as world:
+            await world.step(world.wish(Direction.LONG), world.wish(Direction.LONG, ETH), count=3)
+            trader = world.trader
+            assert trader is not None
+            engine = trader._engine
+            stops = [each for each in engine.state.orders.values() if each.request.role is OrderRole.STOP]
+            assert {stop.request.pair for stop in stops} == {BTC, ETH}
+            for stop in stops:
+                engine.process(OrderLost(stop.client_order_id, world.clock.now()))
+            process = trader._process
+
+            async def leading_to_two_cancels(event: EngineEvent) -> bool:
+                # Each cancellation of an order that is gone looks up everything that is not known.
+                trader._process = process  # type: ignore[method-assign]
+                done = await process(event)
+                await trader._look_up_lost()
+                await trader._look_up_lost()
+                return done
+
+            trader._process = leading_to_two_cancels  # type: ignore[method-assign]
+            await trader._look_up_lost()
+
+            assert {engine.state.orders[each.client_order_id].status for each in stops} == {OrderStatus.OPEN}
+            await world.step()
+            await world.check()
+
+    run(story)
+
+
+def test_cancelling_an_order_that_has_ended_is_no_alarm(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with binance(tmp_path) as world:
+            await world.step(world.wish(Direction.SHORT), count=3)
+            trader = world.trader
+            assert trader is not None
+            (stop,) = [each for each in trader._engine.state.orders.values() if each.request.role is OrderRole.STOP]
+            assert world.exchange.cancel("ada", stop.venue_order_id)  # type: ignore[arg-type]
+            world.exchange.drain()  # nobody is told
+
+            trader.command(Flatten(world.clock.now()))
+            await world.step(count=3)
+
+            told = await world.store.activities(OWNER, ACCOUNT)
+            assert "order_lost" not in {each.kind for each in told}
+            assert not trader._engine.state.stories
+            await world.check()
 
     run(story)

@@ -379,7 +379,7 @@ class _Session:
         )
         refused = answer.detail if isinstance(answer, SimRefused) else ""
         if isinstance(answer, SimRefused) and answer.reason is Refusal.UNKNOWN_ORDER:
-            self._process(OrderLost(action.client_order_id, self._exchange.now))
+            self._process(OrderLost(action.client_order_id, self._exchange.now, is_over=True))
             return
         self._process(
             AmendAnswered(
@@ -405,7 +405,7 @@ class _Session:
                 )
             )
         else:
-            self._process(OrderLost(action.client_order_id, now))
+            self._process(OrderLost(action.client_order_id, now, is_over=True))
             self._look_up_lost()
 
     def _look_up_lost(self) -> None:

@@ -102,4 +102,4 @@ class Lookup:
                 log.warning("cancel_not_proved", client_order_id=name, reason=str(error))
         if report is not None and report.status.is_final:
             return report
-        return cancelled if name is None else OrderLost(name, self._clock.now())
+        return cancelled if name is None else OrderLost(name, self._clock.now(), is_over=True)

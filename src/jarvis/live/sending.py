@@ -66,7 +66,7 @@ async def send_amendment(venue: Venue, action: Amend, clock: Clock) -> AmendAnsw
     else:
         match result:
             case Refused(RefusalReason.UNKNOWN_ORDER, _):
-                return OrderLost(action.client_order_id, clock.now())
+                return OrderLost(action.client_order_id, clock.now(), is_over=True)
             case Refused(reason, message):
                 refused = message or reason.value
             case Accepted():
@@ -84,7 +84,7 @@ async def send_cancellation(venue: Venue, action: Cancel, clock: Clock) -> Order
         log.warning("cancel_lost", client_order_id=action.client_order_id, reason=str(error))
         return OrderLost(action.client_order_id, clock.now())
     if not was_open or action.venue_order_id is None:
-        return OrderLost(action.client_order_id, clock.now())
+        return OrderLost(action.client_order_id, clock.now(), is_over=True)
     return OrderReport(
         action.venue_order_id,
         OrderStatus.CANCELLED,

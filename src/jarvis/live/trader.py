@@ -431,13 +431,14 @@ class Trader:
 
     async def _look_up_lost(self) -> None:
         """Look up every order that is not known, again at each step until the venue has proved what became of it."""
-        unknown = {
-            order.client_order_id: order
-            for order in self._engine.state.orders.values()
-            if order.status is OrderStatus.UNKNOWN
-        }
+        unknown = [
+            order.client_order_id for order in self._engine.state.orders.values() if order.status is OrderStatus.UNKNOWN
+        ]
         self._lookup.only(unknown)
-        for client_order_id, order in unknown.items():
+        for client_order_id in unknown:
+            order = self._engine.state.orders.get(client_order_id)
+            if order is None or order.status is not OrderStatus.UNKNOWN:
+                continue  # proved meanwhile: what one proof leads to may look up others
             try:
                 proof = await self._lookup.prove(order, self._take_fills)
             except VenueError as error:

@@ -196,6 +196,8 @@ class Desk:
         order = self.get(event.client_order_id)
         if order is None or order.status.is_final:
             return None
+        if event.is_over:
+            self._over.add(order.client_order_id)
         return self._lose(order)
 
     def absent(self, event: OrderAbsent) -> Order | None:

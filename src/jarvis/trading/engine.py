@@ -388,14 +388,15 @@ class Engine:
         order = self._desk.lost(event)
         if order is not None and order != before:  # said once, however often it is looked for in vain
             pair = order.request.pair
-            self._outbox.alarm(
-                "order_lost",
-                Severity.WARNING,
-                f"{pair}: the venue's answer about an order ({order.request.role.value.replace('_', ' ')}) did not "
-                f"come. It is being looked up, not sent again; nothing is opened on this pair until then.",
-                event.at,
-                pair,
-            )
+            if not event.is_over:  # an answer came, and it was an ordinary one
+                self._outbox.alarm(
+                    "order_lost",
+                    Severity.WARNING,
+                    f"{pair}: the venue's answer about an order ({order.request.role.value.replace('_', ' ')}) did not "
+                    f"come. It is being looked up, not sent again; nothing is opened on this pair until then.",
+                    event.at,
+                    pair,
+                )
             self._on_answer(order, event.at)
 
     def _on_amended(self, event: AmendAnswered) -> None:

@@ -36,10 +36,14 @@ class OrderRefused:
 
 @dataclass(frozen=True, slots=True)
 class OrderLost:
-    """The outcome of sending, amending or cancelling is not known."""
+    """The outcome of sending, amending or cancelling is not known.
+
+    `is_over`: the venue said that the order is not open any more, so only how it ended is still to be read.
+    """
 
     client_order_id: ClientOrderId
     at: datetime
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
