@@ -6,7 +6,7 @@ price stood when it was placed (`basePrice`), as the venue itself decides it.
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -126,7 +126,22 @@ class OrderMemory:
         _keep(self._orders, report.venue_order_id, merged)
         if merged.order_type is report.order_type and merged.leverage == report.leverage:
             return report
-        return replace(report, order_type=merged.order_type, leverage=merged.leverage)
+        return OrderReport(
+            report.venue_order_id,
+            report.status,
+            report.at,
+            report.client_order_id,
+            report.pair,
+            report.side,
+            merged.order_type,
+            report.quantity,
+            report.filled_quantity,
+            report.limit_price,
+            report.trigger_price,
+            merged.leverage,
+            report.reduce_only,
+            report.reason,
+        )
 
 
 def _keep(kept: OrderedDict[str, KnownOrder], key: str, order: KnownOrder) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from jarvis.domain.money import Asset, exact
+from jarvis.domain.money import Asset
 from jarvis.domain.order import VenueOrderId
 from jarvis.venues.bybit.fields import Record
 from jarvis.venues.typed import misfit, unfit
@@ -111,6 +111,9 @@ def number_in(row: OrderRow | ExecutionRow, name: str, what: str) -> Decimal | N
     if told is None or told == "":
         return None
     try:
-        return exact(told)
-    except ValueError as error:
+        number = Decimal(told)
+    except ArithmeticError as error:
         raise unfit(row, "Bybit", what, name) from error
+    if not number.is_finite():
+        raise unfit(row, "Bybit", what, name)
+    return number

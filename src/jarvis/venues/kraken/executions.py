@@ -226,9 +226,14 @@ def _fill(entry: Execution, known: KnownOrder, symbols: Symbols) -> Fill:
 
 def _fee(entry: Execution, symbols: Symbols, quote: Asset) -> tuple[Decimal, Asset]:
     fees = entry.fees
-    if fees is None or len(fees) > 1 or not all(fee.qty.is_finite() for fee in fees):
+    if fees is None or len(fees) > 1:
         raise _unreadable(entry, "fees")
-    return (fees[0].qty, symbols.asset(fees[0].asset)) if fees else (ZERO, quote)
+    if not fees:
+        return ZERO, quote
+    fee = fees[0]
+    if not fee.qty.is_finite():
+        raise _unreadable(entry, "fees")
+    return fee.qty, symbols.asset(fee.asset)
 
 
 def _unreadable(entry: Execution, *fields: str) -> UnreadableAnswer:

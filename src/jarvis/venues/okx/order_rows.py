@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from jarvis.domain.instrument import Side
-from jarvis.domain.money import ZERO, Asset, exact
+from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderStatus, OrderType, VenueOrderId
 from jarvis.venues.okx.fields import SIDES, Record, instant_of
 from jarvis.venues.okx.parse import SPOT_CLASSES, Spawned, algo_order_id
@@ -185,8 +185,7 @@ def parse_order(row: OrderRow, what: str, spawned: Spawned | None) -> OrderRepor
         filled,
         None if is_market or spawned is not None else _number(row, "px", what),
         None,
-        # Of own money it is 1, whatever else is told.
-        1 if row.td_mode == "cash" else max(1, int(_number(row, "lever", what) or 1)),
+        _leverage(row, what),
         _FLAGS[row.reduce_only],
         _CANCEL_REASONS.get(source, f"cancelled by the venue (source {source})") if source else "",
     )
@@ -230,9 +229,12 @@ def parse_order_fill(row: OrderRow, spawned: Spawned | None, *, spot_is_margin: 
         raise unfit(row, "OKX", STREAM, "fill_sz", "fill_px") from error
 
 
-def filled_of(row: OrderRow) -> Decimal:
-    """How much of the order is filled."""
-    return _number(row, "acc_fill_sz", STREAM) or ZERO
+def _leverage(row: OrderRow, what: str) -> int:
+    """The leverage of a margin order; 1 for an order of own money (`cash`), whatever else is told."""
+    told = row.lever
+    if row.td_mode == "cash":
+        return 1
+    return max(1, int(told) if isinstance(told, str) and told.isdecimal() else int(_number(row, "lever", what) or 1))
 
 
 def _number(row: OrderRow, name: str, what: str) -> Decimal | None:
@@ -241,6 +243,9 @@ def _number(row: OrderRow, name: str, what: str) -> Decimal | None:
     if told is None or told == "":
         return None
     try:
-        return exact(told)
-    except ValueError as error:
+        number = Decimal(told)
+    except ArithmeticError as error:
         raise unfit(row, "OKX", what, name) from error
+    if not number.is_finite():
+        raise unfit(row, "OKX", what, name)
+    return number
