@@ -18,7 +18,8 @@ from jarvis.domain.order import (
 )
 from jarvis.domain.traits import Settlement
 from jarvis.live.books import Books
-from jarvis.live.debts import TRIES, TRY_AGAIN_AFTER, Debts
+from jarvis.live.debts import TRIES, TRY_AGAIN_AFTER, Debts, DebtStays
+from jarvis.sim.instruments import binance_instruments
 from jarvis.store.records import RecordedFill
 from jarvis.trading.stories import PositionStory
 from jarvis.venues.base import RateLimited, Unreachable
@@ -46,7 +47,8 @@ class Lender:
 
 
 def debts(lender: Lender) -> Debts:
-    return Debts(lender, [BTC, ETH])  # type: ignore[arg-type]
+    listed = binance_instruments()
+    return Debts(lender, {pair: listed[pair] for pair in (BTC, ETH)})  # type: ignore[arg-type]
 
 
 def snapshot(owed: dict[Asset, str], *, apart: tuple[Pair, ...] = ()) -> AccountSnapshot:
@@ -78,7 +80,7 @@ async def settled(
     stories: tuple[PositionStory, ...] = (),
     orders: tuple[Order, ...] = (),
     kept: Books | None = None,
-) -> list[str]:
+) -> list[DebtStays]:
     return await debts(lender).settle(snapshot(owed), kept or books(BTC), stories, orders, NOON)
 
 
@@ -138,7 +140,7 @@ async def test_a_debt_that_stays_is_tried_again_and_then_said_once() -> None:
         again.append(settling.again_at is not None)
 
     assert len(said) == 1
-    assert "0.00001 BTC is still owed" in said[0]
+    assert "0.00001 BTC is still owed" in said[0].message
     assert again == [True] * (TRIES - 1) + [False, False, False]
     assert len(lender.asked) == TRIES + 2
 
@@ -157,3 +159,22 @@ async def test_while_the_venue_takes_no_repayments_it_waits_as_long_as_it_says()
 
 async def test_a_failed_repayment_is_no_failure_of_the_account() -> None:
     assert await settled(Lender(Unreachable("no answer")), {BTC.base: "0.5"}) == []
+
+
+async def test_less_than_the_smallest_order_is_dust_and_is_said_once_and_calmly() -> None:
+    lender = Lender()
+    keeper = debts(lender)
+
+    async def settle(owed: str) -> list[DebtStays]:
+        return await keeper.settle(snapshot({BTC.base: owed}), books(BTC), (), (), NOON)
+
+    (said,) = await settle("0.00000001")
+
+    assert said.is_dust
+    assert "0.00000001 BTC is left owed" in said.message
+    assert await settle("0.00000002") == []
+    assert keeper.again_at is None
+    assert len(lender.asked) == 2, "what can be repaid of it is"
+    least = binance_instruments()[BTC].min_quantity
+    assert await settle(str(least)) == []
+    assert keeper.again_at == NOON + TRY_AGAIN_AFTER

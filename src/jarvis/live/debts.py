@@ -4,14 +4,15 @@ Closing does not repay everywhere: some venues repay with the proceeds of each f
 all to the borrower. Repaying moves no net balance, so it has no entry; it ends the interest.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
 
 from jarvis.domain.account import AccountSnapshot, Balance
-from jarvis.domain.instrument import Pair, Side
+from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.money import ZERO, Asset, plain
 from jarvis.domain.order import Order, OrderRole
 from jarvis.live.books import Books
@@ -25,12 +26,21 @@ TRIES = 3
 """How often a debt is tried to be repaid before the owner is told that it stays."""
 
 
+@dataclass(frozen=True, slots=True)
+class DebtStays:
+    """What the owner is told of a debt that is not repaid. `is_dust`: it is less than any order could be about."""
+
+    message: str
+    is_dust: bool = False
+
+
 class Debts:
     """Looks at what is owed after every comparison. `again_at` is when it wants to look again, None if all is well."""
 
-    def __init__(self, venue: Venue, pairs: Collection[Pair]) -> None:
+    def __init__(self, venue: Venue, instruments: Mapping[Pair, Instrument]) -> None:
         self._venue = venue
-        self._pairs = tuple(pairs)
+        self._instruments = instruments
+        self._dust_said: set[Asset] = set()
         self._tried: dict[Asset, int] = {}
         self.again_at: datetime | None = None
 
@@ -41,12 +51,12 @@ class Debts:
         stories: Collection[PositionStory],
         orders: Collection[Order],
         now: datetime,
-    ) -> list[str]:
+    ) -> list[DebtStays]:
         """Repay what no position needs; what the owner must be told of debts that stay, each once."""
         owed = {balance.asset: balance for balance in snapshot.balances if balance.owed > 0}
         self._tried = {asset: tries for asset, tries in self._tried.items() if asset in owed}
         self.again_at = None
-        told = []
+        told: list[DebtStays] = []
         for asset, balance in owed.items():
             if books.is_foreign_debt(asset):
                 continue
@@ -60,11 +70,16 @@ class Debts:
                 continue
             if left <= 0:
                 continue
+            if self._is_dust(asset, left):
+                if asset not in self._dust_said:
+                    self._dust_said.add(asset)
+                    told.append(DebtStays(_dust_words(asset, left), is_dust=True))
+                continue
             tries = self._tried[asset] = self._tried.get(asset, 0) + 1
             if tries < TRIES:
                 self._look_again(now + TRY_AGAIN_AFTER)
             elif tries == TRIES:
-                told.append(_words(asset, left))
+                told.append(DebtStays(_words(asset, left)))
         return told
 
     def _unneeding(
@@ -75,11 +90,15 @@ class Debts:
         orders: Collection[Order],
     ) -> list[Pair | None]:
         """The margin accounts in which nothing open or on its way needs the debt; None is the whole account."""
-        concerned = [pair for pair in self._pairs if asset in (pair.base, pair.quote)]
+        concerned = [pair for pair in self._instruments if asset in (pair.base, pair.quote)]
         needing = {pair for pair in concerned if _needs(pair, asset, stories, orders)}
         if snapshot.margin.by_pair:
             return [pair for pair in concerned if pair not in needing and pair in snapshot.margin.by_pair]
         return [] if needing or not concerned else [None]
+
+    def _is_dust(self, asset: Asset, amount: Decimal) -> bool:
+        """Whether no order is small enough to buy back this little of a coin."""
+        return any(pair.base == asset and amount < each.min_quantity for pair, each in self._instruments.items())
 
     async def _repay(
         self, asset: Asset, pairs: Iterable[Pair | None], balance: Balance
@@ -115,6 +134,13 @@ def _needs(pair: Pair, asset: Asset, stories: Iterable[PositionStory], orders: I
         and order.request.side is borrower
         and not order.status.is_final
         for order in orders
+    )
+
+
+def _dust_words(asset: Asset, left: Decimal) -> str:
+    return (
+        f"{plain(left)} {asset} is left owed at the venue: less than its smallest order, so there is nothing to do. Its "
+        f"interest is next to nothing, and what is received of {asset} next repays it."
     )
 
 

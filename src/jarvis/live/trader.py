@@ -498,8 +498,9 @@ class Trader:
                 if asset not in self._foreign_seen:
                     self._foreign_seen.add(asset)
                     await self._alarm("balance_mismatch", Severity.WARNING, message, None)
-            for message in await self._wallet.settle(snapshot, now):
-                await self._alarm("debt_stays", Severity.WARNING, message, None)
+            for debt in await self._wallet.settle(snapshot, now):
+                severity = Severity.INFO if debt.is_dust else Severity.WARNING
+                await self._alarm("debt_stays", severity, debt.message, None)
         await self._wallet.record_facts(snapshot.margin, self._prices(), now)
 
     async def _read_records(self) -> None:

@@ -9,7 +9,7 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.money import ZERO
 from jarvis.ledger.journal import entry_for_opening
 from jarvis.live.books import Books
-from jarvis.live.debts import Debts
+from jarvis.live.debts import Debts, DebtStays
 from jarvis.live.facts import facts_of
 from jarvis.live.keeping import kept, kept_if_possible
 from jarvis.live.reconcile import Wallet
@@ -68,7 +68,7 @@ class WalletKeeping:
         due = self._debts.again_at is not None and now >= self._debts.again_at
         return "a debt waits to be repaid" if due else ""
 
-    async def settle(self, snapshot: AccountSnapshot, now: datetime) -> list[str]:
+    async def settle(self, snapshot: AccountSnapshot, now: datetime) -> list[DebtStays]:
         """Keep the balances as they were compared, and repay what no position needs; what the owner must be told."""
         cash = self._books.cash
         compared = [
