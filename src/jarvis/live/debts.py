@@ -139,8 +139,8 @@ def _needs(pair: Pair, asset: Asset, stories: Iterable[PositionStory], orders: I
 
 def _dust_words(asset: Asset, left: Decimal) -> str:
     return (
-        f"{plain(left)} {asset} is left owed at the venue: less than its smallest order, so there is nothing to do. Its "
-        f"interest is next to nothing, and what is received of {asset} next repays it."
+        f"{plain(left)} {asset} is left owed at the venue: less than its smallest order, so there is nothing to do. "
+        f"Its interest is next to nothing, and what is received of {asset} next repays it."
     )
 
 
