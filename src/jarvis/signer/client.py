@@ -143,7 +143,7 @@ class SignerClient:
 
     async def identify(self, credential: Credential) -> KeyIdentity:
         """What may be known of a sealed key: its ends, and a fingerprint that tells whether two are the same."""
-        identity, _ = await self._ask(_encode({**_named(credential), "do": "identify"}), _IDENTITY)
+        identity, _ = await self._ask(_named(credential) + b'{"do":"identify"}', _IDENTITY)
         return KeyIdentity(identity.public_id, identity.fingerprint)
 
     async def ping(self) -> SignerHealth:
@@ -278,12 +278,13 @@ class BoundSigner:
 
 
 def _opening(credential: Credential, fence: int) -> bytes:
-    """What every wish of one credential under one fence begins with: a JSON object that goes on."""
-    return _encode({**_named(credential), "do": "sign", "fence": fence})[:-1] + b","
+    """What every wish of one credential under one fence begins with: the first object, and a second that goes on."""
+    return _named(credential) + b'{"do":"sign","fence":%d,' % fence
 
 
-def _named(credential: Credential) -> dict[str, object]:
-    return {
+def _named(credential: Credential) -> bytes:
+    """The first object of a head: which sealed key is meant."""
+    names = {
         "account_id": credential.account_id,
         "venue": credential.venue,
         "credential_id": credential.credential_id,
@@ -291,6 +292,7 @@ def _named(credential: Credential) -> dict[str, object]:
         "revision": credential.revision,
         "sealed": credential.sealed.decode("ascii", errors="replace"),
     }
+    return _encode(names) + b"\n"
 
 
 def _raw(value: str | bytearray) -> bytearray:

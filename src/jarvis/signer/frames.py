@@ -1,6 +1,6 @@
-"""The signer's wire: a JSON head and raw bytes beside it, both with a bounded length in front.
+"""The signer's wire: a head of JSON and raw bytes beside it, both with a bounded length in front.
 
-    4 bytes: length of the head | 4 bytes: length of the bytes | head (JSON object) | bytes
+    4 bytes: length of the head | 4 bytes: length of the bytes | head | bytes
 
 Secrets travel as the raw bytes, so that no JSON parser ever makes an immortal string of one.
 """
@@ -16,7 +16,7 @@ class MalformedFrameError(ValueError):
 
 
 def pack(head: bytes, *parts: bytes | bytearray) -> bytearray:
-    """The bytes of one frame; `head` is a JSON object already."""
+    """The bytes of one frame."""
     size = sum(map(len, parts))
     if len(head) > MAX_HEAD or size > MAX_BYTES:
         raise MalformedFrameError("too long for the signer")

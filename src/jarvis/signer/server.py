@@ -25,6 +25,7 @@ from jarvis.signer.vault import wipe
 MAX_SOCKET_PATH = 100
 PARENT_CHECK_SECONDS = 0.5
 _MAX_CONNECTIONS = 512
+_KEPT_CREDENTIALS, _LONGEST_KEPT = 4096, 8 * 1024
 
 Head = Mapping[str, object]
 _read = json.JSONDecoder().decode
@@ -39,7 +40,7 @@ class SignerServer:
     """Answers on a Unix socket for one SigningCore."""
 
     def __init__(self, core: SigningCore, path: Path, *, allowed_uid: int | None = None) -> None:
-        self._core = core
+        self._answers = Answers(core)
         self._path = path
         self._allowed_uid = os.geteuid() if allowed_uid is None else allowed_uid
         self._server: asyncio.Server | None = None
@@ -71,7 +72,7 @@ class SignerServer:
             self._server = None
 
     def _connection(self) -> "_Connection":
-        return _Connection(Answers(self._core), self._open, self._allowed_uid)
+        return _Connection(self._answers, self._open, self._allowed_uid)
 
 
 class _Connection(asyncio.BufferedProtocol):
@@ -125,7 +126,7 @@ class _Connection(asyncio.BufferedProtocol):
             while not self._waits_for_reader and (frame := self._inbox.take()) is not None:
                 head, beside = frame
                 try:
-                    self._transport.write(self._answers.to(_object(head), beside))
+                    self._transport.write(self._answers.to(head, beside))
                 finally:
                     wipe(beside)
         except frames.MalformedFrameError:
@@ -133,21 +134,28 @@ class _Connection(asyncio.BufferedProtocol):
 
 
 class Answers:
-    """What the signer says to each request, as frames."""
+    """What the signer says to each request, as frames.
+
+    A head is one JSON object, or two with a line end between: first the credential that is meant, then what to do with
+    it. The first one is the same each time, so that it is read once; nothing in it is secret.
+    """
 
     def __init__(self, core: SigningCore) -> None:
         self._core = core
+        self._credentials: dict[bytes, Credential] = {}
 
-    def to(self, head: Head, beside: bytearray) -> bytearray:
-        """The answer to one request, whatever it is."""
+    def to(self, text: bytes, beside: bytearray) -> bytearray:
+        """The answer to one request. Raises MalformedFrameError if its head cannot be read at all."""
+        row, _, wish = text.rpartition(b"\n")
+        head = _object(wish)
         try:
             match head.get("do"):
                 case "sign":
-                    return self._sign(head)
+                    return self._sign(row, head)
                 case "seal":
                     return self._seal(head, beside)
                 case "identify":
-                    identity = self._core.identify(_credential(head))
+                    identity = self._core.identify(self._credential(row))
                     return _pack({"public_id": identity.public_id, "fingerprint": identity.fingerprint})
                 case "ping":
                     return self._ping()
@@ -159,16 +167,28 @@ class Answers:
             return _pack({"error": "invalid_secret", "code": problem.code, "message": str(problem)})
         except SignerUnavailable as problem:
             return _pack({"error": "unavailable", "code": "state", "message": str(problem)})
+        except frames.MalformedFrameError:
+            raise
         except Exception as error:  # noqa: BLE001 - the connection's top: one bad request must not end the signer
             _report(error)
             return _pack({"error": "unavailable", "code": "internal", "message": "the signer failed"})
 
-    def _sign(self, head: Head) -> bytearray:
+    def _sign(self, row: bytes, head: Head) -> bytearray:
         parameters = head.get("parameters")
         if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
             raise SignerRefused("malformed", "parameters are names with texts")
-        call = self._core.sign(_credential(head), _number(head, "fence"), _text(head, "operation"), parameters)
+        call = self._core.sign(self._credential(row), _number(head, "fence"), _text(head, "operation"), parameters)
         return _pack({"method": call.method, "path": call.path, "headers": dict(call.headers)}, call.body)
+
+    def _credential(self, row: bytes) -> Credential:
+        known = self._credentials.get(row)
+        if known is None:
+            known = _credential(_object(row or b"{}"))
+            if len(row) <= _LONGEST_KEPT:
+                if len(self._credentials) >= _KEPT_CREDENTIALS:
+                    self._credentials.clear()
+                self._credentials[row] = known
+        return known
 
     def _seal(self, head: Head, beside: bytearray) -> bytearray:
         first = _number(head, "key_size")

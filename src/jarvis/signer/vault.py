@@ -20,12 +20,14 @@ import re
 import secrets
 import stat
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, NoReturn, Self
+from typing import NoReturn, Self
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -36,6 +38,8 @@ MASTER_KEY_BYTES = 32
 ENVELOPE_VERSION = 1
 
 _KEPT_ROWS = 4096
+# A Fernet token: version, eight bytes of time, initialisation vector, AES-CBC text, HMAC-SHA256 of all before it.
+_FERNET_VERSION, _VECTOR_BEGINS, _TEXT_BEGINS, _SIGNATURE_BYTES = 0x80, 9, 25, 32
 _CANONICAL = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 _read = json.JSONDecoder().decode
 _FILE_PREFIX = "jarvis-master-key-1:"
@@ -79,14 +83,45 @@ def wipe(buffer: bytearray) -> None:
     buffer[:] = bytes(len(buffer))
 
 
-class _Row(NamedTuple):
+class _Row:
     """What a row's sealed keys are opened with: the key derived for it, and what must stand inside, the revision aside.
 
     The derived key is worth no more than the master key, which is held anyway; an opened secret is never kept.
     """
 
-    fernet: Fernet
-    names: Mapping[str, object]
+    __slots__ = ("_encryption_key", "_signing_key", "fernet", "names")
+
+    def __init__(self, derived: bytes, names: Mapping[str, object]) -> None:
+        self.fernet = Fernet(base64.urlsafe_b64encode(derived))
+        self._signing_key, self._encryption_key = derived[:16], AES(derived[16:])
+        self.names = names
+
+    def envelope(self, token: bytes) -> bytearray | None:
+        """What a Fernet token holds, for the caller to wipe; None if it was not made with this row's key.
+
+        As Fernet's own `decrypt` (https://github.com/fernet/spec), but the plain text comes into one buffer that can
+        be overwritten, and one key has one spelling: that decoder skips junk and odd padding.
+        """
+        try:
+            raw = base64.urlsafe_b64decode(token)
+        except binascii.Error:
+            return None
+        signed, signature = raw[:-_SIGNATURE_BYTES], raw[-_SIGNATURE_BYTES:]
+        if (
+            base64.urlsafe_b64encode(raw) != token
+            or len(signed) <= _TEXT_BEGINS
+            or len(signed) % 16 != _TEXT_BEGINS % 16
+        ):
+            return None
+        if signed[0] != _FERNET_VERSION:
+            return None
+        if not hmac.compare_digest(hmac.digest(self._signing_key, signed, "sha256"), signature):
+            return None
+        opening = Cipher(self._encryption_key, CBC(signed[_VECTOR_BEGINS:_TEXT_BEGINS])).decryptor()
+        envelope = bytearray(len(raw))
+        size = opening.update_into(signed[_TEXT_BEGINS:], envelope)
+        del envelope[size - envelope[size - 1] :]  # PKCS#7: the last byte says how many were added
+        return envelope
 
 
 class Vault:
@@ -141,12 +176,10 @@ class Vault:
             raise SignerRefused("broken_seal", "this is not a sealed key")
         if not hmac.compare_digest(found["kid"], self.key_name.encode()):
             raise SignerRefused("wrong_master_key", "this key was sealed under another master key")
-        token = found["token"]
-        # Fernet's decoder skips junk and odd padding; one key has one spelling here.
-        with suppress(binascii.Error, InvalidToken):
-            if base64.urlsafe_b64encode(base64.urlsafe_b64decode(token)) == token:
-                return self._unpack(bytearray(self._row(credential).fernet.decrypt(token)), credential)
-        raise SignerRefused("broken_seal", "this sealed key was changed, or belongs to another account")
+        envelope = self._row(credential).envelope(found["token"])
+        if envelope is None:
+            raise SignerRefused("broken_seal", "this sealed key was changed, or belongs to another account")
+        return self._unpack(envelope, credential)
 
     def _unpack(self, envelope: bytearray, credential: Credential) -> OpenedKey:
         try:
@@ -173,7 +206,7 @@ class Vault:
             info = b"jarvis venue key" + b"".join(_length_prefixed(part.encode()) for part in ids)
             names = {**_binding(credential), "kid": self.key_name}
             del names["rev"]
-            row = self._rows[ids] = _Row(Fernet(base64.urlsafe_b64encode(self.derive(info))), names)
+            row = self._rows[ids] = _Row(self.derive(info), names)
         return row
 
 
