@@ -60,7 +60,7 @@ def _wire_routes(emulator: VenueEmulator) -> list[BaseRoute]:
         remote = websocket.client.host if websocket.client else "127.0.0.1"
         path = websocket.url.path.removeprefix(prefix)
         wire = emulator.connect(f"{path}?{websocket.url.query}" if websocket.url.query else path, remote)
-        await _bridge(websocket, wire.next_frame, wire.receive, wire.close)
+        await _bridge(websocket, wire.next_frame, wire.receive, wire.close, lambda: wire.close_code)
 
     prefix = f"/{emulator.name}"
     methods = ["GET", "POST", "PUT", "DELETE"]
@@ -197,13 +197,14 @@ async def _bridge(
     next_text: Callable[[], Awaitable[str | None]],
     receive: Callable[[str], None],
     close: Callable[[], None],
+    code: Callable[[], int] = lambda: 1000,
 ) -> None:
     """Carry texts both ways until either side closes."""
 
     async def outgoing() -> None:
         while (text := await next_text()) is not None:
             await websocket.send_text(text)
-        await websocket.close()
+        await websocket.close(code())
 
     writer = asyncio.create_task(outgoing())
     try:

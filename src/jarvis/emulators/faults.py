@@ -4,7 +4,7 @@ A fault either fires on single answers or events (`count` times, each time with 
 lasts until it is switched off. Switches are set by REST, on a page, by method, or drawn from a seed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -260,13 +260,23 @@ class Faults:
         """Switch all off."""
         self._faults.clear()
 
-    def strike(self, kinds: Iterable[FaultKind], operation: str, account: str | None = None) -> Fault | None:
-        """The first switch of these kinds that fires now on this operation; its count goes down."""
+    def strike(
+        self,
+        kinds: Iterable[FaultKind],
+        operation: str,
+        account: str | None = None,
+        codes: Collection[str] | None = None,
+    ) -> Fault | None:
+        """The first switch of these kinds that fires now on this operation; its count goes down.
+
+        `codes` leaves those alone that answer with another code.
+        """
         if not self._faults:
             return None
         wanted = frozenset(kinds)
         for fault in list(self._faults.values()):
-            if fault.kind in wanted and self._fits(fault, operation, account) and self._draws(fault):
+            is_meant = fault.kind in wanted and (codes is None or fault.code in codes)
+            if is_meant and self._fits(fault, operation, account) and self._draws(fault):
                 self.fired[fault.kind] = self.fired.get(fault.kind, 0) + 1
                 if fault.count is not None:
                     fault.count -= 1

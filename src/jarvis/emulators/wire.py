@@ -44,6 +44,9 @@ class WireResponse:
         return cls(status, _HTML, body.encode())
 
 
+_NORMAL = 1000
+
+
 class WireSocket:
     """The server's end of one WebSocket. The client's frames come in by `receive`, ours leave by `next_frame`.
 
@@ -66,6 +69,7 @@ class WireSocket:
         self._frames: deque[str] = deque()
         self._wake = asyncio.Event()
         self._closed = False
+        self.close_code = _NORMAL
 
     @property
     def is_closed(self) -> bool:
@@ -103,14 +107,20 @@ class WireSocket:
                 if beat is not None and not self._frames and not self._closed:
                     return beat
 
-    def close(self) -> None:
-        """Close, from either side. What was queued can still be read."""
+    @property
+    def queued(self) -> int:
+        """How many frames the client has not read yet."""
+        return len(self._frames)
+
+    def close(self, code: int = _NORMAL) -> None:
+        """Close, from either side; `code` goes into the close frame. What was queued can still be read."""
         if not self._closed:
             self._closed = True
+            self.close_code = code
             self._wake.set()
             self._on_close(self)
 
-    def drop(self) -> None:
+    def drop(self, code: int = _NORMAL) -> None:
         """Close and forget what was queued: a cut connection."""
         self._frames.clear()
-        self.close()
+        self.close(code)

@@ -42,7 +42,7 @@ LIMIT = {"ordType": "limit", "px": "49000", "sz": "0.01"}
         ({"lever": "5"}, "51000"),
         ({**LIMIT, "sz": "100"}, "51008"),
         ({"tdMode": "cash", "sz": "10001"}, "51008"),
-        ({"tdMode": "cash", "side": "sell", "sz": "0.01"}, "51008"),
+        ({"tdMode": "cash", "side": "sell", "sz": "0.01"}, "51127"),
     ],
 )
 async def test_futures_mode_refuses(fields: dict[str, object], code: str) -> None:

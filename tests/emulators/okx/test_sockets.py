@@ -65,9 +65,9 @@ async def test_a_failed_login_says_why_and_closes() -> None:
     ("path", "arg", "code"),
     [
         ("/ws/v5/private", ORDERS, "60011"),
-        ("/ws/v5/public", ORDERS, "60018"),
-        ("/ws/v5/public", {"channel": "candle1m", "instId": "BTC-USDT"}, "60018"),
-        ("/ws/v5/private", {"channel": "tickers", "instId": "BTC-USDT"}, "60018"),
+        ("/ws/v5/public", ORDERS, "60028"),
+        ("/ws/v5/public", {"channel": "candle1m", "instId": "BTC-USDT"}, "64001"),
+        ("/ws/v5/private", {"channel": "tickers", "instId": "BTC-USDT"}, "60028"),
         ("/ws/v5/public", {"channel": "tickers", "instId": "BTC-USD"}, "60018"),
         ("/ws/v5/public", {"channel": "nothing"}, "60018"),
     ],

@@ -17,7 +17,7 @@ from jarvis.emulators.okx.balances import (
 from jarvis.emulators.okx.errors import Refused, bad_parameter, wrong_mode
 from jarvis.emulators.okx.keys import PERMISSIONS, Mode, VenueAccount
 from jarvis.emulators.okx.names import inst_id
-from jarvis.emulators.okx.orders import CASH, CROSS, ISOLATED, MARGIN, SPOT, in_lots, read_pair
+from jarvis.emulators.okx.orders import CASH, CROSS, ISOLATED, MARGIN, SPOT, in_lots, read_pair, refused_isolated
 from jarvis.emulators.okx.paging import days_ago, page
 from jarvis.emulators.okx.params import Params
 from jarvis.emulators.okx.public import PublicData
@@ -232,8 +232,7 @@ class Account:
         """What could be borrowed: quote to buy, base to sell."""
         params = call.params
         mode = params.required("mgnMode")
-        if mode not in (CROSS, ISOLATED):
-            raise bad_parameter("mgnMode")
+        self._refuse_margin_mode(call.account, mode)
         params.either("instId", "ccy")
         standing = Standing.of(self._state, call.account)
         if "ccy" in params and "instId" not in params:
@@ -268,8 +267,7 @@ class Account:
         """The leverage set, per pair or per currency."""
         params = call.params
         mode = params.required("mgnMode")
-        if mode not in (CROSS, ISOLATED):
-            raise bad_parameter("mgnMode")
+        self._refuse_margin_mode(call.account, mode)
         params.either("instId", "ccy")
         account = call.account
         row = {"ccy": "", "instId": "", "mgnMode": mode, "posSide": "net"}
@@ -290,8 +288,7 @@ class Account:
         """Set the leverage of a pair, or of a currency; refused while orders of it rest."""
         params, account = call.params, call.account
         mode = params.required("mgnMode")
-        if mode not in (CROSS, ISOLATED):
-            raise bad_parameter("mgnMode")
+        self._refuse_margin_mode(call.account, mode)
         leverage = params.positive("lever")
         if leverage is None or leverage != int(leverage):
             params.required("lever")
@@ -299,6 +296,7 @@ class Account:
         params.either("instId", "ccy")
         if account.mode is Mode.SPOT and not account.spot_borrow:
             raise wrong_mode()
+        pair: Pair | None = None
         if "instId" in params:
             pair = read_pair(self._state.names, params)
             name, highest, touched = inst_id(pair), self._highest(pair), {pair}
@@ -310,12 +308,15 @@ class Account:
             touched = {pair for pair in self._state.names.pairs if asset in (pair.base, pair.quote)}
         if leverage > highest:
             raise Refused("59102", "Leverage exceeds the maximum limit. Please lower the leverage")
+        if any(order.pair in touched and order.is_waiting for order in self._state.exchange.orders(account.name)):
+            raise Refused("59106", "You have pending trigger orders. Please cancel them before adjusting the leverage")
         if any(order.pair in touched for order in self._state.open_orders(account)):
             raise Refused(
                 "59107",
                 "You have pending orders under the service. Please modify the leverage after "
                 "canceling all pending orders.",
             )
+        self._refuse_small_leverage(account, leverage, pair, Asset(name) if pair is None else pair.quote)
         account.leverages[name] = int(leverage)
         is_pair = "instId" in params
         return [
@@ -382,6 +383,25 @@ class Account:
 
     # Inside.
 
+    def _refuse_margin_mode(self, account: VenueAccount, mode: str) -> None:
+        if mode not in (CROSS, ISOLATED):
+            raise bad_parameter("mgnMode")
+        if mode == ISOLATED:
+            raise refused_isolated(account)
+
+    def _refuse_small_leverage(self, account: VenueAccount, leverage: Decimal, pair: Pair | None, asset: Asset) -> None:
+        """Refuse a leverage below what the debts of an account, or of a pair's position, already need."""
+        standing = Standing.of(self._state, account)
+        if pair is None:
+            holding = standing.wallet.holdings.get(asset)
+            owed = ZERO if holding is None else holding.borrowed + holding.interest
+            if self._state.value(asset, owed) > standing.wallet.equity * (leverage - 1):
+                raise Refused("59104", "The borrowed amount has exceeded the maximum of this leverage")
+        elif any(position.pair == pair for position in standing.books.positions.values()):
+            debts = standing.wallet.debt_value
+            if debts > standing.wallet.equity * leverage:
+                raise Refused("59108", "Low leverage and insufficient margin, please adjust the leverage")
+
     def _working(self, account: VenueAccount) -> Iterator[VenueOrderId]:
         return (order.order_id for order in self._state.exchange.orders(account.name))
 
@@ -402,7 +422,9 @@ class Account:
         td_mode = params.required("tdMode")
         if td_mode not in (CASH, CROSS, ISOLATED):
             raise bad_parameter("tdMode")
-        if (mode is Mode.SPOT and td_mode != CASH) or td_mode == ISOLATED:
+        if td_mode == ISOLATED:
+            raise refused_isolated(call.account)
+        if mode is Mode.SPOT and td_mode != CASH:
             raise wrong_mode()
         if mode in (Mode.MULTI_CURRENCY, Mode.PORTFOLIO) and td_mode == CASH:
             raise bad_parameter("tdMode")

@@ -18,7 +18,7 @@ from jarvis.emulators.okx import errors, record
 from jarvis.emulators.okx.account import Account
 from jarvis.emulators.okx.algos import Algos
 from jarvis.emulators.okx.endpoints import Endpoint, Per, private_endpoints, public_endpoints
-from jarvis.emulators.okx.errors import Refused
+from jarvis.emulators.okx.errors import Refused, switched
 from jarvis.emulators.okx.funding import Funding
 from jarvis.emulators.okx.history import History
 from jarvis.emulators.okx.keys import REGIONS, Claim, KeyRing, Profile, VenueAccount
@@ -30,7 +30,7 @@ from jarvis.emulators.okx.public import PublicData
 from jarvis.emulators.okx.reads import Reads
 from jarvis.emulators.okx.sockets import Sockets
 from jarvis.emulators.okx.state import Call, VenueState
-from jarvis.emulators.okx.text import EPOCH, encode, from_ms
+from jarvis.emulators.okx.text import EPOCH, decode, encode, from_ms
 from jarvis.emulators.okx.trading import Outcome, Trading
 from jarvis.emulators.venue import KeyForm, KeyRow, ShownValue
 from jarvis.emulators.wire import WireRequest, WireResponse, WireSocket
@@ -41,7 +41,9 @@ _ROOT = "/api/v5/"
 _MICROSECOND = timedelta(microseconds=1)
 _REFUSING = (_K.RATE_LIMITED, _K.CLOCK_REFUSED, _K.UNAVAILABLE_BEFORE_ACCEPT)
 _BEFORE = (_K.TIMEOUT_BEFORE_ACCEPT, _K.HTML_ERROR_BEFORE_ACCEPT, _K.DELAYED_BEFORE_ACCEPT, *_REFUSING)
+_SWITCHES = (_K.CODE_BEFORE_ACCEPT, _K.CODE_AFTER_ACCEPT)
 _AFTER = (
+    _K.CODE_AFTER_ACCEPT,
     _K.TIMEOUT_AFTER_ACCEPT,
     _K.HTML_ERROR_AFTER_ACCEPT,
     _K.HTML_520,
@@ -59,10 +61,26 @@ _STATES = (
     _K.LEVERAGE_CUT,
     _K.WRONG_REGION,
 )
-MIX = (*_BEFORE, *_AFTER, *_EVENTS, *_ORDERS)
+MIX = (*_BEFORE, *_AFTER, *_EVENTS, *_ORDERS, _K.CODE_BEFORE_ACCEPT)
 """What a seeded mix may draw: nothing that a client can only sit out."""
-_PRIVATE_ONLY = frozenset({_K.CLOCK_REFUSED})
+_PRIVATE_ONLY = frozenset({_K.CLOCK_REFUSED, _K.CODE_AFTER_ACCEPT})
+_GATEWAY_CODES = frozenset({"", *errors.SWITCHED})
 _UNCUT = 10**6
+_WITHDRAWAL = "asset/withdrawal"
+_ORDER_PATHS = frozenset(
+    f"trade/{name}"
+    for name in (
+        "order",
+        "batch-orders",
+        "cancel-order",
+        "cancel-batch-orders",
+        "amend-order",
+        "amend-batch-orders",
+        "order-algo",
+        "cancel-algos",
+        "amend-algos",
+    )
+)
 
 
 class OkxEmulator:
@@ -190,6 +208,8 @@ class OkxEmulator:
         """Switch a fault on; what it says of states holds at once. Raises ValueError for meaningless values."""
         if kind not in self.kinds:
             raise ValueError(f"{kind.value} cannot happen at OKX")
+        if kind in _SWITCHES:
+            _check_code(kind, str(values.get("code", "")))
         fault = self.faults.add(kind, **values)
         self._apply_states()
         return fault
@@ -315,6 +335,8 @@ class OkxEmulator:
                 return _html_error(fault)
             case FaultKind.UNAVAILABLE_AFTER_ACCEPT:
                 return _refusal(errors.timed_out())
+            case FaultKind.CODE_AFTER_ACCEPT:
+                return _timed_out(response, switched(fault))
             case FaultKind.TRUNCATED_ANSWER:
                 return WireResponse.json(response.body[: len(response.body) // 2], response.status)
             case _:
@@ -360,8 +382,12 @@ class OkxEmulator:
         account = self.keys.accounts[key.account]
         if self.faults.holds(FaultKind.MAINTENANCE, account=account.name):
             raise errors.unavailable()
+        if path == _WITHDRAWAL and account.is_sub_account:
+            raise Refused("50030", "You don't have permission to use this API endpoint")
         if endpoint.permission not in state.granted(key):
             raise errors.permission_missing()
+        if path == _WITHDRAWAL and not key.ip_allowlist:
+            raise Refused("50035", "This endpoint requires that APIKey must be bound to IP", status=403)
         if request.method == "GET":
             items = [parse_query(request.query)]
         else:
@@ -371,7 +397,15 @@ class OkxEmulator:
             for item in items:
                 item.allow(endpoint.knows)
         _refuse_expired(request.headers.get("exptime", ""), now, arrived)
-        return endpoint.answer(Call(account, key, items, now, is_batch=endpoint.is_list))
+        call = Call(account, key, items, now, is_batch=endpoint.is_list)
+        operation = f"{request.method} {request.path}"
+        switch = self.faults.strike((FaultKind.CODE_BEFORE_ACCEPT,), operation, account.name, _GATEWAY_CODES)
+        if switch is None:
+            return endpoint.answer(call)
+        refused = switched(switch)
+        if refused.is_of_an_order and path in _ORDER_PATHS:
+            return self._trading.all_failed(call, refused)
+        raise refused
 
     def _count(self, account: VenueAccount, path: str, endpoint: Endpoint, items: list[Params]) -> None:
         units, who = 1, (account.name, path)
@@ -413,6 +447,24 @@ class OkxEmulator:
         for name in self.keys.accounts:
             if any(self.faults.holds(kind, account=name) for kind in (_K.KEY_REVOKED, _K.WRONG_REGION)):
                 self._sockets.drop_account(name)
+
+
+def _check_code(kind: FaultKind, code: str) -> None:
+    """Refuse a code that this fault cannot answer with; no code stands for those that leave the outcome open."""
+    before = errors.SWITCHED.keys() | errors.SWITCHED_FRAMES.keys()
+    codes = errors.OPEN_OUTCOMES.keys() if kind is FaultKind.CODE_AFTER_ACCEPT else before
+    if code and code not in codes:
+        raise ValueError(f"{kind.value} takes one of the codes {', '.join(sorted(codes))}")
+
+
+def _timed_out(response: WireResponse, refused: Refused) -> WireResponse:
+    """What is said instead of an answer: of each order where the code is one of an order."""
+    rows = decode(response.body.decode()).get("data")
+    if not refused.is_of_an_order or not rows or not all("sCode" in row for row in rows):
+        return _refusal(refused)
+    told = {"sCode": refused.code, "sMsg": refused.message, "subCode": ""}
+    failed = [{**row, "ordId": "", **told} for row in rows]
+    return WireResponse.json(encode({"code": "1", "msg": "All operations failed", "data": failed}))
 
 
 def _claim(request: WireRequest) -> Claim:

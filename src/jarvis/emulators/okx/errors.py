@@ -1,8 +1,18 @@
 """OKX's refusals: codes with their texts and HTTP statuses, and the exception that carries one to the envelope.
 
 Codes of the gateway (50xxx) answer a request as a whole; those of trading (51xxx) answer one order of it, below `data`.
+
+Most follow from what a client sends or from its account. `SWITCHED` and, on sockets, `SWITCHED_FRAMES` are the venue's
+own trouble or its measures against an account, which no request provokes: the faults `code_before_accept` and
+`code_after_accept` answer with them.
+
+Isolated margin is of futures mode only at this venue (50072 in multi-currency and portfolio mode, 51010 in spot mode).
+This sandbox keeps no isolated positions: where futures mode asks for them it is 51010 as well.
 """
 
+from collections.abc import Mapping
+
+from jarvis.emulators.faults import Fault
 from jarvis.sim.exchange import Refusal, SimRefused
 
 
@@ -123,6 +133,40 @@ def wrong_mode() -> Refused:
 def insufficient(sub: str, what: str) -> Refused:
     """Not enough: `sub` is 1000 balance, 1001 margin, 1002/1003 borrowing is off, 1004.. nothing left to borrow."""
     return Refused("51008", f"Order failed. {what}", sub_code=f"51008_{sub}")
+
+
+def no_isolated(*, is_multi_currency: bool) -> Refused:
+    """Isolated margin is not to be had in the account's mode."""
+    if is_multi_currency:
+        return Refused("50072", "Isolated margin trading isn't available in this account mode.")
+    return wrong_mode()
+
+
+OPEN_OUTCOMES = {
+    "50004": timed_out(),
+    "50026": Refused("50026", "System error. Try again later", status=400),
+    "51054": Refused("51054", "Request timed out. Please try again."),
+    "51149": Refused("51149", "Order timed out. Please try again."),
+}
+"""What leaves open whether a request took effect."""
+SWITCHED: Mapping[str, Refused] = OPEN_OUTCOMES | {
+    "50013": busy(),
+    "59113": Refused("59113", "Margin trading isn't available in your region."),
+    "59114": Refused("59114", "Borrowing isn't available in your region."),
+}
+"""What the faults of a code answer with: nothing that a request alone provokes."""
+SWITCHED_FRAMES: Mapping[str, str] = {
+    "60023": "Bulk login requests too frequent",
+    "63999": "Login failed due to internal error. Please try again later.",
+    "64008": "The connection will soon be closed for a service upgrade. Please reconnect.",
+    "4006": "abnormal disconnection",
+}
+"""The same on sockets: two answers to a login, a notice some time before the end, and an end without one."""
+
+
+def switched(fault: Fault) -> Refused:
+    """What a fault of a code answers with: its own code, or one that leaves the outcome open."""
+    return SWITCHED[fault.code] if fault.code else [*OPEN_OUTCOMES.values()][fault.fault_id % len(OPEN_OUTCOMES)]
 
 
 _BY_REASON = {

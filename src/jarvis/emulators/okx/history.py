@@ -113,6 +113,8 @@ class History:
         )
         if isinstance(outcome, SimRefused):
             refused = refusal_of(outcome)
+            if side == "repay" and refused.code == "51008":
+                raise Refused("51131", "Insufficient balance")
             raise Refused("51008" if refused.code == "51000" else refused.code, refused.message)
         return [{"ccy": asset, "side": side, "amt": amount(wanted)}]
 

@@ -6,7 +6,7 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import Asset
-from jarvis.emulators.okx.errors import Refused, bad_parameter, unknown_instrument, wrong_mode
+from jarvis.emulators.okx.errors import Refused, bad_parameter, no_isolated, unknown_instrument, wrong_mode
 from jarvis.emulators.okx.keys import Mode, VenueAccount
 from jarvis.emulators.okx.names import InstrumentNames
 from jarvis.emulators.okx.params import Params
@@ -123,7 +123,7 @@ def read_book(names: InstrumentNames, params: Params, account: VenueAccount, *, 
             return Book(pair, td_mode, None)
         case Mode.FUTURES:
             if td_mode == ISOLATED:
-                raise wrong_mode()
+                raise refused_isolated(account)
             if td_mode == CASH:
                 return Book(pair, td_mode, None)
             margin_asset = Asset(params.required("ccy"))
@@ -132,10 +132,15 @@ def read_book(names: InstrumentNames, params: Params, account: VenueAccount, *, 
             return Book(pair, td_mode, margin_asset)
         case Mode.MULTI_CURRENCY | Mode.PORTFOLIO:
             if td_mode == ISOLATED:
-                raise Refused("50072", "Isolated margin trading isn't available in this account mode.")
+                raise refused_isolated(account)
             if td_mode == CASH:
                 raise bad_parameter("tdMode")
             return Book(pair, td_mode, None)
+
+
+def refused_isolated(account: VenueAccount) -> Refused:
+    """What a call for isolated margin is answered with."""
+    return no_isolated(is_multi_currency=account.mode in (Mode.MULTI_CURRENCY, Mode.PORTFOLIO))
 
 
 def read_reduce_only(params: Params, account: VenueAccount, book: Book) -> bool:

@@ -1,5 +1,6 @@
 """WebSocket v5: who is connected where, who has logged in, what each has subscribed to, and what is sent to whom."""
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,15 @@ from typing import Any
 from jarvis.domain.instrument import Pair
 from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.okx.algos import Algos
-from jarvis.emulators.okx.errors import Refused, permission_missing, rate_limited, unavailable
+from jarvis.emulators.okx.errors import (
+    SWITCHED,
+    SWITCHED_FRAMES,
+    Refused,
+    permission_missing,
+    rate_limited,
+    switched,
+    unavailable,
+)
 from jarvis.emulators.okx.feeds import BUSINESS, PUBLIC, Feed, feed_of
 from jarvis.emulators.okx.keys import TRADE
 from jarvis.emulators.okx.limits import Limit, loop_time
@@ -40,6 +49,16 @@ _IDLE_SECONDS = 30.0
 _REQUESTS = Limit(480, 3600.0)
 _SAME_CHANNEL = 30
 _LARGEST_FRAME = 65_536
+_LOGIN_CODES = ("60023", "63999")
+_GATEWAY_CODES = frozenset({"", *SWITCHED})
+_NOTICE, _ABNORMAL = "64008", "4006"
+# Codes of close frames. Where the venue names no number, it is ours.
+LOGIN_FAILED, BAD_REQUEST, TOO_MANY_OF_KEY, SILENT, BUFFER_FULL = 4001, 4002, 4003, 4004, 4005
+KEY_CHANGED, TOO_MANY_ASKED, TOO_MANY_CHANNELS = 4007, 4008, 4009
+MOST_OF_KEY = 100
+MOST_ASKED = 100
+MOST_CHANNELS = 240
+LARGEST_BUFFER = 50_000
 _MICROSECOND = timedelta(microseconds=1)
 _TYPES = ("ANY", "SPOT", "MARGIN", "SWAP", "FUTURES", "OPTION")
 _EVENT_FAULTS = (_K.DROPPED_SOCKET, _K.LOST_EVENT, _K.REORDERED_EVENT, _K.REPEATED_EVENT)
@@ -143,7 +162,7 @@ class Sockets:
 
     def drop_key(self, public: str) -> None:
         """Cut every connection that logged in with this key."""
-        self._drop(lambda connection: connection.key == public)
+        self._drop(lambda connection: connection.key == public, KEY_CHANGED)
 
     def drop_account(self, account: str) -> None:
         """Cut every connection of this account."""
@@ -153,10 +172,10 @@ class Sockets:
         """Cut every connection; how many there were."""
         return self._drop(lambda _connection: True)
 
-    def _drop(self, fits: Callable[[Connection], bool]) -> int:
+    def _drop(self, fits: Callable[[Connection], bool], code: int = 1000) -> int:
         dropped = [connection for connection in self._connections.values() if fits(connection)]
         for connection in dropped:
-            connection.socket.drop()
+            connection.socket.drop(code)
         return len(dropped)
 
     # What comes in.
@@ -173,6 +192,8 @@ class Sockets:
             message = None
         if not isinstance(message, dict):
             self._refuse(connection, Refused("60012", "Illegal request: " + text[:100]), {})
+            if len(text) > _LARGEST_FRAME:
+                socket.close(BAD_REQUEST)
             return
         named = {"id": message["id"]} if isinstance(message.get("id"), (str, int)) else {}
         operation, args = message.get("op"), message.get("args")
@@ -191,11 +212,14 @@ class Sockets:
         except Refused as refused:
             self._refuse(connection, refused, named)
             if operation == "login" and refused.code != "60031":
-                socket.close()
+                socket.close(LOGIN_FAILED)
 
     def _manage(self, connection: Connection, operation: str, args: list[Row], named: Row) -> None:
         if operation == "login":
             self._log_in(connection, args[0], named)
+            return
+        if operation == "subscribe" and len(args) > MOST_ASKED:
+            connection.socket.close(TOO_MANY_ASKED)
             return
         for arg in args:
             try:
@@ -208,7 +232,7 @@ class Sockets:
 
     def _log_in(self, connection: Connection, arg: Row, named: Row) -> None:
         if connection.path == PUBLIC_PATH:
-            raise Refused("60018", "Wrong URL or channel:login is not available here")
+            raise Refused("60008", "Login is not supported by public channel")
         if connection.account:
             raise Refused("60031", "Already logged in")
         params = Params(arg)
@@ -217,6 +241,8 @@ class Sockets:
                 raise Refused("60027", f"Parameter {name} can not be empty")
         if self._state.faults.strike((_K.CLOCK_REFUSED,), "WS login"):
             raise Refused("60006", "Timestamp request expired")
+        if switch := self._state.faults.strike((_K.CODE_BEFORE_ACCEPT,), "WS login", None, _LOGIN_CODES):
+            raise Refused(switch.code, SWITCHED_FRAMES[switch.code])
         key = self._state.keys.log_in(
             params.text("apiKey"),
             params.text("passphrase"),
@@ -232,6 +258,8 @@ class Sockets:
     def _subscribe(self, connection: Connection, arg: Row, named: Row) -> None:
         channel = str(arg.get("channel", ""))
         self._refuse_place(connection, channel)
+        if self._is_full(connection, is_private=channel in _PRIVATE):
+            return
         ack = {**named, "event": "subscribe", "arg": arg, "connId": connection.name}
         if channel in _PRIVATE:
             self._subscribe_private(connection, channel, arg, ack)
@@ -273,6 +301,16 @@ class Sockets:
         for news in self._pushes.snapshot(channel, self._state.keys.accounts[account]):
             self._send(connection, self._frame(connection, feed, news))
 
+    def _is_full(self, connection: Connection, *, is_private: bool) -> bool:
+        """Whether one subscription more is too many, of the connection or of its key; the connection ends then."""
+        if len(connection.feeds) + len(connection.private) >= MOST_CHANNELS:
+            connection.socket.close(TOO_MANY_CHANNELS)
+        elif is_private and connection.key:
+            of_key = sum(len(each.private) for each in self._connections.values() if each.key == connection.key)
+            if of_key >= MOST_OF_KEY:
+                connection.socket.close(TOO_MANY_OF_KEY)
+        return connection.socket.is_closed
+
     def _unsubscribe(self, connection: Connection, arg: Row, named: Row) -> None:
         self._refuse_place(connection, str(arg.get("channel", "")))
         connection.feeds.pop(_key(arg), None)
@@ -282,7 +320,11 @@ class Sockets:
     def _refuse_place(self, connection: Connection, channel: str) -> None:
         """Refuse a channel that is unknown, or on another path."""
         placed = _PLACED.get(channel)
-        if placed is None or placed != connection.path:
+        if placed == BUSINESS_PATH and connection.path != placed:
+            raise Refused("64001", f"{channel} has been migrated to the '/business' URL. Please use it.")
+        if placed is not None and connection.path != placed:
+            raise Refused("60028", f"{channel} is not supported by this URL. Please use the correct one.")
+        if placed is None:
             raise Refused("60018", f"Wrong URL or channel:{channel} doesn't exist. Please use the correct URL.")
 
     def _pair_of(self, channel: str, arg: Row) -> Pair | None:
@@ -311,6 +353,11 @@ class Sockets:
         try:
             if kind is not None:
                 raise rate_limited() if kind is FaultKind.RATE_LIMITED else unavailable()
+            switch = self._state.faults.strike(
+                (_K.CODE_BEFORE_ACCEPT,), f"WS {name}", connection.account, _GATEWAY_CODES
+            )
+            if switch is not None:
+                raise switched(switch)
             outcome = operation.answer(self._call(connection, operation, message, args, arrived))
             reply = base | {"code": outcome.code, "msg": outcome.message, "data": outcome.rows}
         except Refused as refused:
@@ -416,6 +463,8 @@ class Sockets:
 
     def _send_text(self, connection: Connection, text: str) -> None:
         connection.alive_at = loop_time()
+        if connection.socket.queued >= LARGEST_BUFFER:
+            connection.socket.close(BUFFER_FULL)
         connection.socket.send(text)
 
     def _heartbeat(self, socket: WireSocket) -> str | None:
@@ -427,8 +476,20 @@ class Sockets:
             if self._state.faults.strike((FaultKind.DROPPED_SOCKET,), "heartbeat"):
                 socket.drop()
             elif loop_time() - connection.alive_at >= _IDLE_SECONDS:
-                socket.close()
+                socket.close(SILENT)
+            else:
+                self._disturb(connection)
         return None
+
+    def _disturb(self, connection: Connection) -> None:
+        """End a connection as a switch says: with a notice some seconds ahead, or just so."""
+        faults, where = self._state.faults, ("heartbeat", connection.account or None)
+        if notice := faults.strike((_K.CODE_BEFORE_ACCEPT,), *where, (_NOTICE,)):
+            told = {"event": "notice", "code": _NOTICE, "msg": SWITCHED_FRAMES[_NOTICE], "connId": connection.name}
+            self._send(connection, told)
+            asyncio.get_running_loop().call_later(notice.seconds, connection.socket.close)
+        elif faults.strike((_K.CODE_BEFORE_ACCEPT,), *where, (_ABNORMAL,)):
+            connection.socket.drop(int(_ABNORMAL))
 
     def _forget(self, socket: WireSocket) -> None:
         self._connections.pop(socket, None)

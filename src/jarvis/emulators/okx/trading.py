@@ -16,6 +16,8 @@ from jarvis.emulators.faults import FaultKind
 from jarvis.emulators.okx.balances import Standing, loanable
 from jarvis.emulators.okx.errors import Refused, bad_parameter, insufficient, one_of, refusal_of, wrong_mode
 from jarvis.emulators.okx.keys import Mode, VenueAccount
+from jarvis.emulators.okx.limits import Limit
+from jarvis.emulators.okx.names import inst_id
 from jarvis.emulators.okx.orders import (
     BASE_CCY,
     CROSS,
@@ -26,6 +28,7 @@ from jarvis.emulators.okx.orders import (
     read_order,
     read_pair,
     read_tag,
+    refused_isolated,
 )
 from jarvis.emulators.okx.params import Params
 from jarvis.emulators.okx.public import price_band
@@ -43,6 +46,7 @@ from jarvis.sim.exchange import (
 )
 
 _BATCH = 20
+SUB_ACCOUNT_LIMIT = Limit(1000)
 _DEPTH = 400
 _POST_ONLY, _FILL_OR_KILL = "31", "13"
 _BY_CLIENT, _BY_TIMER = "1", "20"
@@ -116,7 +120,9 @@ class Trading:
         mode = params.required("mgnMode")
         if mode not in (CROSS, ISOLATED):
             raise bad_parameter("mgnMode")
-        if not account.has_positions or mode == ISOLATED:
+        if mode == ISOLATED:
+            raise refused_isolated(account)
+        if not account.has_positions:
             raise wrong_mode()
         margin_asset = Asset(params.required("ccy"))
         client_id, tag = read_client_id(params), read_tag(params)
@@ -300,6 +306,8 @@ class Trading:
         if call.is_batch and len(call.items) > _BATCH:
             raise Refused("50018", "Parameter args exceeds the maximum number of orders", status=400)
         rows: Rows = []
+        if act != self._cancel:
+            self._count(call)
         for item in call.items:
             try:
                 rows.append(act(call, item))
@@ -308,6 +316,17 @@ class Trading:
                     raise
                 rows.append(self._failed(call, item, refused))
         return Outcome(rows)
+
+    def _count(self, call: Call) -> None:
+        """Count new and amended orders of a sub-account. Raises Refused when there are too many."""
+        if call.account.is_sub_account:
+            who = (call.account.name, "sub-account orders")
+            if not self._state.limits.take(who, SUB_ACCOUNT_LIMIT, len(call.items)):
+                raise Refused("50061", "Sub-account has reached the order rate limit")
+
+    def all_failed(self, call: Call, refused: Refused) -> Outcome:
+        """The answer that says this of every order of a call."""
+        return Outcome([self._failed(call, item, refused) for item in call.items])
 
     def _failed(self, call: Call, item: Params, refused: Refused) -> Row:
         row = {
@@ -334,6 +353,7 @@ class Trading:
         if state.faults.holds(FaultKind.CANCEL_ONLY, account=account.name, pair=terms.pair):
             raise Refused("51022", "Contract suspended")
         self._refuse_price(terms)
+        self._refuse_leverage(account, terms)
         quantity = self._quantity(terms)
         order = self.enter(account, terms, self._reduced(account, terms, quantity))
         return {
@@ -385,6 +405,8 @@ class Trading:
             elif params.boolean("cxlOnFail"):
                 state.renote(order, amend=(request_id, "1", "1"))
                 self._end(call.account, order, "0")
+            elif changed.reason is Refusal.INSUFFICIENT_FUNDS and not call.account.may_borrow:
+                raise Refused("51119", "Order modification failed due to insufficient balance.")
             else:
                 raise self._refusal(call.account, note.terms, changed)
         else:
@@ -441,6 +463,14 @@ class Trading:
                 "51006", f"Order price is not within the price limit (max buy price: {high} min sell price: {low})"
             )
 
+    def _refuse_leverage(self, account: VenueAccount, terms: OrderTerms) -> None:
+        """Refuse to open with a leverage that was set and is not offered any more."""
+        spent = terms.pair.quote if terms.side is Side.BUY else terms.pair.base
+        asked = account.leverage(inst_id(terms.pair), spent, default=1)
+        offered = max(self._state.instrument(terms.pair).leverages(terms.side), default=1)
+        if account.may_borrow and not terms.reduce_only and asked > offered and self._closable(account, terms) is None:
+            raise Refused("51186", "Order failed. The leverage of the position exceeds what this pair allows now.")
+
     def _closable(self, account: VenueAccount, terms: OrderTerms) -> Decimal | None:
         """How much base the order could close of the position that stands against it; None when none does."""
         margin_asset = terms.book.margin_asset
@@ -475,7 +505,10 @@ class Trading:
             need = terms.size
             if terms.side is Side.BUY and not terms.buys_by_quote:
                 need = terms.size * price
-            if need > Standing.of(state, account).free(spent):
+            free = Standing.of(state, account).free(spent)
+            if free <= ZERO:
+                raise Refused("51127", f"Available balance of {spent} is 0")
+            if need > free:
                 raise insufficient("1000", f"Insufficient {spent} balance in account")
 
     def _refusal(self, account: VenueAccount, terms: OrderTerms, refused: SimRefused) -> Refused:
@@ -483,6 +516,9 @@ class Trading:
         spent = terms.pair.quote if terms.side is Side.BUY else terms.pair.base
         if refused.reason not in (Refusal.INSUFFICIENT_FUNDS, Refusal.MARGIN_LEVEL_TOO_LOW):
             return refusal_of(refused)
+        is_plain = account.mode is Mode.SPOT and not account.spot_borrow
+        if is_plain and Standing.of(self._state, account).free(spent) <= ZERO:
+            return Refused("51127", f"Available balance of {spent} is 0")
         match account.mode:
             case Mode.MULTI_CURRENCY | Mode.PORTFOLIO if not account.auto_loan:
                 sub = "1002" if terms.side is Side.BUY else "1003"
