@@ -1,21 +1,26 @@
 """Reading single fields of Kraken's JSON. What is missing or strange is named by its key, never by its value."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
-
-import msgspec
 
 from jarvis.domain.instrument import Side
-from jarvis.domain.money import exact
 from jarvis.domain.order import OrderType
-from jarvis.venues.base import UnreadableAnswer
+from jarvis.venues import reading
 
-Record = Mapping[str, Any]
+_READER = reading.Reader("Kraken")
+Record = reading.Record
+encode = reading.encode
+decode = _READER.decode
+unreadable = _READER.unreadable
+record_of = _READER.record_of
+text = _READER.text
+number = _READER.number
+list_of = _READER.list_of
+inner = _READER.inner
+items = _READER.items
+whole = _READER.whole
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 ORDER_TYPES: dict[str, OrderType | None] = {
@@ -33,85 +38,9 @@ ORDER_TYPES: dict[str, OrderType | None] = {
 }
 
 
-def decode(text: bytes | str) -> Any:
-    """JSON with exact numbers: a number with a point or exponent is a Decimal, never a float. NaN is refused."""
-    try:
-        return _DECODER.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnreadableAnswer("Kraken's answer is not JSON") from error
-
-
-def encode(frame: Record) -> str:
-    """A frame for the stream."""
-    return msgspec.json.encode(frame).decode()
-
-
-def unreadable(what: str, key: str, record: object) -> UnreadableAnswer:
-    """The error for a field that is missing or strange: names the field and the keys that were there."""
-    keys = ", ".join(sorted(map(str, record))) if isinstance(record, Mapping) else type(record).__name__
-    return UnreadableAnswer(f"Kraken {what}: {key!r} is missing or unreadable; keys: {keys}")
-
-
-def record_of(value: object, what: str) -> Record:
-    """`value` if it is an object."""
-    if not isinstance(value, dict):
-        raise unreadable(what, "(object)", value)
-    return value
-
-
-def list_of(value: object, what: str) -> list[Any]:
-    """`value` if it is a list."""
-    if not isinstance(value, list):
-        raise unreadable(what, "(list)", value)
-    return value
-
-
-def inner(record: Record, key: str, what: str) -> Record:
-    """The object under `key`."""
-    value = record.get(key)
-    if not isinstance(value, dict):
-        raise unreadable(what, key, record)
-    return value
-
-
-def items(record: Record, key: str, what: str) -> list[Any]:
-    """The list under `key`."""
-    value = record.get(key)
-    if not isinstance(value, list):
-        raise unreadable(what, key, record)
-    return value
-
-
-def text(record: Record, key: str, what: str) -> str:
-    """The text under `key`."""
-    value = record.get(key)
-    if not isinstance(value, str):
-        raise unreadable(what, key, record)
-    return value
-
-
-def number(record: Record, key: str, what: str) -> Decimal:
-    """The finite number under `key`, spelled as text or as a JSON number."""
-    value = record.get(key)
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise unreadable(what, key, record)
-    try:
-        return exact(value)
-    except ValueError as error:
-        raise unreadable(what, key, record) from error
-
-
 def number_or_none(record: Record, key: str, what: str) -> Decimal | None:
     """The number under `key`; None if the key is absent or null."""
     return None if record.get(key) is None else number(record, key, what)
-
-
-def whole(record: Record, key: str, what: str) -> int:
-    """The whole number under `key`."""
-    value = number(record, key, what)
-    if value != value.to_integral_value():
-        raise unreadable(what, key, record)
-    return int(value)
 
 
 def flag(record: Record, key: str, what: str) -> bool | None:
@@ -124,18 +53,12 @@ def flag(record: Record, key: str, what: str) -> bool | None:
 
 def side(record: Record, key: str, what: str) -> Side:
     """The side under `key`."""
-    try:
-        return SIDES[text(record, key, what)]
-    except KeyError:
-        raise unreadable(what, key, record) from None
+    return _READER.word(SIDES, record, key, what)
 
 
 def order_type(record: Record, key: str, what: str) -> OrderType | None:
     """The order type under `key`; None for a type that only people place by hand."""
-    try:
-        return ORDER_TYPES[text(record, key, what)]
-    except KeyError:
-        raise unreadable(what, key, record) from None
+    return _READER.word(ORDER_TYPES, record, key, what)
 
 
 def moment(record: Record, key: str, what: str) -> datetime:

@@ -4,56 +4,26 @@ Every number is told as text, and an empty text means "does not apply here": who
 who asks without it needs the number and is told which one is missing.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
-
-import msgspec
 
 from jarvis.domain.instrument import Side
-from jarvis.domain.money import ZERO, exact
-from jarvis.venues.base import UnreadableAnswer
+from jarvis.domain.money import ZERO
+from jarvis.venues import reading
 
-Record = Mapping[str, Any]
+_READER = reading.Reader("OKX")
+Record = reading.Record
+encode = reading.encode
+decode = _READER.decode
+unreadable = _READER.unreadable
+record_of = _READER.record_of
+text = _READER.text
+number = _READER.number
+rows_of = _READER.records_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
-
-
-def decode(text: bytes | str) -> Any:
-    """JSON with exact numbers: a number with a point or exponent is a Decimal, never a float. NaN is refused."""
-    try:
-        return _DECODER.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UnreadableAnswer("OKX's answer is not JSON") from error
-
-
-def encode(frame: Record) -> str:
-    """A frame for the stream."""
-    return msgspec.json.encode(frame).decode()
-
-
-def unreadable(what: str, key: str, record: object) -> UnreadableAnswer:
-    """The error for a field that is missing or strange: names the field and the keys that were there."""
-    keys = ", ".join(sorted(map(str, record))) if isinstance(record, Mapping) else type(record).__name__
-    return UnreadableAnswer(f"OKX {what}: {key!r} is missing or unreadable; keys: {keys}")
-
-
-def record_of(value: object, what: str) -> Record:
-    """`value` if it is an object."""
-    if not isinstance(value, dict):
-        raise unreadable(what, "(object)", value)
-    return value
-
-
-def rows_of(value: object, what: str) -> list[Record]:
-    """The objects of a list."""
-    if not isinstance(value, list):
-        raise unreadable(what, "(list)", value)
-    return [record_of(each, what) for each in value]
 
 
 def only(value: object, what: str) -> Record:
@@ -64,28 +34,9 @@ def only(value: object, what: str) -> Record:
     return rows[0]
 
 
-def text(record: Record, key: str, what: str) -> str:
-    """The text under `key`, which may be empty."""
-    value = record.get(key)
-    if not isinstance(value, str):
-        raise unreadable(what, key, record)
-    return value
-
-
 def text_or_none(record: Record, key: str, what: str) -> str | None:
     """The text under `key`; None if it is absent or empty."""
     return text(record, key, what) or None if key in record else None
-
-
-def number(record: Record, key: str, what: str) -> Decimal:
-    """The finite number under `key`."""
-    value = record.get(key)
-    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise unreadable(what, key, record)
-    try:
-        return exact(value)
-    except ValueError as error:
-        raise unreadable(what, key, record) from error
 
 
 def number_or_none(record: Record, key: str, what: str) -> Decimal | None:
@@ -115,10 +66,7 @@ def flag(record: Record, key: str, what: str) -> bool | None:
 
 def side(record: Record, what: str) -> Side:
     """The side under `side`."""
-    try:
-        return SIDES[text(record, "side", what)]
-    except KeyError:
-        raise unreadable(what, "side", record) from None
+    return _READER.word(SIDES, record, "side", what)
 
 
 def moment(record: Record, key: str, what: str) -> datetime:
