@@ -35,7 +35,7 @@ def told(code: int, *, write: bool = True, **headers: str) -> VenueError | None:
         ((170131, 170033), R.INSUFFICIENT_FUNDS),
         ((170034,), R.POSITION_LIMIT),
         ((170036, 176002, 176008, 176009, 176038), R.AGREEMENT_REQUIRED),
-        ((10024, 10028, 170037, 170344, 170359, 176011, 176012, 176013, 182021), R.NOT_ELIGIBLE),
+        ((10028, 170037, 170344, 170359, 176011, 176012, 176013, 182021), R.NOT_ELIGIBLE),
         ((170207, 176028), R.LENDING_POOL_EMPTY),
         ((170226, 176019), R.MARGIN_LEVEL_TOO_LOW),
         ((170121, 170210), R.MARKET_CLOSED),
@@ -61,7 +61,7 @@ def test_a_no_of_the_venue_has_its_reason(codes: tuple[int, ...], reason: Refusa
     ("codes", "kind"),
     [
         ((10003, 10004, 10007, 10010, 33004, -2015), KeyInvalid),
-        ((10005, 10008, 10009), NotPermitted),
+        ((10005, 10008, 10009, 10024), NotPermitted),
         ((10002,), ClockRefused),
         ((10006, 10018, 10403, 10429, 20003), RateLimited),
         ((182100, 182101, 182102, 182103, 182120), RateLimited),

@@ -58,9 +58,23 @@ _CODES: dict[int, _Meaning | RefusalReason] = {
     -3007: _M.PENDING,
     # Errors of our making: composition, parameters, windows, geometry.
     **dict.fromkeys(
-        (-1014, -1020, *range(-1106, -1099), -1108, -1111, *range(-1117, -1113), -1120, -1121, -1127, -1128, -1130),
+        (
+            -1014,
+            -1020,
+            *range(-1106, -1099),
+            -1108,
+            -1111,
+            *range(-1117, -1113),
+            -1120,
+            -1121,
+            -1127,
+            -1128,
+            -1130,
+            -1131,
+        ),
         _R.INVALID,
     ),
+    -1131: _R.INVALID,
     **dict.fromkeys((-1158, -1165, -1166, -1168, *range(-1199, -1195), -3002, -3005, -3020, -4047), _R.INVALID),
     **dict.fromkeys((-2013, -2026), _R.UNKNOWN_ORDER),
     **dict.fromkeys((-3003, -11001), _R.AGREEMENT_REQUIRED),
@@ -71,6 +85,15 @@ _CODES: dict[int, _Meaning | RefusalReason] = {
     **dict.fromkeys((-3023, -3024, -3025, -3026, -3029, -3036, -3042, -3043), _R.MARGIN_LEVEL_TOO_LOW),
     -3041: _R.INSUFFICIENT_FUNDS,
     -3045: _R.LENDING_POOL_EMPTY,
+}
+
+# What the venue has decided about an account: nothing that trying again mends, so the words say who can.
+_ADVICE = {
+    -3001: "Switch on two-factor authentication for your Binance account, then check the key again.",
+    -3004: "Binance does not let this account trade on margin now; ask Binance's support.",
+    -3014: "Binance does not lend to this account now; ask Binance's support.",
+    -3022: "Binance has stopped this account's margin trading; ask Binance's support.",
+    -3036: "Binance does not let this account repay now; ask Binance's support before interest grows.",
 }
 
 # Codes whose text decides; first match wins, compared without case. What none matches was still refused.
@@ -105,6 +128,8 @@ _PENDING_PAUSE = timedelta(seconds=1)
 def error_for(code: int, message: str, *, write: bool, now: datetime, retry_after: timedelta | None) -> VenueError:
     """The error that a code and its text mean. A code that we do not know leaves a write's outcome unknown."""
     said = f"{code}: {message}"
+    if code in _ADVICE:
+        said = f"{said} {_ADVICE[code]}"
     meaning = _meaning(code, message)
     match meaning:
         case RefusalReason():

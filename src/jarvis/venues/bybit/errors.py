@@ -59,7 +59,7 @@ _TABLE: Mapping[int, _Meaning | RefusalReason] = {
     10017: _R.INVALID,
     10018: _Meaning.LIMIT,
     10019: _Meaning.AMBIGUOUS,
-    10024: _R.NOT_ELIGIBLE,
+    10024: _Meaning.PERMISSION,
     10028: _R.NOT_ELIGIBLE,
     10403: _Meaning.LIMIT,
     10404: _R.INVALID,
@@ -133,6 +133,17 @@ _TABLE: Mapping[int, _Meaning | RefusalReason] = {
     182120: _Meaning.REPAY_LATER,
 }
 
+# What the venue has decided about an account: nothing that trying again mends, so the words say who can.
+_ADVICE = {
+    10007: "Make a new key at Bybit and connect it.",
+    10008: "Bybit has banned this account; ask Bybit's support.",
+    10009: "Bybit has banned this server's address; wait, or ask Bybit's support.",
+    10024: "Bybit's rules for your country or account forbid this; look at the messages on Bybit's site.",
+    170359: "Bybit's site on which you are registered offers no spot margin.",
+    176012: "Bybit lends nothing for this pair.",
+    176013: "Bybit's site on which you are registered offers no loans.",
+}
+
 _DOWN = frozenset({10016, 10019})
 _LIMIT_PAUSE = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(minutes=10)
@@ -145,12 +156,14 @@ def error_for(code: int, message: str, headers: Mapping[str, str], *, write: boo
     if code == 0:
         return None
     told = f"Bybit said {code}: {message}"
+    if code in _ADVICE:
+        told = f"{told} {_ADVICE[code]}"
     meaning = _TABLE.get(code)
     match meaning:
         case RefusalReason():
             return Rejected(meaning, told)
         case _Meaning.KEY:
-            return KeyInvalid(f"Bybit does not accept the key ({code}: {message})")
+            return KeyInvalid(f"Bybit does not accept the key. {told}")
         case _Meaning.PERMISSION:
             return NotPermitted(told)
         case _Meaning.CLOCK:

@@ -188,6 +188,14 @@ _CODES: dict[str, _Meaning | RefusalReason] = {
     "64003": _M.PERMISSION,
     "64008": _M.UNAVAILABLE,
 }
+# What the venue has decided about an account: nothing that trying again mends, so the words say who can.
+_ADVICE = {
+    "50030": "Make a key with reading and trading ticked, and connect that.",
+    "50035": "Bind the key to this server's address on OKX's API page.",
+    "50120": "Tick reading and trading for the key on OKX's API page.",
+    "59113": "OKX does not offer margin where you live.",
+    "59114": "OKX does not lend where you live.",
+}
 # Finer than their code: why an order lacks money.
 _SUB_CODES: dict[str, RefusalReason] = {
     "51008_1000": _R.INSUFFICIENT_FUNDS,
@@ -216,6 +224,8 @@ def error_for(code: str, message: str, *, write: bool, sub_code: str = "") -> Ve
     instead of an order.
     """
     shown = f"{sub_code or code} {message}".strip()
+    if code in _ADVICE:
+        shown = f"{shown} {_ADVICE[code]}"
     if code == _CANCELLING_CODE:
         return AlreadyCancelling(RefusalReason.UNKNOWN_ORDER, shown)
     meaning = _SUB_CODES.get(sub_code) or _CODES.get(code)
