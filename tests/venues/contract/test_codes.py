@@ -165,13 +165,16 @@ async def test_a_banned_account_is_noticed_by_reading_alone(code: str) -> None:
 @on_virtual_time
 async def test_a_login_that_is_refused_for_now_is_tried_again(code: str) -> None:
     bench = BENCHES["okx"]()
-    bench.fail("code_before_accept", times=2, code=code)
 
     async with bench.venue.account_stream() as stream:
+        bench.fail("code_before_accept", times=2, code=code)
+        bench.cut_streams()
+        await asyncio.sleep(60)
         await bench.venue.place(bench.wish())
         bench.advance(1)
         events = await drained(stream)
 
+    assert any(isinstance(event, StreamGap) for event in events)
     assert any(isinstance(event, Fill) for event in events)
     assert not bench.emulator.faults.active
 
