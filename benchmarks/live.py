@@ -18,6 +18,7 @@ from typing import Any
 
 import ccxt
 import ccxt.async_support
+import uvloop
 from tests.signer.inprocess import made_up_key
 from tests.trading.bench import Bench
 from tests.venues.binance.wires import sample
@@ -56,7 +57,8 @@ def live_orders(scale: int) -> Iterator[list[Duel]]:
         address = stack.enter_context(stub())
         folder = Path(stack.enter_context(TemporaryDirectory()))
         process = stack.enter_context(_signer(folder))
-        runner = stack.enter_context(asyncio.Runner())
+        # The loop that an installed worker runs on (`jarvis.cli.wiring.run`), for both sides.
+        runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         urls = VenueUrls(address, address.replace("http", "ws"), address.replace("http", "ws"))
         transport = runner.run(NetworkTransport([urls]).__aenter__())
         client = SignerClient(folder / "run" / "s.sock")

@@ -187,7 +187,7 @@ class NetworkTransport:
             request = request.body_bytes(body)
         try:
             async with request.build_streamed() as response:
-                return HttpAnswer(response.status, dict(response.headers), await _bounded(response))
+                return HttpAnswer(response.status, response.headers, await _bounded(response))
         except (RequestError, OSError) as error:
             if _never_connected(error):
                 raise Unreachable(f"could not connect to {_origin(url)}: {type(error).__name__}") from error
