@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import uvloop
 from tests.store import samples
 
 from benchmarks.measure import Duel
@@ -24,7 +25,7 @@ CYCLE_BYTES = 4 * 1024 * 1024
 def intents(scale: int) -> Iterator[list[Duel]]:
     """One intent made durable; wall time, for it is the disk that is waited for."""
     batch = 4 * scale
-    with TemporaryDirectory() as name, asyncio.Runner() as runner:
+    with TemporaryDirectory() as name, _runner() as runner:
         folder = Path(name)
         store = runner.run(_store(folder / "jarvis.db"))
         numbers = count(1)
@@ -58,7 +59,7 @@ def intents(scale: int) -> Iterator[list[Duel]]:
 def signals(scale: int) -> Iterator[list[Duel]]:
     """A signal that many accounts act on: their intents at the same time, against one after the other."""
     accounts = [AccountId(f"account-{number}") for number in range(8 * scale)]
-    with TemporaryDirectory() as name, asyncio.Runner() as runner:
+    with TemporaryDirectory() as name, _runner() as runner:
         store = runner.run(_store(Path(name) / "jarvis.db", *accounts))
         numbers = count(1)
 
@@ -85,6 +86,11 @@ def signals(scale: int) -> Iterator[list[Duel]]:
             )
         ]
         runner.run(store.close())
+
+
+def _runner() -> asyncio.Runner:
+    """The loop that an installed Jarvis runs on."""
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
 async def _store(path: Path, *accounts: AccountId) -> Store:

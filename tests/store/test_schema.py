@@ -111,10 +111,15 @@ async def test_a_new_database_is_readable_by_its_owner_alone(tmp_path: Path) -> 
 
 
 async def test_money_is_synced_and_keys_are_guarded_on_sqlite(sqlite_store: Store) -> None:
+    names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "busy_timeout")
     async with sqlite_store._write() as connection:
-        found = {
-            name: await connection.scalar(text(f"PRAGMA {name}"))
-            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
-        }
+        found = {name: await connection.scalar(text(f"PRAGMA {name}")) for name in names}
+    assert sqlite_store._direct is not None
+    direct = sqlite_store._direct._open()
+    found_directly = {name: direct.execute(f"PRAGMA {name}").fetchone()[0] for name in names}
+    direct.close()
 
-    assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
+    assert found == {
+        "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "busy_timeout": 10_000,
+    }  # fmt: skip
+    assert found_directly == found

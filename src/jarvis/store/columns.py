@@ -56,10 +56,10 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time needs its offset; pass aware UTC")
-        moment = value.astimezone(UTC)
+        moment = value if value.tzinfo is UTC else value.astimezone(UTC)
         if dialect.name == "postgresql":
             return moment
-        return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """The instant in UTC."""
@@ -100,11 +100,12 @@ class Choice(TypeDecorator[Enum]):
     def __init__(self, kind: type[Enum]) -> None:
         super().__init__(32)
         self.kind = kind
+        self._texts = {member: str(member.value) for member in kind}
 
     def process_bind_param(self, value: Enum | None, dialect: Dialect) -> str | None:
         """The member's value."""
         del dialect
-        return None if value is None else str(self.kind(value).value)
+        return None if value is None else self._texts.get(value) or str(self.kind(value).value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Enum | None:
         """The member."""

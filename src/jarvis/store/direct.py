@@ -87,8 +87,9 @@ class DirectWriter:
     def _start(self) -> None:
         if self._thread is None:
             # A commit that the end of the process cuts off is as good as one that a crash does.
-            self._thread = Thread(target=_work_off, args=(self._jobs,), name="sqlite-writer", daemon=True)
-            self._thread.start()
+            thread = Thread(target=_work_off, args=(self._jobs,), name="sqlite-writer", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def _transact(self, work: Callable[[sqlite3.Connection], _Result]) -> _Result:
         connection = self._connection or self._open()

@@ -100,7 +100,8 @@ class IntentStore(QueueStore, LeaseStore):
         """Ask for the turn to write in SQLite, once, while intents wait."""
         if not self._is_asking and (self._waiting or self._alone):
             self._is_asking = True
-            self._turn.ask(self._keep_directly)
+            # Not before all who were woken by the same event are here: they share the commit.
+            asyncio.get_running_loop().call_soon(self._turn.ask, self._keep_directly)
 
     def _keep_directly(self) -> None:
         """It is our turn: put a batch on paper in SQLite, answer it, and pass the turn on."""

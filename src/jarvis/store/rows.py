@@ -40,8 +40,14 @@ _Record = TypeVar(
 )
 
 
+_field_names: dict[type, tuple[str, ...]] = {}
+
+
 def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    names = _field_names.get(kind)
+    if names is None:
+        names = _field_names[kind] = tuple(field.name for field in fields(kind))
+    return names
 
 
 def values_of(record: Any) -> dict[str, Any]:

@@ -11,22 +11,29 @@ class Turn:
 
     def __init__(self) -> None:
         self._is_taken = False
+        self._is_passed_on = False
         self._queue: deque[Callable[[], None]] = deque()
 
     def ask(self, come: Callable[[], None]) -> None:
         """Call `come` when it is its turn, at once if nobody has it. Who has it must `leave`."""
-        if self._is_taken:
-            self._queue.append(come)
-        else:
-            self._is_taken = True
-            come()
+        self._queue.append(come)
+        self._pass_on()
 
     def leave(self) -> None:
         """Pass the turn on."""
-        if self._queue:
-            self._queue.popleft()()
-        else:
-            self._is_taken = False
+        self._is_taken = False
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._is_passed_on:  # by a call of this further up, which goes on when those who left at once have done so
+            return
+        self._is_passed_on = True
+        try:
+            while self._queue and not self._is_taken:
+                self._is_taken = True
+                self._queue.popleft()()
+        finally:
+            self._is_passed_on = False
 
     @asynccontextmanager
     async def held(self, patience: float) -> AsyncIterator[None]:
@@ -34,7 +41,10 @@ class Turn:
         came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def come() -> None:
-            came.set_result(None)
+            if came.cancelled():
+                self.leave()
+            else:
+                came.set_result(None)
 
         self.ask(come)
         if not came.done():
@@ -42,9 +52,7 @@ class Turn:
                 async with asyncio.timeout(patience):
                     await came
             except BaseException:
-                if came.cancelled():
-                    self._queue.remove(come)
-                else:
+                if not came.cancelled():
                     self.leave()
                 raise
         try:
