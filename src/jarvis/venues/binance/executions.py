@@ -170,7 +170,7 @@ def _fill(event: Execution, report: OrderReport, side: Side, pair: Pair) -> Fill
             report.at,
             event.is_maker,
         )
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise _unreadable(event, "last_quantity", "last_price") from error
 
 

@@ -291,6 +291,8 @@ def parse_placed(result: object, client_order_id: ClientOrderId) -> VenueOrderId
 
 # Fills
 
+# Fills are added up, and what has more digits than any quantity cannot be.
+_MOST_QUANTITY = Decimal(10) ** 25
 _TRADES = {"Trade": False, "BustTrade": True, "BlockTrade": False, "AdlTrade": True}
 
 
@@ -336,6 +338,8 @@ def told_fill(row: ExecutionRow, symbols: Symbols, is_margin: Callable[[VenueOrd
     quantity, price, cost, fee = row.exec_qty, row.exec_price, row.exec_value, row.exec_fee
     if not (quantity.is_finite() and price.is_finite() and cost.is_finite() and fee.is_finite()):
         raise unfit(row, "Bybit", what, "exec_qty", "exec_price", "exec_value", "exec_fee")
+    if quantity > _MOST_QUANTITY:
+        raise unfit(row, "Bybit", what, "exec_qty")
     pair, order_id = symbols.pair(row.symbol), row.order_id
     fee_asset = row.fee_currency or _fee_asset(row, pair, order_side, what)
     borrows = _is_margin(row, what)

@@ -95,7 +95,7 @@ def parse_fill(
             is_margin=spot_is_margin or text(row, "instType", what) == "MARGIN",
             is_liquidation=text_or_none(row, "subType", what) in _FORCED_SUB_TYPES,
         )
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise unreadable(what, "fillSz, fillPx", row) from error
 
 

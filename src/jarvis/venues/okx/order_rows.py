@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from jarvis.domain.instrument import Side
-from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.money import ONE, ZERO, Asset
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderStatus, OrderType, VenueOrderId
 from jarvis.venues.okx.fields import SIDES, Record, instant_of
 from jarvis.venues.okx.parse import SPOT_CLASSES, Spawned, algo_order_id
@@ -20,6 +20,7 @@ from jarvis.venues.typed import misfit, unfit
 STREAM = "orders"
 
 _FORCED_CATEGORIES = frozenset({"full_liquidation", "partial_liquidation", "adl"})
+_MOST_LEVERAGE = 1_000
 _FLAGS = {True: True, False: False, "true": True, "false": False, "": None}
 _STATES = {
     "live": OrderStatus.OPEN,
@@ -225,16 +226,19 @@ def parse_order_fill(row: OrderRow, spawned: Spawned | None, *, spot_is_margin: 
             spot_is_margin or row.inst_type == "MARGIN",
             row.category in _FORCED_CATEGORIES,
         )
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         raise unfit(row, "OKX", STREAM, "fill_sz", "fill_px") from error
 
 
 def _leverage(row: OrderRow, what: str) -> int:
     """The leverage of a margin order; 1 for an order of own money (`cash`), whatever else is told."""
-    told = row.lever
     if row.td_mode == "cash":
         return 1
-    return max(1, int(told) if isinstance(told, str) and told.isdecimal() else int(_number(row, "lever", what) or 1))
+    told = _number(row, "lever", what) or ONE
+    # What is beyond all leverage is not made a whole number: of 1e999999999 that would take for ever.
+    if told > _MOST_LEVERAGE:
+        raise unfit(row, "OKX", what, "lever")
+    return max(1, int(told))
 
 
 def _number(row: OrderRow, name: str, what: str) -> Decimal | None:
