@@ -1,7 +1,8 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from jarvis.domain.account import AccountSnapshot, Balance, MarginState
+from jarvis.domain.account import AccountSnapshot, Balance, MarginState, VenuePosition
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import (
@@ -178,3 +179,25 @@ async def test_less_than_the_smallest_order_is_dust_and_is_said_once_and_calmly(
     least = binance_instruments()[BTC].min_quantity
     assert await settle(str(least)) == []
     assert keeper.again_at == NOON + TRY_AGAIN_AFTER
+
+
+async def test_a_debt_in_what_is_left_of_a_venues_position_is_said_once_and_calmly() -> None:
+    keeper = debts(Lender())
+    least = binance_instruments()[BTC].min_quantity
+
+    async def settle(quantity: Decimal, borrowed: str) -> list[DebtStays]:
+        left = VenuePosition(BTC, Side.BUY, quantity, D(1), ZERO, borrowed_asset=USDT, borrowed=D(borrowed))
+        seen = replace(snapshot({USDT: "21.77"}), positions=(left,))
+        return await keeper.settle(seen, books(BTC), (), (), NOON)
+
+    (said,) = await settle(least / 2, "21.77")
+
+    assert said.is_dust
+    assert "21.77 USDT is left owed at the venue in what remains of BTC/USDT" in said.message
+    assert await settle(least / 2, "21.77") == []
+    assert keeper.again_at is None
+    assert await settle(least / 2, "21.76") == []
+    assert keeper.again_at == NOON + TRY_AGAIN_AFTER, "a part of the debt is elsewhere"
+    keeper.again_at = None
+    await settle(least, "21.77")
+    assert keeper.again_at == NOON + TRY_AGAIN_AFTER, "an order can close it"

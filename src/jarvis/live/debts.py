@@ -70,10 +70,10 @@ class Debts:
                 continue
             if left <= 0:
                 continue
-            if self._is_dust(asset, left):
+            if words := self._dust_words(asset, left, snapshot):
                 if asset not in self._dust_said:
                     self._dust_said.add(asset)
-                    told.append(DebtStays(_dust_words(asset, left), is_dust=True))
+                    told.append(DebtStays(words, is_dust=True))
                 continue
             tries = self._tried[asset] = self._tried.get(asset, 0) + 1
             if tries < TRIES:
@@ -96,9 +96,20 @@ class Debts:
             return [pair for pair in concerned if pair not in needing and pair in snapshot.margin.by_pair]
         return [] if needing or not concerned else [None]
 
-    def _is_dust(self, asset: Asset, amount: Decimal) -> bool:
-        """Whether no order is small enough to buy back this little of a coin."""
-        return any(pair.base == asset and amount < each.min_quantity for pair, each in self._instruments.items())
+    def _dust_words(self, asset: Asset, left: Decimal, snapshot: AccountSnapshot) -> str:
+        """What to say of a debt that no order can be about; empty if one can."""
+        if any(pair.base == asset and left < each.min_quantity for pair, each in self._instruments.items()):
+            return _too_little_words(asset, left)
+        crumbs = [
+            each
+            for each in snapshot.positions
+            if each.borrowed_asset == asset
+            and (rules := self._instruments.get(each.pair)) is not None
+            and each.quantity < max(rules.lot, rules.min_quantity)
+        ]
+        if left > sum((each.borrowed + each.interest for each in crumbs), ZERO):
+            return ""
+        return _crumbs_words(asset, left, [each.pair for each in crumbs])
 
     async def _repay(
         self, asset: Asset, pairs: Iterable[Pair | None], balance: Balance
@@ -137,7 +148,15 @@ def _needs(pair: Pair, asset: Asset, stories: Iterable[PositionStory], orders: I
     )
 
 
-def _dust_words(asset: Asset, left: Decimal) -> str:
+def _crumbs_words(asset: Asset, left: Decimal, pairs: Collection[Pair]) -> str:
+    return (
+        f"{plain(left)} {asset} is left owed at the venue in what remains of {', '.join(sorted(map(str, pairs)))}: too "
+        f"small for an order of ours, so its next position takes it along. Close it by hand at the venue if the "
+        f"interest matters to you."
+    )
+
+
+def _too_little_words(asset: Asset, left: Decimal) -> str:
     return (
         f"{plain(left)} {asset} is left owed at the venue: less than its smallest order, so there is nothing to do. "
         f"Its interest is next to nothing, and what is received of {asset} next repays it."
