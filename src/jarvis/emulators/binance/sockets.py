@@ -1,14 +1,13 @@
 """WebSockets: market streams and the WebSocket API with its user data subscriptions; who listens to what."""
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from jarvis.domain.account import LedgerKind
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import Asset
+from jarvis.emulators.binance.connection import Connection
 from jarvis.emulators.binance.events import (
     balance_event,
     ended_word,
@@ -17,7 +16,7 @@ from jarvis.emulators.binance.events import (
     position_event,
     terminated_event,
 )
-from jarvis.emulators.binance.feeds import Feed, make_feed
+from jarvis.emulators.binance.feeds import make_feed
 from jarvis.emulators.binance.limits import API_WEIGHT, CONNECTIONS
 from jarvis.emulators.binance.market import NumberedTrade
 from jarvis.emulators.binance.public import PublicData
@@ -49,22 +48,6 @@ _EVENT_FAULTS = (
     FaultKind.REPEATED_EVENT,
 )
 _TRANSFERS = frozenset({LedgerKind.DEPOSIT, LedgerKind.WITHDRAWAL, LedgerKind.TRANSFER, LedgerKind.ADJUSTMENT})
-
-
-@dataclass(slots=True)
-class Connection:
-    """One client. `is_wrapped` says whether its streams' frames name their stream."""
-
-    socket: WireSocket
-    remote: str
-    is_api: bool
-    is_wrapped: bool = False
-    feeds: dict[str, Feed] = field(default_factory=dict)
-    names: dict[str, None] = field(default_factory=dict)
-    subscriptions: dict[int, ListenToken] = field(default_factory=dict)
-    subscribed: int = 0
-    heard: deque[float] = field(default_factory=deque)
-    held: dict[int, str] = field(default_factory=dict)
 
 
 class Sockets:

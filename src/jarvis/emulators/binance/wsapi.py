@@ -1,8 +1,9 @@
 """The WebSocket API: ping, time, and subscriptions to user data by listen token."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jarvis.emulators.binance.connection import Connection
 from jarvis.emulators.binance.errors import (
     INVALID_LISTEN_TOKEN,
     SUBSCRIPTION_ACTIVE,
@@ -21,9 +22,6 @@ from jarvis.emulators.binance.streams import ListenTokens
 from jarvis.emulators.binance.text import Json, decode, encode, ms
 from jarvis.emulators.faults import FaultKind
 
-if TYPE_CHECKING:
-    from jarvis.emulators.binance.sockets import Connection
-
 _MOST_SUBSCRIPTIONS = 1000
 _SUBSCRIBE = "userDataStream.subscribe.listenToken"
 _WEIGHTS: Mapping[str, int] = {"ping": 1, "time": 1, _SUBSCRIBE: 2}
@@ -38,7 +36,7 @@ class WsApi:
         self._state = state
         self._tokens = tokens
 
-    def receive(self, connection: "Connection", text: str) -> None:
+    def receive(self, connection: Connection, text: str) -> None:
         """Answer one request."""
         number: Any = None
         try:
@@ -67,7 +65,7 @@ class WsApi:
             raise Refused(_BAD_REQUEST)
         return message
 
-    def _result(self, connection: "Connection", method: str, params: Json) -> Any:
+    def _result(self, connection: Connection, method: str, params: Json) -> Any:
         match method:
             case "ping":
                 return {}
@@ -93,7 +91,7 @@ class WsApi:
             case _:
                 raise Refused(_UNKNOWN_METHOD)
 
-    def _subscribe(self, connection: "Connection", params: Json) -> Json:
+    def _subscribe(self, connection: Connection, params: Json) -> Json:
         text = params_of(params).required("listenToken")
         token = self._tokens.find(text)
         if token is None or self._state.faults.holds(FaultKind.KEY_REVOKED, account=token.account):
@@ -119,7 +117,7 @@ class WsApi:
         connection.subscriptions[number] = token
         return {"subscriptionId": number, "expirationTime": ms(token.expires_at)}
 
-    def _unsubscribe(self, connection: "Connection", params: Json) -> Json:
+    def _unsubscribe(self, connection: Connection, params: Json) -> Json:
         if "subscriptionId" not in params:
             connection.subscriptions.clear()
             return {}
@@ -130,6 +128,6 @@ class WsApi:
             raise Refused(SUBSCRIPTION_INACTIVE)
         return {}
 
-    def _rate_limits(self, connection: "Connection") -> list[Json]:
+    def _rate_limits(self, connection: Connection) -> list[Json]:
         used = self._state.limits.used(API_WEIGHT, connection.remote)
         return [RATE_LIMITS[0] | {"count": used}]
