@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from jarvis.emulators.faults import FaultKind
@@ -13,6 +14,7 @@ from jarvis.emulators.okx import sockets, trading
 from jarvis.emulators.okx.errors import OPEN_OUTCOMES, SWITCHED, SWITCHED_FRAMES
 from jarvis.emulators.okx.limits import Limit
 from tests.emulators.okx.actors import BTC, Client, Stream, Venue
+from tests.emulators.okx.served import served_okx
 
 ORDER = "POST /api/v5/trade/order"
 LIMIT = {"ordType": "limit", "px": "49000", "sz": "0.01"}
@@ -459,3 +461,21 @@ async def test_a_silent_connection_is_closed_by_code(monkeypatch: pytest.MonkeyP
 
     assert await stream.socket.next_frame() is None
     assert stream.socket.close_code == 4004
+
+
+async def test_codes_reach_a_client_over_the_network() -> None:
+    async with served_okx() as box, aiohttp.ClientSession() as session:
+        async with session.ws_connect(f"{box.ws}/ws/v5/private") as socket:
+            await socket.send_json({"op": "login", "args": [{"apiKey": "x"}]})
+            told = json.loads((await socket.receive()).data)
+            end = await socket.receive()
+        fault = {"kind": "code_before_accept", "code": "50026", "count": 1}
+        async with session.post(f"{box.url}/sandbox/okx/faults", json=fault) as answer:
+            made = await answer.json()
+        async with session.post(f"{box.url}/sandbox/okx/faults", json=fault | {"code": "51008"}) as answer:
+            refused = answer.status
+
+    assert told["code"] == "60027"
+    assert (end.type, end.data) == (aiohttp.WSMsgType.CLOSE, 4001)
+    assert made["code"] == "50026"
+    assert refused == 422
