@@ -4,11 +4,13 @@ import os
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
 from jarvis.signer import frames
@@ -23,6 +25,7 @@ from tests.signer.inprocess import MASTER_KEY, made_up_key
 from tests.signer.test_operations import ENTRY
 
 KEY, SECRET = made_up_key("server")
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
 
 @pytest.fixture
@@ -245,10 +248,33 @@ def test_the_kernel_tells_the_peers_user() -> None:
 
 async def one_frame(reader: asyncio.StreamReader) -> dict[str, object]:
     head_size, bytes_size = struct.unpack(">II", await reader.readexactly(8))
-    head = json.loads(await reader.readexactly(head_size))
+    head = json.loads((await reader.readexactly(head_size)).rpartition(b"\n")[2])
     await reader.readexactly(bytes_size)
     assert isinstance(head, dict)
     return head
+
+
+@asynccontextmanager
+async def standing_in(place: Path, talk: Talk) -> AsyncIterator[None]:
+    """Somebody else at the signer's place, who talks like this."""
+    place.parent.mkdir(mode=0o700)
+    talks: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await talk(reader, writer)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_unix_server(serve, place)
+    yield
+    server.close()
+    await server.wait_closed()
+    await asyncio.gather(*talks)
 
 
 def framed(head: bytes, beside: bytes = b"") -> bytes:
@@ -342,24 +368,17 @@ async def test_a_request_too_long_for_a_frame_is_refused_before_it_is_sent(clien
 
 @pytest.mark.parametrize("answer", [framed(b"{}"), framed(b'{"process_id":"x"}'), framed(b"[]"), b"", b"nonsense"])
 async def test_an_answer_that_cannot_be_read_is_a_connection_error(answer: bytes, place: Path) -> None:
-    place.parent.mkdir(mode=0o700)
-
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await one_frame(reader)
         writer.write(answer)
         await writer.drain()
-        writer.close()
 
-    strange = await asyncio.start_unix_server(talk, place)
     credential = Credential(AccountId("a"), VenueName("kraken"), CredentialId("c"), Environment.LIVE, b"j1.")
 
-    async with SignerClient(place, patience=0.05) as client:
+    async with standing_in(place, talk), SignerClient(place, patience=0.05) as client:
         for asking in (client.ping(), client.identify(credential), client.sign(credential, 1, "Balance", {})):
             with pytest.raises(SignerUnavailable):
                 await asking
-
-    strange.close()
-    await strange.wait_closed()
 
 
 async def test_text_that_is_not_even_unicode_is_a_malformed_key(client: SignerClient) -> None:
@@ -374,3 +393,182 @@ async def test_text_that_is_not_even_unicode_is_a_malformed_key(client: SignerCl
         )
 
     assert refusal.value.code == "malformed_key"
+
+
+async def test_a_request_given_up_at_any_moment_leaves_the_next_ones_alone(
+    client: SignerClient, server: SignerServer
+) -> None:
+    credential = await sealed_by(client)
+
+    for turns in range(12):
+        given_up = asyncio.create_task(client.sign(credential, 1, "OpenOrders", {"cl_ord_id": "given-up"}))
+        waiting = [
+            asyncio.create_task(client.sign(credential, 1, "OpenOrders", {"cl_ord_id": f"wanted-{number}"}))
+            for number in range(3)
+        ]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        given_up.cancel()
+        requests = await asyncio.gather(*waiting)
+        assert [request.body.rpartition(b"-")[2] for request in requests] == [b"0", b"1", b"2"]
+
+
+async def test_requests_sent_in_one_go_are_answered_in_their_order(server: SignerServer, place: Path) -> None:
+    reader, writer = await asyncio.open_unix_connection(place)
+
+    writer.write(framed(b'{"do":"ping"}') + framed(b'{"do":"dance"}') + framed(b'{"do":"ping"}'))
+    answers = [await one_frame(reader) for _ in range(3)]
+
+    writer.close()
+    assert ["error" in answer for answer in answers] == [False, True, False]
+
+
+async def test_an_asker_that_reads_nothing_is_not_read_either_and_loses_no_answer(
+    client: SignerClient, server: SignerServer, place: Path
+) -> None:
+    asking = socket.socket(socket.AF_UNIX)
+    asking.connect(str(place))
+    asking.setblocking(False)
+    request = framed(b'{"do":"ping"}') * 100
+    sent = 0
+    with suppress(BlockingIOError):
+        for _ in range(100_000):
+            sent += asking.send(request)
+            await asyncio.sleep(0)
+
+    (connection,) = [each for each in server._open if each._waits_for_reader]
+    held = connection._transport.get_write_buffer_size()
+    others = await client.ping()
+    answers = 0
+    reader, writer = await asyncio.open_unix_connection(sock=asking)
+    for _ in range(sent // len(request) * 100):
+        answers += "process_id" in await one_frame(reader)
+
+    writer.close()
+    assert others.process_id == os.getpid()
+    assert 0 < held < 1_000_000
+    assert answers == sent // len(request) * 100
+
+
+async def test_more_connections_than_allowed_are_closed(
+    client: SignerClient, server: SignerServer, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jarvis.signer.server._MAX_CONNECTIONS", 1)
+    await client.ping()
+
+    reader, writer = await asyncio.open_unix_connection(place)
+    writer.write(framed(b'{"do":"ping"}'))
+    told = b""
+    with suppress(ConnectionError):
+        told = await reader.read()
+
+    writer.close()
+    assert told == b""
+    assert (await client.ping()).process_id == os.getpid()
+
+
+async def test_a_credential_that_cannot_be_read_ends_the_connection(server: SignerServer, place: Path) -> None:
+    reader, writer = await asyncio.open_unix_connection(place)
+    writer.write(framed(b'{"account_id"\n{"do":"identify"}'))
+
+    told = await reader.read()
+
+    writer.close()
+    assert told == b""
+
+
+async def test_a_credential_read_before_is_checked_as_strictly_again(client: SignerClient) -> None:
+    ours, theirs = await sealed_by(client, "ada"), await sealed_by(client, "bob")
+    for credential in (ours, theirs, ours):
+        await client.sign(credential, 7, "Balance", {})
+
+    for credential, fence, code in (
+        (ours, 6, "stale_fence"),
+        (replace(ours, sealed=theirs.sealed), 7, "broken_seal"),
+        (replace(ours, revision=3), 7, "stale_revision"),
+    ):
+        for _ in range(2):
+            with pytest.raises(SignerRefused) as refusal:
+                await client.sign(credential, fence, "Balance", {})
+            assert refusal.value.code == code
+
+
+async def test_only_credentials_of_a_sensible_length_are_remembered(client: SignerClient, server: SignerServer) -> None:
+    credential = await sealed_by(client)
+    await client.sign(credential, 1, "Balance", {})
+
+    with pytest.raises(SignerRefused):
+        await client.identify(replace(credential, sealed=b"j1." + b"x" * 20_000))
+
+    assert len(server._answers._credentials) == 1
+
+
+ANSWER = framed(
+    json.dumps({"process_id": 1, "signed": 0, "refused": 0, "security_events": 0}).encode(),
+)
+
+
+@pytest.mark.parametrize(
+    "told", [(ANSWER + ANSWER, b""), (ANSWER, ANSWER)], ids=["with the answer", "after the answer"]
+)
+async def test_an_answer_that_nobody_asked_for_is_never_taken_for_one(told: tuple[bytes, bytes], place: Path) -> None:
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        this = connections
+        while True:
+            await one_frame(reader)
+            for part in told if this == 1 else (ANSWER.replace(b" 1,", b" 2,"),):
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    async with standing_in(place, talk), SignerClient(place, patience=0.5) as client:
+        await client.ping()
+        await asyncio.sleep(0.05)
+        second = await client.ping()
+
+    assert (second.process_id, connections) == (2, 2)
+
+
+async def test_a_silent_signer_is_given_up_after_a_while(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jarvis.signer.client.ANSWER_WITHIN_SECONDS", 0.05)
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with standing_in(place, hear), SignerClient(place, patience=0.01) as client:
+        with pytest.raises(SignerUnavailable):
+            await client.ping()
+
+
+async def test_a_request_that_is_no_text_is_refused_before_it_is_sent(client: SignerClient) -> None:
+    credential = await sealed_by(client)
+
+    with pytest.raises(SignerRefused) as refusal:
+        await client.sign(credential, 1, "OpenOrders", {"cl_ord_id": "\udc80"})
+
+    assert refusal.value.code == "malformed"
+
+
+def test_client_and_server_work_on_the_installed_loop_too(core: SigningCore, place: Path) -> None:
+    async def ask() -> int:
+        server = SignerServer(core, place)
+        await server.start()
+        async with SignerClient(place) as client:
+            credential = await sealed_by(client)
+            given_up = asyncio.create_task(client.sign(credential, 1, "Balance", {}))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            for _ in range(3):
+                await client.sign(credential, 1, "Balance", {})
+            signed = (await client.ping()).signed
+        await server.stop()
+        return signed
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        signed = runner.run(ask())
+
+    assert signed >= 3

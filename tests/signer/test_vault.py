@@ -1,5 +1,6 @@
 import base64
 import copy
+import hmac
 import json
 import os
 import pickle
@@ -7,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import InvalidToken
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
 from jarvis.signer import vault as vault_module
 from jarvis.signer.errors import MasterKeyError, SignerRefused
-from jarvis.signer.vault import OpenedKey, Vault, create_master_key, fingerprint, load_master_key
+from jarvis.signer.vault import OpenedKey, Vault, create_master_key, fingerprint, load_master_key, wipe
 from tests.signer.canary import scan
 from tests.signer.inprocess import MASTER_KEY, made_up_key
 
@@ -163,6 +165,49 @@ def test_the_unused_bits_at_the_end_of_a_sealed_key_have_one_spelling() -> None:
         vault.open(replace(row, sealed=changed))
 
     assert refusal.value.code == "broken_seal"
+
+
+@given(content=st.binary(max_size=700), flipped=st.integers(0, 799), change=st.integers(0, 255))
+def test_a_token_opens_as_fernet_opens_it(content: bytes, flipped: int, change: int) -> None:
+    row = Vault(MASTER_KEY)._row(ROW)
+    raw = bytearray(base64.urlsafe_b64decode(row.fernet.encrypt_at_time(content, 1_700_000_000)))
+    raw[flipped % len(raw)] ^= change
+    token = base64.urlsafe_b64encode(raw)
+
+    try:
+        expected = row.fernet.decrypt(token)
+    except InvalidToken:
+        expected = None
+
+    opened = row.envelope(token)
+    assert (None if opened is None else bytes(opened)) == expected
+    assert (expected == content) == (change == 0)
+
+
+@pytest.mark.parametrize(
+    "signed", [b"", b"\x80", b"\x80" + bytes(24), b"\x80" + bytes(30), b"\x81" + bytes(24 + 32), bytes(25 + 16)]
+)
+def test_a_signed_token_of_another_shape_does_not_open(signed: bytes) -> None:
+    row = Vault(MASTER_KEY)._row(ROW)
+    token = base64.urlsafe_b64encode(signed + hmac.digest(row._signing_key, signed, "sha256"))
+
+    assert row.envelope(token) is None
+
+
+def test_the_open_envelope_is_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = Vault(MASTER_KEY)
+    row = sealed_row(vault)
+    wiped: list[bytearray] = []
+
+    def noted(part: bytearray) -> None:
+        wiped.append(part)
+        wipe(part)
+
+    monkeypatch.setattr(vault_module, "wipe", noted)
+
+    vault.open(row)
+
+    assert [len(part) > len(SECRET) and not any(part) for part in wiped] == [True]
 
 
 def test_an_opened_key_is_overwritten_when_the_with_ends() -> None:

@@ -46,9 +46,10 @@ class Inbox:
     def free(self) -> memoryview:
         """Where the next bytes go; there is room for the rest of any frame that has begun."""
         if self._begin:
-            waiting = len(self)
-            self._bytes[:waiting] = self._bytes[self._begin : self._end]
-            self._begin, self._end = 0, waiting
+            waiting = self._bytes[self._begin : self._end]
+            self._view[: self._end] = waiting + bytes(self._begin)
+            self._begin, self._end = 0, len(waiting)
+            waiting[:] = bytes(len(waiting))
         return self._view[self._end :]
 
     def filled(self, size: int) -> None:
