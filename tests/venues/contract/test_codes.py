@@ -1,6 +1,7 @@
 """What a venue's own trouble means to us: an open outcome is looked up, never repeated; a measure stops us in words."""
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -193,3 +194,20 @@ async def test_a_connection_that_the_venue_ends_leaves_a_gap_that_is_told(code: 
 
     assert any(isinstance(event, StreamGap) for event in events)
     assert not bench.emulator.faults.active
+
+
+@on_virtual_time
+async def test_repayments_too_close_to_each_other_are_told_to_wait_and_then_done() -> None:
+    bench = BENCHES["binance-isolated"]()
+    for pair in ("BTC/USDT", "ETH/USDT"):
+        bench.exchange.borrow("owner", bench.quote, Decimal(1000), pair)
+
+    for _ in range(3):
+        try:
+            await bench.venue.repay(bench.quote)
+        except RateLimited as told:
+            assert told.retry_after <= timedelta(seconds=1)
+            bench.advance(1)
+
+    snapshot = await bench.venue.snapshot()
+    assert all(balance.borrowed == balance.interest == 0 for balance in snapshot.balances)
