@@ -233,3 +233,47 @@ def test_a_frame_that_cannot_be_read_is_counted_and_leaves_no_hole() -> None:
         stream.read(json.dumps({**third, "data": [], "sequence": None}))
     with pytest.raises(StreamBroken, match="lost"):
         stream.read(json.dumps({**third, "sequence": 9}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("kraken fill", ("last_qty", "last_price", "cost", "order_qty", "limit_price")),
+        ("kraken order", ("cum_qty", "order_qty", "limit_price")),
+        ("binance fill", ("q", "z", "l", "L", "n")),
+        ("binance order", ("q", "z", "P")),
+        ("okx fill", ("sz", "accFillSz", "px", "lever", "fillSz", "fillPx", "fillFee")),
+        ("okx order", ("sz", "accFillSz", "px", "lever")),
+        ("bybit fill", ("execQty", "execPrice", "execValue", "execFee")),
+        ("bybit order", ("qty", "cumExecQty", "triggerPrice")),
+    ],
+)
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity", "-Infinity"])
+def test_no_number_gets_in_that_is_not_finite(kind: str, keys: Sequence[str], value: str) -> None:
+    read, told = KINDS[kind]
+    for key in keys:
+        changed = json.loads(told)
+        row_of(changed)[key] = value
+        with pytest.raises(UnreadableAnswer, match=rf"'[\w, ]*\b{key}\b[\w, ]*' is missing"):
+            read(json.dumps(changed))
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("kraken fill", "fees", [{"asset": "USD", "qty": "NaN"}]),
+        ("kraken fill", "triggers", {"price": "Infinity"}),
+        ("kraken fill", "triggers", {"price_type": "static"}),
+        ("binance fill", "l", "1e999999999"),
+        ("okx fill", "fillSz", "1e999999999"),
+        ("okx fill", "lever", "1e999999999"),
+        ("bybit fill", "execQty", "1e999999999"),
+    ],
+)
+def test_numbers_that_nothing_can_be_are_refused_by_name(kind: str, key: str, value: object) -> None:
+    read, told = KINDS[kind]
+    changed = json.loads(told)
+    row_of(changed)[key] = value
+
+    with pytest.raises(UnreadableAnswer, match=rf"\b{key}\b"):
+        read(json.dumps(changed))
