@@ -239,6 +239,28 @@ async def test_a_process_writers_wait_for_each_other_and_not_for_the_file(
     await store.close()
 
 
+async def test_a_caller_that_is_cancelled_is_kept_until_its_intent_is_on_paper(
+    sqlite_store: Store, tmp_path: Path
+) -> None:
+    await connect(sqlite_store)
+    other = sqlite3.connect(tmp_path / "jarvis.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(sqlite_store.record_intent(ACCOUNT, order(), FENCE))
+    for _ in range(2):
+        await asyncio.sleep(0.01)
+        writing.cancel()
+    await asyncio.sleep(0.01)
+    was_kept = not writing.done()
+
+    other.execute("ROLLBACK")
+    other.close()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    assert was_kept
+    assert await sqlite_store.open_orders(OWNER, ACCOUNT) == [order()]
+
+
 async def test_a_store_that_is_closed_under_its_writers_answers_all_of_them(sqlite_url: str) -> None:
     store = await Store.open(sqlite_url)
     await connect(store)
