@@ -66,7 +66,7 @@ class _Intent:
         except asyncio.CancelledError:
             if not self._is_answered:
                 self._answer = asyncio.get_running_loop().create_future()  # the first one was cancelled with us
-                await over(self._answer)
+            await over(self._answer)
             raise
 
 
