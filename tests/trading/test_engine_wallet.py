@@ -51,14 +51,14 @@ def test_the_stop_of_a_short_buys_the_debt_and_the_fee_rounded_up() -> None:
 
 def test_a_short_that_is_stopped_leaves_nothing_but_dust_on_the_owners_side() -> None:
     venue = opened(Direction.SHORT)
-    assert venue.story is not None
-    opened_quantity = venue.story.opened_quantity
+    held = venue.story
+    assert held is not None
 
     venue.move("120")
 
     (story,) = [each for each in venue.closed if each.exit_role is OrderRole.STOP]
     assert venue.story is None
-    assert (story.side, story.opened_quantity) == (Side.SELL, opened_quantity)
+    assert (story.side, story.opened_quantity) == (Side.SELL, held.opened_quantity)
     assert ZERO <= story.position.quantity < D("0.002")
     assert story.position.quantity == venue.held
     assert "position_reversed" not in alarms(venue.said)
