@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 
 import structlog
 
+from benchmarks.accounts import account_memory as whole_accounts
 from benchmarks.decisions import backtests, engine_events
 from benchmarks.frames import reading
 from benchmarks.live import account_memory, live_orders
@@ -30,6 +31,9 @@ def main() -> None:
                 print(measured(duel, rounds=3 if quick else 11).line(), flush=True)
     with account_memory() as lines:
         print(*lines, sep="\n")
+    if not quick:  # minutes, of which nothing can be left out
+        with whole_accounts() as lines:
+            print(*lines, sep="\n")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.domain.instrument import Instrument, Pair, Side
+from jarvis.domain.instrument import Instrument, Pair, Side, shared
 from jarvis.domain.money import Asset
 
 D = Decimal
@@ -82,3 +82,12 @@ def test_whether_the_venue_would_take_a_price_or_a_quantity_as_it_is() -> None:
     assert BTC.quantity_fits(D("0.00005"))
     assert not BTC.quantity_fits(D("0.00004"))
     assert not BTC.quantity_fits(D("0.000050001"))
+
+
+def test_equal_rules_are_kept_once_and_others_are_not_mixed_up_with_them() -> None:
+    first = replace(BTC, min_quantity=D("0.00077"))
+    second = replace(BTC, min_quantity=D("0.00077"))
+
+    assert first is not second
+    assert shared(first) is shared(second)
+    assert shared(replace(first, min_cost=D(7))).min_cost == 7

@@ -11,7 +11,7 @@ import structlog
 
 from jarvis.domain.account import AccountId, Environment, VenueName
 from jarvis.domain.clock import Clock
-from jarvis.domain.instrument import Pair
+from jarvis.domain.instrument import Pair, shared
 from jarvis.domain.money import USD, ZERO
 from jarvis.domain.traits import Settlement
 from jarvis.live.books import Books
@@ -143,7 +143,8 @@ class Worker:
 async def build_trader(plan: AccountPlan, venue: Venue, store: Store, clock: Clock, fence: int) -> Trader:
     """The account's trader as the store left it: engine, books, and the venue's rules read anew."""
     expected = await store.expected(plan.account_id)
-    instruments = await venue.instruments()
+    listed = map(shared, (await venue.instruments()).values())
+    instruments = {instrument.pair: instrument for instrument in listed}
     taker_rates: dict[Pair, Decimal] = {}
     costs = Costs()
     if venue.traits.settlement is Settlement.WALLET:

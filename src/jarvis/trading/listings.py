@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jarvis.domain.instrument import Instrument, Pair
+from jarvis.domain.instrument import Instrument, Pair, shared
 from jarvis.trading.desk import Outbox
 from jarvis.trading.drift import drift
 from jarvis.trading.events import InstrumentsChanged, Severity
@@ -34,7 +34,7 @@ class Listings:
         self._listed = {instrument.pair for instrument in event.instruments}
         for instrument in event.instruments:
             before, pair = self.instruments.get(instrument.pair), instrument.pair
-            self.instruments[pair] = instrument
+            self.instruments[pair] = shared(instrument)
             if before is not None and (words := drift(before, instrument)):
                 message = f"{pair}: the venue changed its rules: {words}. New orders follow them."
                 self._outbox.alarm("rules_changed", Severity.INFO, message, event.at, pair)

@@ -21,7 +21,7 @@ import structlog
 
 from jarvis.domain.account import AccountSnapshot, FeeRates, KeyPermissions, LedgerRow, MarginState, VenueName
 from jarvis.domain.clock import Clock
-from jarvis.domain.instrument import Instrument, Pair, Side
+from jarvis.domain.instrument import Instrument, Pair, Side, shared
 from jarvis.domain.market import Bar
 from jarvis.domain.money import ZERO, Asset, is_multiple
 from jarvis.domain.order import (
@@ -155,6 +155,7 @@ class OkxVenue(Venue):
             )
         else:
             listed = await self._own_instruments(await self._known_config())
+        listed = {pair: replace(each, instrument=shared(each.instrument)) for pair, each in listed.items()}
         self._listings = listed
         return {pair: listing.instrument for pair, listing in listed.items()}
 
