@@ -7,6 +7,7 @@ import json
 import sys
 import traceback
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -203,6 +204,19 @@ def test_the_same_key_sealed_twice_shares_its_nonces(core: SigningCore, wall: Wa
     other = nonce_of(core.sign(second, 1, "Balance", {}))
 
     assert other == one + 1
+
+
+def test_each_key_has_nonces_of_its_own_by_its_fingerprint(core: SigningCore, tmp_path: Path) -> None:
+    mine = credential_in(core)
+    again = credential_in(core, "bob")
+    others = credential_in(core, "eve", *made_up_key("eve"))
+
+    for credential in (mine, others, again, others, mine):
+        core.sign(credential, 1, "Balance", {})
+
+    marks = [json.loads(line) for line in (tmp_path / "marks.jsonl").read_text().splitlines()]
+    named = [name for kind, name, _ in marks if kind == "nonce"]
+    assert named == [core.identify(mine).fingerprint, core.identify(others).fingerprint]
 
 
 def test_a_nonce_is_the_wall_clock_in_microseconds_when_it_can_be(core: SigningCore, wall: Wall) -> None:
@@ -413,7 +427,7 @@ def referenced(needles: dict[str, bytes], own: set[int]) -> list[str]:
     waiting: list[Any] = gc.get_objects()
     while waiting:
         thing = waiting.pop()
-        if id(thing) in seen:
+        if id(thing) in seen or type(thing) in weakref.ProxyTypes:
             continue
         seen.add(id(thing))
         match thing:

@@ -446,7 +446,7 @@ async def test_an_asker_that_reads_nothing_is_not_read_either_and_loses_no_answe
 
     writer.close()
     assert others.process_id == os.getpid()
-    assert 0 < held < 1_000_000
+    assert 0 < held < 70_000
     assert answers == sent // len(request) * 100
 
 
