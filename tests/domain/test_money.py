@@ -21,7 +21,9 @@ def test_whole_numbers_and_decimals_are_taken_as_they_are() -> None:
     assert exact(D("0.10")).as_tuple() == D("0.10").as_tuple()
 
 
-@pytest.mark.parametrize("text", ["", "abc", "1,5", "NaN", "sNaN", "Infinity", "-Infinity", "0x10", "--1"])
+@pytest.mark.parametrize(
+    "text", ["", "abc", "1,5", "NaN", "sNaN", "Infinity", "-Infinity", "0x10", "--1", "1e41", "-1e-41", "0e99"]
+)
 def test_what_is_no_finite_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="number"):
         exact(text)

@@ -15,12 +15,14 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 
 _WORKING_PRECISION = 50
+_MOST_DIGITS = 40
 
 
 def exact(value: str | int | Decimal) -> Decimal:
     """The finite Decimal that `value` spells.
 
-    Raises ValueError for NaN, infinities and text that is no number, TypeError for a float: none may enter the engine.
+    Raises ValueError for NaN, infinities, text that is no number and numbers beyond all measure (whose digits alone
+    would stop the program), TypeError for a float: none may enter the engine.
     """
     if isinstance(value, float):
         raise TypeError("a float is not an exact number; pass the text that was received")
@@ -30,6 +32,8 @@ def exact(value: str | int | Decimal) -> Decimal:
         raise ValueError("not a number") from error
     if not number.is_finite():
         raise ValueError("not a finite number")
+    if abs(number.adjusted()) > _MOST_DIGITS:
+        raise ValueError("a number beyond all measure")
     return number
 
 
