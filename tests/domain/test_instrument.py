@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jarvis.domain.instrument import Instrument, Pair, Side, shared
+from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.money import Asset
+from jarvis.domain.records import shared
 
 D = Decimal
 prices = st.decimals(min_value=D("0.01"), max_value=D(100000), places=6)

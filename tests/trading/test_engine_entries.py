@@ -368,8 +368,10 @@ def test_a_restricted_pair_is_not_opened(status: InstrumentStatus) -> None:
 
 def test_a_pair_that_the_venue_lists_no_more_is_not_opened() -> None:
     bench = Bench()
-    bench.tell(InstrumentsChanged((instrument(ETH),), bench.now))
+    gone = bench.tell(InstrumentsChanged((instrument(ETH),), bench.now))
+    again = bench.tell(InstrumentsChanged((instrument(ETH),), bench.now))
 
+    assert (alarms(gone), alarms(again)) == (["pair_gone"], [])
     assert alarms(bench.tell(bench.signal())) == refused(LimitReason.PAIR_NOT_OFFERED)
 
 

@@ -680,3 +680,13 @@ async def test_warnings_do_not_hide_the_result(wire: ScriptedTransport) -> None:
     wire.says("AddOrder", answer(result("add_order"), "WOrder:Something to know"))
 
     assert isinstance(await kraken(wire).place(wish()), Accepted)
+
+
+async def test_accounts_that_are_told_the_same_names_share_one_table() -> None:
+    venues = [kraken(ScriptedTransport()) for _ in range(2)]
+    for venue in venues:
+        await venue.instruments()
+
+    first, second = [await venue._known_symbols() for venue in venues]
+
+    assert first is second

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
 
 from jarvis.domain.money import Asset, is_multiple, round_down, round_nearest, round_up
 
@@ -122,9 +121,3 @@ class Instrument:
     def quantity_fits(self, quantity: Decimal) -> bool:
         """Whether the venue would take this quantity as it is, minimum included."""
         return quantity >= self.min_quantity and is_multiple(quantity, self.lot)
-
-
-@lru_cache(maxsize=4096)
-def shared(instrument: Instrument) -> Instrument:
-    """The first of all equal instruments: thousands of accounts read the same rules, and each would keep its own."""
-    return instrument

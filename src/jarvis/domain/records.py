@@ -1,4 +1,4 @@
-"""Frozen records that are made in a third of the time.
+"""Frozen records that are made in a third of the time, and equal ones that are kept once.
 
 A frozen dataclass writes each field past its own lock (`object.__setattr__`), which costs more than all the rest of a
 record with many fields. Here it is made open, filled, and locked as a whole: the same fields in the same slots, the
@@ -6,7 +6,8 @@ same defaults, the same `__post_init__`, and no way to change it afterwards.
 """
 
 from dataclasses import MISSING, fields
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 R = TypeVar("R")
 
@@ -41,4 +42,14 @@ def quickly_made(record: type[R]) -> type[R]:
     made = scope["__init__"]
     made.__qualname__, made.__annotations__ = f"{record.__qualname__}.__init__", record.__init__.__annotations__
     record.__init__ = made  # type: ignore[method-assign]
+    return record
+
+
+def shared(record: R) -> R:
+    """The first of all equal records: thousands of accounts read the same rules, and each would keep its own."""
+    return cast("R", _first_of_equals(record))
+
+
+@lru_cache(maxsize=4096)
+def _first_of_equals(record: object) -> object:
     return record

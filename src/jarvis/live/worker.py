@@ -11,8 +11,9 @@ import structlog
 
 from jarvis.domain.account import AccountId, Environment, VenueName
 from jarvis.domain.clock import Clock
-from jarvis.domain.instrument import Pair, shared
+from jarvis.domain.instrument import Pair
 from jarvis.domain.money import USD, ZERO
+from jarvis.domain.records import shared
 from jarvis.domain.traits import Settlement
 from jarvis.live.books import Books
 from jarvis.live.floor import Floor

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from jarvis.domain.instrument import Instrument, Pair, shared
+from jarvis.domain.instrument import Instrument, Pair
+from jarvis.domain.records import shared
 from jarvis.trading.desk import Outbox
 from jarvis.trading.drift import drift
 from jarvis.trading.events import InstrumentsChanged, Severity
@@ -31,7 +32,7 @@ class Listings:
 
     def changed(self, event: InstrumentsChanged) -> None:
         """Keep new rules, and say what changed and what it means for open positions."""
-        self._listed = {instrument.pair for instrument in event.instruments}
+        listed_before, self._listed = self._listed, {instrument.pair for instrument in event.instruments}
         for instrument in event.instruments:
             before, pair = self.instruments.get(instrument.pair), instrument.pair
             self.instruments[pair] = shared(instrument)
@@ -41,6 +42,9 @@ class Listings:
             story = self._state.stories.get(pair)
             if story is not None and before is not None:
                 self._compare(before, instrument, story, event)
+        for pair in sorted(listed_before - self._listed - set(self._state.stories)):
+            message = f"{pair}: the venue lists this pair no more, or not on margin; nothing is opened on it."
+            self._outbox.alarm("pair_gone", Severity.INFO, message, event.at, pair)
         for pair in sorted(set(self._state.stories) - self._listed):
             message = (
                 f"{pair}: the venue lists this pair no more; a position is open. Close it at the venue if need be."

@@ -8,7 +8,6 @@ from random import Random
 from typing import Any
 
 import pytest
-import structlog
 
 from jarvis.domain.account import LedgerKind
 from jarvis.domain.instrument import Pair, Side
@@ -633,23 +632,6 @@ async def test_more_flows_in_one_instant_than_an_answer_lists_are_an_error(wire:
 
     with pytest.raises(Unreachable, match="one instant"):
         await binance(wire).ledger(START - timedelta(hours=3))
-
-
-async def test_a_pair_that_changed_is_said(wire: ScriptedTransport) -> None:
-    venue = binance(wire)
-    await venue.instruments()
-    moved = changed("exchange_info", "symbols", 0, "filters", 0, "tickSize", to="0.1")
-    del moved["symbols"][1]
-    wire.says("GET /api/v3/exchangeInfo", answer(moved))
-
-    with structlog.testing.capture_logs() as said:
-        instruments = await venue.instruments()
-
-    assert instruments[BTC].tick == D("0.1")
-    assert [(each["event"], each["pair"]) for each in said if each["event"].startswith("instrument")] == [
-        ("instrument_changed", "BTC/USDT"),
-        ("instrument_dropped", "ETH/USDT"),
-    ]
 
 
 async def test_a_question_about_an_order_that_is_refused_is_no_answer(wire: ScriptedTransport) -> None:

@@ -27,6 +27,7 @@ from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Quote
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import ClientOrderId, Fill, OrderReport, OrderRequest, OrderStatus, VenueOrderId
+from jarvis.domain.records import shared
 from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.venues.base import (
     Accepted,
@@ -144,11 +145,10 @@ class BinanceVenue(Venue):
             allowed = parse.parse_margin_pairs(await self._calls.keyed("GET /sapi/v1/margin/allPairs", ip=1))
             lending = dict.fromkeys(listings, account.lending_of(await self._own_ratios()))
         instruments = {
-            pair: parse.instrument_of(listing, allowed[pair], lending[pair])
+            pair: shared(parse.instrument_of(listing, allowed[pair], lending[pair]))
             for pair, listing in listings.items()
             if pair in allowed and pair in lending
         }
-        self._alarm_drift(instruments)
         self._instruments = instruments
         return instruments
 
@@ -416,8 +416,8 @@ class BinanceVenue(Venue):
                 with suppress(Rejected):
                     answer = await self._calls.public("/api/v3/exchangeInfo", {"symbol": symbol_of(pair)}, weight=20)
                     listings.update(parse.parse_listings(answer))
-        self._listings = listings
-        return listings
+        self._listings = {pair: shared(listing) for pair, listing in listings.items()}
+        return self._listings
 
     async def _known_listings(self) -> Mapping[Pair, parse.Listing]:
         return self._listings or await self._listed()
@@ -425,14 +425,6 @@ class BinanceVenue(Venue):
     async def _is_listed(self, pair: Pair) -> bool:
         """Whether the venue lists the pair now: one that was taken off the list has no orders and no records."""
         return pair in await self._listed()
-
-    def _alarm_drift(self, instruments: Mapping[Pair, Instrument]) -> None:
-        """Say when the venue changed a pair's rules since they were last read."""
-        for pair in self._instruments.keys() & instruments.keys():
-            if self._instruments[pair] != instruments[pair]:
-                log.warning("instrument_changed", venue=self.name, pair=str(pair))
-        for pair in self._instruments.keys() - instruments.keys():
-            log.warning("instrument_dropped", venue=self.name, pair=str(pair))
 
     async def _own_ratios(self) -> account.RiskRatios:
         try:

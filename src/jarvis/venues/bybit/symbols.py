@@ -1,6 +1,7 @@
 """Bybit's spot symbols: `BTCUSDT` and which coins it is made of, from the venue's own list."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import Asset
@@ -42,3 +43,9 @@ class Symbols:
             return self._ids[pair]
         except KeyError:
             raise UnknownName(f"Bybit does not list {pair} now") from None
+
+
+@lru_cache(maxsize=8)
+def symbols_of(listed: tuple[tuple[str, Pair], ...]) -> Symbols:
+    """The table of these names, one for all accounts that were told the same: the venue lists hundreds of pairs."""
+    return Symbols(listed)

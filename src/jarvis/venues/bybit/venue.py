@@ -31,6 +31,7 @@ from jarvis.domain.order import (
     TimeInForce,
     VenueOrderId,
 )
+from jarvis.domain.records import shared
 from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.venues.base import (
     Accepted,
@@ -57,7 +58,7 @@ from jarvis.venues.bybit.fields import in_milliseconds, record_of, text
 from jarvis.venues.bybit.margin import MarginTerms
 from jarvis.venues.bybit.orders import Execution, KnownOrder, OrderFilter, OrderMemory
 from jarvis.venues.bybit.streams import AccountDialect, KeptAlive, MarketDialect, interval_name
-from jarvis.venues.bybit.symbols import CATALOGUE, Symbols, UnknownName
+from jarvis.venues.bybit.symbols import CATALOGUE, Symbols, UnknownName, symbols_of
 from jarvis.venues.session import Transport, VenueUrls
 from jarvis.venues.stream import ReconnectingSocket
 
@@ -381,8 +382,9 @@ class BybitVenue(Venue):
 
     async def _list(self, terms: MarginTerms | None) -> Symbols:
         listed = await self._calls.public("/v5/market/instruments-info", category="spot", limit="1000")
-        self._symbols = Symbols(parse.parse_symbols(listed))
-        self._instruments = parse.parse_instruments(listed, self._symbols, self._pairs, terms)
+        self._symbols = symbols_of(tuple(parse.parse_symbols(listed)))
+        told = parse.parse_instruments(listed, self._symbols, self._pairs, terms)
+        self._instruments = {pair: shared(instrument) for pair, instrument in told.items()}
         return self._symbols
 
     async def _known_symbols(self) -> Symbols:

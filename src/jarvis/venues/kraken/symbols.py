@@ -1,7 +1,8 @@
 """Kraken's many names for one thing, from its own data: `XXBT`, `XBT` and `BTC`; `XXBTZUSD`, `XBTUSD`, `BTC/USD`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import USD, Asset
@@ -60,7 +61,11 @@ class PairNames:
 class Symbols:
     """The venue's names of assets and pairs, both ways. What it does not know is an error, never a guess."""
 
-    def __init__(self, assets: Iterable[AssetRow], pairs: Iterable[PairNames]) -> None:
+    def __init__(
+        self, assets: Sequence[AssetRow], pairs: Sequence[PairNames], others: Iterable[PairNames] = ()
+    ) -> None:
+        """`others` are names that are understood too, without trading by them."""
+        self._listed = assets, pairs
         self._assets: dict[str, Asset] = {}
         self._decimals: dict[Asset, int] = {}
         self._pairs: dict[str, Pair] = {}
@@ -71,6 +76,7 @@ class Symbols:
             for name in (row.venue_id, row.altname, row.asset):
                 self._assets[name] = row.asset
         self._learn(pairs, preferred=True)
+        self._learn(others, preferred=False)
 
     def _learn(self, pairs: Iterable[PairNames], *, preferred: bool) -> None:
         for names in pairs:
@@ -85,9 +91,10 @@ class Symbols:
                 self._ids[pair] = names.venue_id
                 self._stream_names[pair] = stream_name
 
-    def learn_others(self, pairs: Iterable[PairNames]) -> None:
-        """Also understand these names, without trading by them."""
-        self._learn(pairs, preferred=False)
+    def with_others(self, others: Iterable[PairNames]) -> "Symbols":
+        """The table that also understands these names, without trading by them."""
+        assets, pairs = self._listed
+        return symbols_of(tuple(assets), tuple(pairs), tuple(others))
 
     @property
     def ids(self) -> Mapping[Pair, str]:
@@ -131,3 +138,11 @@ class Symbols:
             return self._stream_names[pair]
         except KeyError:
             raise UnknownName(f"Kraken does not list {pair} now") from None
+
+
+@lru_cache(maxsize=8)
+def symbols_of(
+    assets: tuple[AssetRow, ...], pairs: tuple[PairNames, ...], others: tuple[PairNames, ...] = ()
+) -> Symbols:
+    """The table of these names, one for all accounts that were told the same: the venue lists a thousand pairs."""
+    return Symbols(assets, pairs, others)

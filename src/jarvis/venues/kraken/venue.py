@@ -54,7 +54,7 @@ from jarvis.venues.kraken.calls import KrakenCalls
 from jarvis.venues.kraken.fields import record_of
 from jarvis.venues.kraken.memory import KnownOrder, OrderMemory
 from jarvis.venues.kraken.streams import AccountDialect, MarketDialect
-from jarvis.venues.kraken.symbols import CATALOGUE, Symbols, UnknownName
+from jarvis.venues.kraken.symbols import CATALOGUE, Symbols, UnknownName, symbols_of
 from jarvis.venues.session import (
     RateBudget,
     Transport,
@@ -170,7 +170,7 @@ class KrakenVenue(Venue):
         """The rules of every catalogue pair that the venue lists now."""
         assets = parse.parse_assets(await self._calls.public("Assets"))
         listed = await self._calls.public("AssetPairs", **_BOOKS[self.execution_venue])
-        symbols = Symbols(assets, parse.parse_pair_names(listed))
+        symbols = symbols_of(tuple(assets), tuple(parse.parse_pair_names(listed)))
         instruments = parse.parse_instruments(listed, symbols, self._pairs)
         self._symbols = symbols
         return instruments
@@ -380,7 +380,8 @@ class KrakenVenue(Venue):
             await self.instruments()
             symbols = await self._known_symbols()
             if self.execution_venue != INTERNATIONAL:
-                symbols.learn_others(parse.parse_pair_names(await self._calls.public("AssetPairs")))
+                symbols = symbols.with_others(parse.parse_pair_names(await self._calls.public("AssetPairs")))
+                self._symbols = symbols
             return read(result, symbols)
 
     async def _lots(self) -> tuple[parse.VenueLot, ...]:

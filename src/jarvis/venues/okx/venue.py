@@ -21,7 +21,7 @@ import structlog
 
 from jarvis.domain.account import AccountSnapshot, FeeRates, KeyPermissions, LedgerRow, MarginState, VenueName
 from jarvis.domain.clock import Clock
-from jarvis.domain.instrument import Instrument, Pair, Side, shared
+from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.market import Bar
 from jarvis.domain.money import ZERO, Asset, is_multiple
 from jarvis.domain.order import (
@@ -33,6 +33,7 @@ from jarvis.domain.order import (
     OrderType,
     VenueOrderId,
 )
+from jarvis.domain.records import shared
 from jarvis.domain.traits import Settlement, VenueTraits
 from jarvis.venues.base import (
     Accepted,
