@@ -269,6 +269,8 @@ class RateBudget:
     venue's (the passed clock), because that is what the venue counts with.
     """
 
+    __slots__ = ("_at", "_clock", "_decay", "_level", "_limit", "_reserve")
+
     def __init__(self, clock: Clock, *, limit: float, decay_per_second: float, reserve: float = 0.3) -> None:
         self._clock = clock
         self._limit = limit

@@ -24,6 +24,7 @@ from jarvis.domain.order import (
     OrderType,
     VenueOrderId,
 )
+from jarvis.domain.records import shared
 from jarvis.venues.base import UnreadableAnswer, VenueStatus
 from jarvis.venues.okx.fields import (
     Record,
@@ -239,7 +240,7 @@ def parse_fee_rates(answer: object, groups: Mapping[Pair, str]) -> dict[Pair, Fe
     rates = {}
     for pair, group in groups.items():
         row = by_group.get(group, record)
-        rates[pair] = FeeRates(maker_rate=-number(row, "maker", what), taker_rate=-number(row, "taker", what))
+        rates[pair] = shared(FeeRates(maker_rate=-number(row, "maker", what), taker_rate=-number(row, "taker", what)))
     return rates
 
 
