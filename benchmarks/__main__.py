@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager
 
 import structlog
 
-from benchmarks.accounts import account_memory as whole_accounts
+from benchmarks.accounts import account_memory
 from benchmarks.decisions import backtests, engine_events
 from benchmarks.frames import reading
-from benchmarks.live import account_memory, live_orders
+from benchmarks.live import live_orders
 from benchmarks.measure import Duel, measured
 from benchmarks.orders import sending, signing
 from benchmarks.storage import intents, signals
@@ -29,11 +29,8 @@ def main() -> None:
         with benchmark(3 if quick else 25) as duels:
             for duel in duels:
                 print(measured(duel, rounds=3 if quick else 11).line(), flush=True)
-    with account_memory() as lines:
+    with account_memory(quick=quick) as lines:
         print(*lines, sep="\n")
-    if not quick:  # minutes, of which nothing can be left out
-        with whole_accounts() as lines:
-            print(*lines, sep="\n")
 
 
 if __name__ == "__main__":

@@ -200,7 +200,7 @@ class Hall:
                 each.trader.hand_over(Step(Tick(now), (), (), quotes, 0.0))
 
 
-async def _measured(bench: str, *, traced: bool, listing: int) -> float:
+async def _measured(bench: str, *, traced: bool, accounts: int, listing: int) -> float:
     """Bytes that one more account holds."""
     with TemporaryDirectory() as folder:
         hall = Hall(bench, Path(folder))
@@ -210,14 +210,14 @@ async def _measured(bench: str, *, traced: bool, listing: int) -> float:
         if traced:
             tracemalloc.start(FRAMES)
         before = _traced() if traced else _resident()
-        await hall.connect(ACCOUNTS)
+        await hall.connect(accounts)
         gc.collect()
         after = _traced() if traced else _resident()
         if listing:
-            _list_largest(listing)
+            _list_largest(listing, accounts)
         tracemalloc.stop()
         await hall.close()
-        return (after - before) / ACCOUNTS
+        return (after - before) / accounts
 
 
 def _traced() -> int:
@@ -231,21 +231,21 @@ def _resident() -> int:
     return int(pages) * resource.getpagesize()
 
 
-def _list_largest(count: int) -> None:
+def _list_largest(count: int, accounts: int) -> None:
     filters = [tracemalloc.Filter(False, name, all_frames=True) for name in NOT_OURS]
     for each in tracemalloc.take_snapshot().filter_traces(filters).statistics("lineno")[:count]:
-        sys.stderr.write(f"{each.size / ACCOUNTS:9.0f} B  {each.count / ACCOUNTS:6.1f}  {each.traceback[0]}\n")
+        sys.stderr.write(f"{each.size / accounts:9.0f} B  {each.count / accounts:6.1f}  {each.traceback[0]}\n")
 
 
 @contextmanager
-def account_memory() -> Iterator[list[str]]:
-    """A line for each venue and way of measuring, each from a process of its own."""
+def account_memory(*, quick: bool) -> Iterator[list[str]]:
+    """A line for each venue and way of measuring, each from a process of its own; `quick` is the first one, roughly."""
     lines = []
-    for bench in MEASURED:
-        for way, words in (("traced", "what Python holds for it"), ("resident", "what the process grows by")):
-            ended = subprocess.run(
-                [sys.executable, "-m", "benchmarks.accounts", bench, way], capture_output=True, text=True, check=True
-            )
+    ways = {"traced": "what Python holds for it", "resident": "what the process grows by"}
+    for bench in MEASURED[:1] if quick else MEASURED:
+        for way, words in list(ways.items())[:1] if quick else ways.items():
+            command = [sys.executable, "-m", "benchmarks.accounts", bench, way, "10" if quick else str(ACCOUNTS)]
+            ended = subprocess.run(command, capture_output=True, text=True, check=True)
             size = json.loads(ended.stdout)
             met = "met" if size <= ACCOUNT_BYTES else "NOT MET"
             told = f"ccxt kraken at its best, 54 KB  ({size / 1024:.1f} KB: {words})  limit 1: {met}"
@@ -254,12 +254,12 @@ def account_memory() -> Iterator[list[str]]:
 
 
 def main() -> None:
-    """Print the bytes as JSON: `python -m benchmarks.accounts BENCH traced|resident [LARGEST]`."""
+    """Print the bytes as JSON: `python -m benchmarks.accounts BENCH traced|resident [ACCOUNTS [LARGEST]]`."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     bench, way, *rest = sys.argv[1:]
-    listing = int(rest[0]) if rest else 0
+    accounts, listing = (*map(int, rest), *(ACCOUNTS, 0)[len(rest) :])
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        print(json.dumps(runner.run(_measured(bench, traced=way == "traced", listing=listing))))
+        print(json.dumps(runner.run(_measured(bench, traced=way == "traced", accounts=accounts, listing=listing))))
 
 
 if __name__ == "__main__":

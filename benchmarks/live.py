@@ -1,13 +1,11 @@
 """What the live way costs: an order out through the signer's own process, and one more account."""
 
 import asyncio
-import gc
 import hashlib
 import json
 import subprocess
 import sys
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -20,7 +18,6 @@ import ccxt
 import ccxt.async_support
 import uvloop
 from tests.signer.inprocess import made_up_key
-from tests.trading.bench import Bench
 from tests.venues.binance.wires import sample
 
 from benchmarks.measure import Duel
@@ -29,8 +26,7 @@ from jarvis.domain.account import AccountId, Credential, CredentialId, Environme
 from jarvis.domain.instrument import Pair
 from jarvis.signer.client import SignerClient
 from jarvis.signer.vault import create_master_key
-from jarvis.trading.engine import Engine
-from jarvis.venues.base import Accepted, RequestSigner, SignedRequest, Venue
+from jarvis.venues.base import Accepted, RequestSigner, Venue
 from jarvis.venues.binance import BinanceVenue
 from jarvis.venues.binance.budgets import MinuteBudget
 from jarvis.venues.kraken import KrakenUrls, KrakenVenue
@@ -38,8 +34,6 @@ from jarvis.venues.session import NetworkTransport, VenueUrls
 
 BTC_USDT = Pair.parse("BTC/USDT")
 ORDER_LIMIT = 0.5
-ACCOUNT_BYTES = 54 * 1024
-ACCOUNTS = 200
 
 
 def keys_of(venue: str) -> tuple[str, str]:
@@ -180,39 +174,3 @@ async def _ccxt_binance_at(address: str) -> Any:
     exchange.urls["api"]["sapi"] = f"{address}/sapi/v1"
     exchange.set_markets(_binance_markets())
     return exchange
-
-
-class _NoSigner:
-    async def sign(self, operation: str, parameters: Any) -> SignedRequest:
-        raise NotImplementedError
-
-
-@contextmanager
-def account_memory() -> Iterator[list[str]]:
-    """One more account's adapter, with its listings read, and its engine: what Python holds for it, no socket."""
-    with stub() as address, asyncio.Runner() as runner:
-        urls = VenueUrls(address, address.replace("http", "ws"), address.replace("http", "ws"))
-        transport = runner.run(NetworkTransport([urls]).__aenter__())
-
-        def account() -> tuple[Venue, Engine]:
-            venue = _venue("kraken", transport, urls, _NoSigner())
-            runner.run(venue.instruments())
-            return venue, Engine(Bench().config)
-
-        size = _bytes_of(account)
-        met = "met" if size <= ACCOUNT_BYTES else "NOT MET"
-        told = f"ccxt kraken at its best, 54 KB  ({size / 1024:.1f} KB per account)  limit 1: {met}"
-        yield [f"{'one more adapter and engine':<30}  ratio  {size / ACCOUNT_BYTES:<6.3g} {told}"]
-        runner.run(transport.close())
-
-
-def _bytes_of(make: Callable[[], object]) -> float:
-    """What one of them holds, over some hundreds."""
-    make()
-    gc.collect()
-    tracemalloc.start()
-    held = [make() for _ in range(ACCOUNTS)]
-    gc.collect()
-    size = tracemalloc.get_traced_memory()[0]
-    tracemalloc.stop()
-    return size / len(held)

@@ -29,7 +29,7 @@ LINES = (
     ("record 24 intents together", "one by one"),
     ("backtest a bar, exactly", "its strategy alone"),
     ("an event through the engine", "limit: 1,000 accounts on one core"),
-    ("one more adapter and engine", "ccxt kraken at its best"),
+    ("kraken: one more account, traced", "ccxt kraken at its best"),
 )
 FIGURE = r"\d[\d.e+-]*"
 
