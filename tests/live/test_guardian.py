@@ -7,6 +7,7 @@ from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.order import ClientOrderId, Order, OrderRequest, OrderRole, OrderStatus, OrderType
 from jarvis.live.guardian import NAKED_FOR_AT_MOST, Guardian
 from jarvis.trading.events import EntriesAllowed, EntriesBlocked
+from jarvis.venues import permissions
 from tests.live.test_reconcile import story
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -22,11 +23,12 @@ NEEDED = frozenset(
 
 
 def guardian() -> Guardian:
-    return Guardian(VenueName("kraken"))
+    return Guardian()
 
 
-def permissions(*more: str) -> KeyPermissions:
-    return KeyPermissions(NEEDED | set(more), "Jarvis — live", "abcd", ip_allowlist=("127.0.0.1",))
+def judged(*more: str) -> permissions.Verdict:
+    told = KeyPermissions(NEEDED | set(more), "Jarvis — live", "abcd", ip_allowlist=("127.0.0.1",))
+    return permissions.judge(VenueName("kraken"), told, NOON)
 
 
 def stop_of(quantity: str, status: OrderStatus = OrderStatus.OPEN) -> Order:
@@ -57,7 +59,7 @@ def test_a_key_that_may_suddenly_withdraw_blocks_entries_and_says_which_box() ->
     watchman = guardian()
     watchman.key_check_due(NOON)
 
-    said = list(watchman.key_is(permissions("withdraw-funds"), NOON))
+    said = list(watchman.key_is(judged("withdraw-funds"), NOON))
 
     assert [type(each) for each in said] == [EntriesBlocked]
     assert "ithdraw" in said[0].message if isinstance(said[0], EntriesBlocked) else False
@@ -65,9 +67,9 @@ def test_a_key_that_may_suddenly_withdraw_blocks_entries_and_says_which_box() ->
 
 def test_a_mended_key_lifts_the_block() -> None:
     watchman = guardian()
-    list(watchman.key_is(permissions("withdraw-funds"), NOON))
+    list(watchman.key_is(judged("withdraw-funds"), NOON))
 
-    said = list(watchman.key_is(permissions(), NOON + SECOND))
+    said = list(watchman.key_is(judged(), NOON + SECOND))
 
     assert [type(each) for each in said] == [EntriesAllowed]
 
@@ -95,7 +97,7 @@ def test_the_key_is_checked_at_the_start_and_every_ten_minutes() -> None:
     watchman = guardian()
 
     before = watchman.key_check_due(NOON)
-    list(watchman.key_is(permissions(), NOON))
+    list(watchman.key_is(judged(), NOON))
 
     due = [watchman.key_check_due(NOON + timedelta(minutes=minutes)) for minutes in (9, 10)]
     assert (before, due) == (True, [False, True])

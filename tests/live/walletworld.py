@@ -143,7 +143,7 @@ class WalletWorld:
         return Trader(
             account=ACCOUNT, venue=self.venue, store=self.store, engine=Engine(config, state), clock=self.clock,  # type: ignore[arg-type]
             fence=fence, books=Books.of(expected, self.connected_at, self.traits.settlement),
-            guardian=QuietGuardian(VenueName("sim")), quote_asset=USDT,
+            guardian=QuietGuardian(), quote_asset=USDT,
         )  # fmt: skip
 
     # --- driving ----------------------------------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -105,12 +106,15 @@ async def test_a_state_is_kept_with_its_reason(store: Store) -> None:
 
 async def test_permissions_are_noted(store: Store) -> None:
     await connect(store)
+    before = await store.account(OWNER, ACCOUNT)
+    assert before is not None
 
-    await store.update_permissions(ACCOUNT, '["withdraw"]', "refused", at(600))
+    await store.update_permissions(ACCOUNT, {"granted": ["withdraw"]}, "refused", at(600))
 
     account = await store.account(OWNER, ACCOUNT)
     assert account is not None
-    assert (account.permissions_json, account.verdict, account.permissions_at) == ('["withdraw"]', "refused", at(600))
+    assert json.loads(account.permissions_json) == {**json.loads(before.permissions_json), "granted": ["withdraw"]}
+    assert (account.verdict, account.permissions_at) == ("refused", at(600))
 
 
 async def test_disconnecting_deletes_the_key_and_keeps_the_account(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -161,6 +162,20 @@ async def test_a_card_says_what_a_confirmed_key_may_still_do_and_where_it_trades
     assert risk in risky
     assert "no transfer" not in risky
     assert "Execution venue okx.com" in risky
+
+
+async def test_a_card_counts_down_to_the_end_of_a_key_that_ends(
+    owner: Browser, store: Store, account: AccountId
+) -> None:
+    endless = words((await owner.get("/account")).text)
+    checked = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    ends = {"expires_at": (checked + timedelta(days=41, hours=3)).isoformat()}
+    await store.update_permissions(account, ends, "accepted_with_risk", checked)
+
+    ending = words((await owner.get("/account")).text)
+
+    assert "Key ends" not in endless
+    assert "Key ends in 41 d 3 h on 11 Apr 2026, 15:00:00" in ending
 
 
 @pytest.mark.parametrize("venue", VENUE_NAMES)

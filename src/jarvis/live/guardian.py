@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from jarvis.domain.account import KeyPermissions, VenueName
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import ZERO, round_down
 from jarvis.domain.order import Order, OrderRole
 from jarvis.trading.events import EntriesAllowed, EntriesBlocked
 from jarvis.trading.stories import PositionStory
-from jarvis.venues.permissions import Outcome, judge
+from jarvis.venues import permissions
+from jarvis.venues.permissions import Outcome
 
 STALE_AFTER_SECONDS = 10.0
 KEY_CHECK_EVERY = timedelta(minutes=10)
@@ -25,8 +25,7 @@ Verdict = EntriesBlocked | EntriesAllowed
 class Guardian:
     """Keeps which causes are raised, so that each is said once when it begins and once when it ends."""
 
-    def __init__(self, venue: VenueName) -> None:
-        self._venue = venue
+    def __init__(self) -> None:
         self._raised: set[tuple[str, Pair | None]] = set()
         self._naked_since: dict[Pair, datetime] = {}
         self._key_checked_at: datetime | None = None
@@ -51,13 +50,12 @@ class Guardian:
         """Whether the key's permissions should be read again; true at the start."""
         return self._key_checked_at is None or now - self._key_checked_at >= KEY_CHECK_EVERY
 
-    def key_is(self, permissions: KeyPermissions, now: datetime) -> Iterable[Verdict]:
+    def key_is(self, judged: permissions.Verdict, now: datetime) -> Iterable[Verdict]:
         """The key's health from what the venue says that it may do."""
         self._key_checked_at = now
-        verdict = judge(self._venue, permissions, now)
-        wrong = [row.advice for row in verdict.rows if row.advice]
-        trouble = verdict.outcome in (Outcome.REFUSED, Outcome.INCOMPLETE)
-        yield from self.judge("key_permissions", "; ".join(wrong) or verdict.outcome.value if trouble else "", now)
+        trouble = judged.outcome in (Outcome.REFUSED, Outcome.INCOMPLETE)
+        words = "; ".join(judged.advice) or judged.outcome.value
+        yield from self.judge("key_permissions", words if trouble else "", now)
         yield from self.key_works(now)
 
     def key_works(self, now: datetime) -> Iterable[Verdict]:

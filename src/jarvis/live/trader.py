@@ -235,10 +235,10 @@ class Trader:
             await self._process(Flatten(now, pair))
 
     async def _check_key(self, now: datetime) -> None:
-        permissions, verdicts = await self._watch.key(now)
+        judged, verdicts = await self._watch.key(now)
         await self._process_all(verdicts)
-        if permissions is not None:
-            for caution in await self._watch.new_cautions():
+        if judged is not None:
+            for caution in await self._watch.new_cautions(judged):
                 await self._alarm("account_setting", Severity.WARNING, caution, None)
 
     async def _read_margin(self) -> MarginState | None:

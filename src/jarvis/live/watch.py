@@ -8,11 +8,12 @@ from datetime import datetime
 
 import structlog
 
-from jarvis.domain.account import AccountId, KeyPermissions, MarginState
+from jarvis.domain.account import AccountId, MarginState
 from jarvis.domain.clock import Clock
 from jarvis.live.guardian import Guardian, Verdict
 from jarvis.store.db import Store
 from jarvis.trading.events import InstrumentsChanged
+from jarvis.venues import permissions
 from jarvis.venues.base import KeyInvalid, NotPermitted, Venue, VenueError
 from jarvis.venues.eligibility import cautions_of
 
@@ -23,6 +24,7 @@ class Watch:
     """One account's rounds. A failed read is not an empty answer: what is known stays, and is asked for again."""
 
     def __init__(self, account: AccountId, venue: Venue, store: Store, clock: Clock, guardian: Guardian) -> None:
+        self._account = account
         self._venue = venue
         self._store = store
         self._clock = clock
@@ -53,21 +55,23 @@ class Watch:
         self._rules_are_due = False
         return InstrumentsChanged(tuple(instruments.values()), now)
 
-    async def key(self, now: datetime) -> tuple[KeyPermissions | None, list[Verdict]]:
+    async def key(self, now: datetime) -> tuple[permissions.Verdict | None, list[Verdict]]:
         """What the key may do, None if that could not be read, and what the attempt says of the key."""
         try:
-            permissions = await self._venue.key_permissions()
+            told = await self._venue.key_permissions()
         except (KeyInvalid, NotPermitted) as error:
             return None, list(self._guardian.key_failed(str(error), now))
         except VenueError as error:
             self._log.warning("key_check_failed", reason=str(error))
             return None, []
-        return permissions, list(self._guardian.key_is(permissions, now))
+        judged = permissions.judge(self._venue.name, told, now)
+        await self._store.update_permissions(self._account, judged.told(), judged.outcome.value, now)
+        return judged, list(self._guardian.key_is(judged, now))
 
-    async def new_cautions(self) -> list[str]:
-        """What the owner should change at the venue and has not been told yet."""
+    async def new_cautions(self, judged: permissions.Verdict) -> list[str]:
+        """What the owner should do at the venue and has not been told yet."""
         try:
-            cautions = set(await cautions_of(self._venue))
+            cautions = {*await cautions_of(self._venue), *filter(None, [judged.ends_soon])}
         except VenueError as error:
             self._log.warning("cautions_not_read", reason=str(error))
             return []

@@ -179,7 +179,7 @@ async def build_trader(plan: AccountPlan, venue: Venue, store: Store, clock: Clo
         clock=clock,
         fence=fence,
         books=Books.of(expected, plan.connected_at, venue.traits.settlement),
-        guardian=Guardian(plan.venue),
+        guardian=Guardian(),
         quote_asset=next((pair.quote for pair in instruments), USD),
     )
     now = clock.now()

@@ -1,6 +1,7 @@
 """Connected venue accounts: the sealed key, what it may do, limits, and which strategies are followed."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -122,16 +123,21 @@ class AccountStore(QueueStore):
                 await self._tell(connection, account_id, ("account", {"state": state.value}))
 
     async def update_permissions(
-        self, account_id: AccountId, permissions_json: str, verdict: str, at: datetime
+        self, account_id: AccountId, told: Mapping[str, object], verdict: str, at: datetime
     ) -> None:
-        """Note what the venue says now that the key may do."""
+        """Note what the venue says now that the key may do; what was noted beside it when it was connected stays."""
+        known = select(accounts.c.permissions_json, accounts.c.verdict).where(accounts.c.account_id == account_id)
         async with self._write() as connection:
+            row = (await connection.execute(known)).one()
+            noted = json.loads(row.permissions_json)
+            text = json.dumps({**noted, **told})
             await connection.execute(
                 update(accounts)
                 .where(accounts.c.account_id == account_id)
-                .values(permissions_json=permissions_json, verdict=verdict, permissions_at=at)
+                .values(permissions_json=text, verdict=verdict, permissions_at=at)
             )
-            await self._tell(connection, account_id, ("account", {"verdict": verdict}))
+            if (json.loads(text), verdict) != (noted, row.verdict):
+                await self._tell(connection, account_id, ("account", {"verdict": verdict}))
 
     async def save_limits(self, owner_id: UserId, account_id: AccountId, limits: Limits) -> bool:
         """Whether they are kept; False for a stranger's account."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -45,6 +45,8 @@ class Card:
     armed: bool
     leverages: tuple[tuple[Pair, int], ...]
     risks: tuple[str, ...]
+    ends_at: datetime | None
+    ends_in: timedelta | None
 
 
 _SAID = {
@@ -124,6 +126,8 @@ def router(web: Web) -> APIRouter:
 
 def card_of(account: TradingAccount) -> Card:
     """A connected account as its card shows it."""
+    noted = json.loads(account.permissions_json or "{}")
+    ends_at = datetime.fromisoformat(noted["expires_at"]) if noted.get("expires_at") else None
     return Card(
         account_id=account.account_id,
         venue=VENUES[account.venue].title,
@@ -133,7 +137,10 @@ def card_of(account: TradingAccount) -> Card:
         connected_at=account.connected_at,
         armed=account.is_armed,
         leverages=leverages_of(account),
-        risks=tuple(json.loads(account.permissions_json or "{}").get("risks", ())),
+        risks=tuple(noted.get("risks", ())),
+        ends_at=ends_at,
+        # Reckoned from the venue's own clock, as it was when the key was last looked at.
+        ends_in=None if ends_at is None else ends_at - account.permissions_at,
     )
 
 

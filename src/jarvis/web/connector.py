@@ -180,8 +180,7 @@ class VenueKeyConnector:
 
     async def _store_candidate(self, candidate: _Candidate) -> AccountId | None:
         record = {
-            "granted": [row.name for row in candidate.verdict.rows if row.granted],
-            "risks": list(candidate.verdict.risks),
+            **candidate.verdict.told(),
             "margin": candidate.eligibility.message,
             "leverages": {str(pair): leverage for pair, leverage in candidate.eligibility.max_leverage.items()},
         }

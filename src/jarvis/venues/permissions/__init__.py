@@ -40,11 +40,24 @@ class PermissionRow:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The whole answer: one row per box, and the risks that stay although the key is taken, in plain words."""
+    """The whole answer: one row per box, and the risks that stay although the key is taken, in plain words.
+
+    `ends_soon` is the one among them that a person must act on by a day: the key is about to die.
+    """
 
     outcome: Outcome
     rows: tuple[PermissionRow, ...]
     risks: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    ends_soon: str = ""
+
+    def told(self) -> dict[str, object]:
+        """What is kept of it, as JSON has it."""
+        return {
+            "granted": [row.name for row in self.rows if row.granted],
+            "risks": list(self.risks),
+            "expires_at": None if self.expires_at is None else self.expires_at.isoformat(),
+        }
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -80,7 +93,7 @@ def judge(venue: VenueName, permissions: KeyPermissions, now: datetime) -> Verdi
         outcome = Outcome.INCOMPLETE
     else:
         outcome = Outcome.ACCEPTED_WITH_RISK if risks else Outcome.ACCEPTED
-    return Verdict(outcome, tuple(rows), risks)
+    return Verdict(outcome, tuple(rows), risks, permissions.expires_at, _ends_soon(permissions, now))
 
 
 def _row(box: Box, *, granted: bool) -> PermissionRow:
@@ -130,9 +143,15 @@ def _risks_of_key(table: PermissionTable, permissions: KeyPermissions, now: date
             f"The key dies in {days} days, on {permissions.expires_at:%d %B %Y}: it has no {table.binding}. Bind it to "
             "an address and it lives on."
         )
-    elif permissions.expires_at - now <= _EXPIRY_WARNING:
-        risks.append(
-            f"The key dies on {permissions.expires_at:%d %B %Y at %H:%M} UTC. Make a new one before: without a key "
-            "Jarvis can close nothing, only the stops that rest at the venue remain."
-        )
+    elif ends_soon := _ends_soon(permissions, now):
+        risks.append(ends_soon)
     return tuple(risks)
+
+
+def _ends_soon(permissions: KeyPermissions, now: datetime) -> str:
+    if permissions.expires_at is None or not timedelta(0) < permissions.expires_at - now <= _EXPIRY_WARNING:
+        return ""
+    return (
+        f"The key dies on {permissions.expires_at:%d %B %Y at %H:%M} UTC. Make a new one before: without a key "
+        "Jarvis can close nothing, only the stops that rest at the venue remain."
+    )
