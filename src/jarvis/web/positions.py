@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from jarvis.domain.instrument import Side
-from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.money import ZERO, Asset, round_nearest
 from jarvis.domain.order import Order, OrderRole, OrderStatus, OrderType
 from jarvis.ledger.journal import Account, Entry, EntryKind
 from jarvis.store.records import PositionRecord
@@ -17,6 +17,8 @@ from jarvis.web.drawing import Rail, rail
 _A_DAY = timedelta(days=1)
 _ROLLOVER_PERIOD = timedelta(hours=4)
 _INTEREST_PERIOD = timedelta(hours=1)
+# Some venues reckon debts in sixteen decimals; nobody reads them.
+_SHOWN_STEP = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def position_of(record: PositionRecord, mark: Decimal | None, now: datetime) -> 
         mark=price,
         unrealised=unrealised,
         used_margin=facts.used_margin if facts else None,
-        borrowed=facts.borrowed if facts else ZERO,
+        borrowed=round_nearest(facts.borrowed, _SHOWN_STEP) if facts else ZERO,
         borrowed_asset=facts.borrowed_asset if facts else None,
         interest=charged_so_far(record.entries),
         interest_per_day=charged_per_day(record.entries, story, now),
