@@ -60,6 +60,7 @@ async def test_ccxt_reads_what_the_key_may_do(exchange: Any, sandbox: ServedBybi
 
 
 async def test_ccxt_places_amends_stops_closes_and_reads_it_all_back(exchange: Any, sandbox: ServedBybit) -> None:
+    sandbox.leave_blackout()  # now, for at its end interest is charged on what is owed then
     lever = {"isLeverage": 1}
     entry = await exchange.create_order(SYMBOL, "market", "sell", 0.3, None, {**lever, "clientOrderId": "one"})
     stop = await exchange.create_order(SYMBOL, "market", "buy", 0.3, None, {**lever, "triggerPrice": 51000})
@@ -80,7 +81,6 @@ async def test_ccxt_places_amends_stops_closes_and_reads_it_all_back(exchange: A
 
     await exchange.create_market_buy_order_with_cost(SYMBOL, 1000)
     await exchange.create_order(SYMBOL, "market", "buy", 0.2813, None, lever)
-    sandbox.leave_blackout()
     repaid = await exchange.repay_cross_margin("BTC", 0.3)
     trades = await exchange.fetch_my_trades(SYMBOL)
     balance = await exchange.fetch_balance()

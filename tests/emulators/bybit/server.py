@@ -42,8 +42,8 @@ class ServedBybit:
             self.box.advance(self.box.now + MINUTE)
 
     def leave_blackout(self) -> None:
-        """Let market time pass until repayments are taken for a while, whatever the machine's clock says."""
-        while self.bybit.exchange.now.minute in (3, 4, 5):
+        """Let market time pass until repayments are taken for a minute, whatever the machine's clock says."""
+        while self.bybit.exchange.now.minute in (2, 3, 4, 5):
             self.move()
 
     def until_interest(self) -> None:
