@@ -61,6 +61,7 @@ class Visitor:
         """Nothing went wrong, and nothing sticks out sideways on a desk or a phone. Pictures go to SCREENSHOTS."""
         folder = os.environ.get("SCREENSHOTS")
         self.pictures += 1
+        await page.locator("main").wait_for()  # a tab that was just opened has no document yet
         for size in (PHONE, DESK):  # the desk last: that is how the walk goes on
             await page.set_viewport_size(size)  # type: ignore[arg-type]
             wide = await _sticking_out(page)
