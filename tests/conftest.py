@@ -1,8 +1,11 @@
 """Databases for every test that wants one: `store` runs it on SQLite and on PostgreSQL, `sqlite_store` on one."""
 
 import asyncio
+import faulthandler
 import itertools
+import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +18,46 @@ from jarvis.store.tables import metadata
 from tests.support.postgres import find_binaries, running_server
 
 _numbers = itertools.count()
+_stderr = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the real stderr: while a test runs, file descriptor 2 is captured."""
+    assert sys.__stderr__ is not None
+    config.stash[_stderr] = os.dup(sys.__stderr__.fileno())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
+    """End the process of a test that hangs beyond its timeout, with the stacks of all threads.
+
+    pytest-timeout raises once; a test that then waits for a thread of its own would wait for ever, and the whole run
+    with it. xdist reports the test that its worker died in and goes on with another worker.
+    """
+    _end_when_overdue(item)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Begin anew for the teardown: pytest forgets the watch when a test has failed."""
+    _end_when_overdue(item)
+
+
+def _end_when_overdue(item: pytest.Item) -> None:
+    marker = item.get_closest_marker("timeout")
+    timeout = marker.args[0] if marker else float(item.config.getini("timeout"))
+    if item.config.getoption("timeout") != 0:
+        faulthandler.dump_traceback_later(timeout + 60, exit=True, file=item.config.stash[_stderr])
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Say at once what failed: a run that is ended from outside never comes to its summary."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        print(f"\nFAILED {report.nodeid} ({report.when})\n{report.longreprtext[-4000:]}", file=sys.__stderr__, flush=True)
 
 
 @pytest.fixture(scope="session")
