@@ -15,6 +15,22 @@ class Role(Enum):
     OPERATOR = "operator"
 
 
+class CeremonyKind(Enum):
+    """A proof in two steps that was begun: what its end is good for."""
+
+    SECOND_FACTOR = "second_factor"
+    PASSKEY_SIGN_IN = "passkey_sign_in"
+    PASSKEY_REGISTRATION = "passkey_registration"
+    PASSKEY_SUDO = "passkey_sudo"
+
+
+class LinkKind(Enum):
+    """What a link that is handed over outside of Jarvis is good for, once."""
+
+    INVITATION = "invitation"
+    RESET = "reset"
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """One user. `password_hash` is an Argon2id string; `repr` leaves it and the address out."""

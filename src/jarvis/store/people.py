@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, delete, select, update
 from jarvis.domain.account import UserId
 from jarvis.domain.people import Person, Session
 from jarvis.store.database import Database
-from jarvis.store.tables import sessions, users
+from jarvis.store.people_tables import sessions, users
 
 
 class PeopleStore(Database):
@@ -56,7 +56,11 @@ class PeopleStore(Database):
             await connection.execute(
                 sessions.insert().values(
                     token_hash=session.token_hash,
+                    session_id=session.token_hash.hex()[:32],
                     user_id=session.user_id,
+                    method="password",
+                    address="",
+                    agent="",
                     opened_at=session.opened_at,
                     used_at=session.used_at,
                 )

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -20,19 +19,14 @@ from sqlalchemy import (
 from jarvis.domain.account import Environment, LedgerKind
 from jarvis.domain.instrument import Side
 from jarvis.domain.order import OrderRole, OrderStatus, OrderType, TimeInForce
-from jarvis.domain.people import Role
 from jarvis.ledger.journal import Account, EntryKind
 from jarvis.store.columns import ROW_NUMBER, Choice, ExactDecimal, PairText, Seconds, UtcDateTime
+from jarvis.store.metadata import metadata
+from jarvis.store.people_tables import users
 from jarvis.store.records import AccountState, CommandKind
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+__all__ = ["metadata"]
+
 _ID = String(64)
 
 
@@ -40,31 +34,12 @@ def _of_account() -> Column[str]:
     return Column("account_id", _ID, ForeignKey("accounts.account_id"), primary_key=True)
 
 
-users = Table(
-    "users",
-    metadata,
-    Column("user_id", _ID, primary_key=True),
-    Column("email", String(320), nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),
-    Column("role", Choice(Role), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-
-sessions = Table(
-    "sessions",
-    metadata,
-    Column("token_hash", LargeBinary, primary_key=True),
-    Column("user_id", _ID, ForeignKey("users.user_id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("opened_at", UtcDateTime, nullable=False),
-    Column("used_at", UtcDateTime, nullable=False),
-)
-
 # The marks and the status are the trader's; limits and assignments are the person's.
 accounts = Table(
     "accounts",
     metadata,
     Column("account_id", _ID, primary_key=True),
-    Column("owner_id", _ID, ForeignKey("users.user_id"), nullable=False, index=True),
+    Column("owner_id", _ID, ForeignKey(users.c.user_id), nullable=False, index=True),
     Column("venue", String(32), nullable=False),
     Column("environment", Choice(Environment), nullable=False),
     Column("label", Text, nullable=False),
@@ -85,7 +60,8 @@ accounts = Table(
     Column("disconnected_at", UtcDateTime),
 )
 
-# A row exists while the key is connected. The fingerprint keeps one key from serving two accounts.
+# A row exists while the key is connected. The fingerprint keeps one key from serving two accounts. `policy` is what the
+# signer may sign for it at most, under the signer's own seal.
 credentials = Table(
     "credentials",
     metadata,
@@ -96,6 +72,7 @@ credentials = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("fingerprint", String(128), nullable=False, unique=True),
+    Column("policy", LargeBinary),
 )
 
 assignments = Table(
