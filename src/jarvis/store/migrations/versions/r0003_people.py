@@ -119,7 +119,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.user_id"], name="fk_notices_user_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("notice_id", name="pk_notices"),
         sqlite_autoincrement=True,
-        sqlite_autoincrement=True,
     )
     op.create_index("ix_notices_user_id", "notices", ["user_id"])
     op.create_table(
