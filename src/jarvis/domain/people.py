@@ -1,10 +1,11 @@
 """Who uses an installation, and the sessions of their browsers: what is kept of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from jarvis.domain.account import UserId
+from jarvis.domain.account import AccountId, UserId
 
 
 class Role(Enum):
@@ -53,3 +54,19 @@ class Session:
     user_id: UserId
     opened_at: datetime
     used_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the audit: what happened, when, by whom, and to whose account.
+
+    `kind` is dotted words ("session.opened"). `actor` is a user id, or "cli", "worker", "signer" or "nobody".
+    `details` never hold a secret, a token or a password; addresses and agents go there, where they can be erased.
+    """
+
+    kind: str
+    at: datetime
+    actor: str
+    user_id: UserId | None = None
+    account_id: AccountId | None = None
+    details: Mapping[str, str | int | bool | None] = field(default_factory=dict)
