@@ -2,7 +2,8 @@
 
 A frozen dataclass writes each field past its own lock (`object.__setattr__`), which costs more than all the rest of a
 record with many fields. Here it is made open, filled, and locked as a whole: the same fields in the same slots, the
-same defaults, the same `__post_init__`, and no way to change it afterwards.
+same defaults, the same `__post_init__`, and no way to change it afterwards. Open it is of a subclass that adds nothing:
+to change between a class and such a subclass costs Python no comparison of their slots.
 """
 
 from dataclasses import MISSING, fields
@@ -11,9 +12,11 @@ from typing import Any, TypeVar, cast
 
 R = TypeVar("R")
 
+_UNLOCK = object.__dict__["__class__"].__set__
+
 _INIT = """
 def __init__(self, {parameters}):
-    unlock(self, "__class__", Open)
+    unlock(self, Open)
 {stores}
     self.__class__ = Record{check}
 """
@@ -36,13 +39,18 @@ def quickly_made(record: type[R]) -> type[R]:
         stores="\n".join(f"    self.{field.name} = {field.name}" for field in named),
         check="\n    self.__post_init__()" if hasattr(record, "__post_init__") else "",
     )
-    is_open = type(f"Open{record.__name__}", (), {"__slots__": tuple(field.name for field in named)})
-    scope: dict[str, Any] = {"unlock": object.__setattr__, "Open": is_open, "Record": record, **defaults}
+    scope: dict[str, Any] = {"unlock": _UNLOCK, "Open": _open(record), "Record": record, **defaults}
     exec(source, scope)  # noqa: S102 - the fields of our own class, as `dataclasses` itself does it
     made = scope["__init__"]
     made.__qualname__, made.__annotations__ = f"{record.__qualname__}.__init__", record.__init__.__annotations__
     record.__init__ = made  # type: ignore[method-assign]
     return record
+
+
+def _open(record: type[R]) -> type[R]:
+    """The same without the lock. Python writes its slots directly only if both of these are `object`'s own."""
+    own = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return type(f"Open{record.__name__}", (record,), own)
 
 
 def shared(record: R) -> R:
