@@ -75,9 +75,7 @@ class Database(WholeCalls):
         `async_creator` opens the driver's connections instead of the URL, for a simulation that must not use
         threads. Raises SchemaOutdated, SchemaNewer or StoreUnavailable, each one line that says what to do.
         """
-        address = _address(url)
-        engines = _engines(address, async_creator)
-        database = cls(address, *engines, _direct(address, async_creator), _reserve(address, async_creator))
+        database = cls.unchecked(url, async_creator)
         try:
             if migrate:
                 await database.migrate()
@@ -86,6 +84,13 @@ class Database(WholeCalls):
             await database.close()
             raise
         return database
+
+    @classmethod
+    def unchecked(cls, url: str, async_creator: AsyncCreator | None = None) -> Self:
+        """The database at `url`, whatever its tables are: for who makes or replaces them. Raises StoreUnavailable."""
+        address = _address(url)
+        engines = _engines(address, async_creator)
+        return cls(address, *engines, _direct(address, async_creator), _reserve(address, async_creator))
 
     async def close(self) -> None:
         """Release every connection."""

@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, MetaData, inspect, text
 
 from jarvis.store.errors import SchemaNewer, SchemaOutdated
 
@@ -15,13 +15,37 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _MIGRATING = 0x6A617276_6D696772  # any number that nothing else on the server locks
 
 
-def upgrade(connection: Connection) -> None:
-    """Run what is missing, inside the caller's transaction. Raises SchemaNewer."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Run what is missing up to revision `to`, inside the caller's transaction. Raises SchemaNewer."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _MIGRATING})
     if _found(connection) != _head():
         _refuse_newer(connection)
-        command.upgrade(_config(connection), "head")
+        command.upgrade(_config(connection), to)
+
+
+def drop_all(connection: Connection) -> None:
+    """Take away every table of Jarvis, inside the caller's transaction. Raises SchemaNewer if others are there."""
+    _refuse_newer(connection)
+    there = MetaData()
+    there.reflect(connection)
+    there.drop_all(connection)
+
+
+def revision(connection: Connection) -> str | None:
+    """The step that the tables have come to; None if there are none."""
+    return _found(connection)
+
+
+def table_names(connection: Connection) -> list[str]:
+    """The tables that are there, ours or not."""
+    return inspect(connection).get_table_names()
+
+
+def require_known(wanted: str) -> None:
+    """Raise SchemaNewer unless this program can bring tables of that revision to its own."""
+    if wanted not in _known():
+        raise SchemaNewer("this was written by a newer version of Jarvis; install that version to read it")
 
 
 def is_current(connection: Connection) -> bool:
