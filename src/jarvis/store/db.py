@@ -2,22 +2,40 @@
 
 Where its methods are: lifecycle in database.py, people and sessions in people.py, venue accounts in accounts.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
-queues.py, candles and quotes in market.py, what pages and commands ask in queries.py.
+queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, the audit in audit.py, what
+people are told in notices.py, what is kept of a person altogether in personal.py.
 """
 
 from jarvis.store.accounts import AccountStore
+from jarvis.store.audit import AuditStore
 from jarvis.store.database import migrate
+from jarvis.store.dump import DumpStore
 from jarvis.store.expectations import ExpectationStore
+from jarvis.store.installation import InstallationStore
 from jarvis.store.leases import hold_instance
 from jarvis.store.market import MarketStore
+from jarvis.store.notices import NoticeStore
 from jarvis.store.people import PeopleStore
+from jarvis.store.personal import PersonalStore
 from jarvis.store.queries import QueryStore
 from jarvis.store.recording import RecordingStore
 
 __all__ = ["Store", "hold_instance", "migrate"]
 
 
-class Store(PeopleStore, AccountStore, RecordingStore, ExpectationStore, MarketStore, QueryStore):
+class Store(
+    PeopleStore,
+    PersonalStore,
+    AuditStore,
+    NoticeStore,
+    AccountStore,
+    RecordingStore,
+    ExpectationStore,
+    MarketStore,
+    QueryStore,
+    InstallationStore,
+    DumpStore,
+):
     """People, accounts, orders, fills, journal and queues. Open it with `await Store.open(url)`, close it at the end.
 
     Methods that a person causes take the owner's id first and neither tell nor change anything of a stranger's.
