@@ -20,7 +20,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, Table, Text, select, text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, MetaData, Table, Text, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeEngine
 
@@ -91,7 +91,7 @@ class DumpStore(Database):
         """How many rows each table has, of those that a dump takes."""
         async with self._read() as connection:
             return {
-                each.name: int(await connection.scalar(text(f"SELECT count(*) FROM {each.name}")) or 0)  # noqa: S608 - our names
+                each.name: int(await connection.scalar(select(func.count()).select_from(each)) or 0)
                 for each in metadata.sorted_tables
             }
 
@@ -120,7 +120,10 @@ class DumpStore(Database):
 
 
 def checked(lines: Iterable[bytes], progress: Progress | None = None) -> DumpSummary:
-    """What the dump holds. Raises DumpDamagedError for anything that `restored` could not write; SchemaNewer."""
+    """What the dump holds; of an iterator no more is taken than the dump's own lines.
+
+    Raises DumpDamagedError for what `restore` could not read either, and SchemaNewer.
+    """
     reader = _Reader(lines)
     for name, rows in reader.tables():
         for some in rows:
@@ -158,7 +161,7 @@ class AnyDatabase(Database):
     async def restore(self, lines: Iterable[bytes], then: Work, progress: Progress | None = None) -> DumpSummary:
         """Put the dump in the place of whatever is there, migrate it, do `then`; all of it or nothing.
 
-        Raises DumpDamagedError and SchemaNewer; nothing is written then.
+        Of an iterator no more is taken than the dump's own lines: `then` may read on. Raises DumpDamagedError and SchemaNewer; nothing is written then.
         """
         reader = _Reader(lines)
         async with self._write() as connection:
@@ -201,7 +204,7 @@ class _Reader:
                 raise DumpDamagedError(f"the dump lacks table {name}")
             yield name, self._rows(name)
         counters = self._object().get("counters")
-        if not isinstance(counters, dict) or next(self._lines, None) is not None:
+        if not isinstance(counters, dict):
             raise DumpDamagedError("the dump does not end as it should")
         self.summary.counters = {str(name): int(last) for name, last in counters.items()}
 
