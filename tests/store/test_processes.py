@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from jarvis.domain.order import OrderStatus
+from jarvis.domain.people import AuditEntry
 from jarvis.store.db import Store
-from tests.store.samples import ACCOUNT, OTHER, OWNER, STRANGER, connect
+from tests.store.samples import ACCOUNT, NOON, OTHER, OWNER, STRANGER, connect, open_position
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +106,22 @@ async def test_a_full_disk_gets_one_clear_line_and_loses_nothing(sqlite_store: S
     assert len(orders) == 1 + len(kept) + 1
     async with sqlite_store._read() as connection:
         assert await connection.scalar(text("PRAGMA integrity_check")) == "ok"
+
+
+async def test_a_deletion_that_is_killed_in_the_middle_is_all_there_and_can_be_finished(store_url: str) -> None:
+    store = await Store.open(store_url)
+    await connect(store)
+    await open_position(store)
+    process = await start("erases-then-dies", store_url)
+
+    code, said, errors = await outcome(process)
+
+    assert (code, said) == (-signal.SIGKILL, ["dying"]), errors
+    assert await store.people_to_erase() == [OWNER]
+    assert len(await store.open_positions(OWNER, ACCOUNT)) == 1
+    assert await store.erase_person(OWNER, AuditEntry("person.deleted", NOON, "worker", OWNER))
+    assert await store.people() == []
+    await store.close()
 
 
 async def test_on_a_full_disk_exits_are_written_and_entries_are_not(sqlite_url: str, tmp_path: Path) -> None:

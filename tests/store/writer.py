@@ -14,9 +14,11 @@ from pathlib import Path
 from jarvis.domain.account import AccountId
 from jarvis.domain.instrument import Side
 from jarvis.domain.order import OrderRole, PositionId
+from jarvis.domain.people import AuditEntry
+from jarvis.store import personal
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreFull
-from tests.store.samples import ACCOUNT, FENCE, fill, opened, opening_entry, order, rests
+from tests.store.samples import ACCOUNT, FENCE, NOON, OWNER, fill, opened, opening_entry, order, rests
 
 
 def say(word: str) -> None:
@@ -53,6 +55,18 @@ async def fills_then_dies(store: Store) -> None:
 
     store._tell = die  # type: ignore[assignment, method-assign]
     await write_fill(store, 4)
+
+
+async def erases_then_dies(store: Store) -> None:
+    """Die when everything of a person was deleted, and nothing of that is committed."""
+
+    async def die(*_: object) -> None:
+        say("dying")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert await store.begin_deletion(OWNER, NOON, AuditEntry("person.deletion_asked", NOON, OWNER, OWNER))
+    personal.append = die  # type: ignore[assignment, attr-defined]
+    await store.erase_person(OWNER, AuditEntry("person.deleted", NOON, "worker", OWNER))
 
 
 async def intents(store: Store, account: str, count: str) -> None:
@@ -127,6 +141,7 @@ async def main(mode: str, url: str, *rest: str) -> None:
     await {
         "fills": fills,
         "fills-then-dies": fills_then_dies,
+        "erases-then-dies": erases_then_dies,
         "intents": intents,
         "intents-together": intents_together,
         "until-full": until_full,

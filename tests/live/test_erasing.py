@@ -1,0 +1,60 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jarvis.domain.account import AccountId, UserId
+from jarvis.domain.market import Tick
+from jarvis.domain.people import AuditEntry, Person, Role
+from jarvis.live.erasing import erase_who_is_free
+from jarvis.store.db import Store
+from tests.store.samples import FENCE, connect
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+ADA, BOB = UserId("ada"), UserId("bob")
+
+
+class StandingClock:
+    def now(self) -> datetime:
+        return NOW
+
+    def ticks(self) -> AsyncIterator[Tick]:
+        raise NotImplementedError
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    opened = await Store.open(store_url)
+    for user_id in (ADA, BOB):
+        await opened.add_person(Person(user_id, f"{user_id}@example.org", "hash", Role.TRADER, NOW))
+    yield opened
+    await opened.close()
+
+
+async def begin(store: Store, user_id: UserId) -> None:
+    assert await store.begin_deletion(user_id, NOW, AuditEntry("person.deletion_asked", NOW, user_id, user_id))
+
+
+async def test_who_asked_is_erased_and_the_audit_says_so(store: Store) -> None:
+    await begin(store, ADA)
+
+    assert await erase_who_is_free(store, StandingClock()) == 1
+
+    assert [person.user_id for person in await store.people()] == [BOB]
+    assert await erase_who_is_free(store, StandingClock()) == 0
+
+
+async def test_nothing_is_erased_while_a_worker_serves_an_account(store: Store) -> None:
+    await connect(store, AccountId("a1"), ADA)
+    await begin(store, ADA)
+
+    assert await erase_who_is_free(store, StandingClock()) == 0
+    await store.release_lease(AccountId("a1"), "worker-1", FENCE)
+    assert await erase_who_is_free(store, StandingClock()) == 1
+
+
+async def test_a_lease_that_has_run_out_holds_nobody_back(store: Store) -> None:
+    await store.acquire_lease(AccountId("somebody-elses"), "worker", timedelta(seconds=30))
+    await begin(store, BOB)
+
+    assert await erase_who_is_free(store, StandingClock()) == 1
