@@ -3,7 +3,7 @@
 Where its methods are: lifecycle in database.py, people and sessions in people.py, venue accounts in accounts.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
 queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, the audit in audit.py, what
-people are told in notices.py, what is kept of a person altogether in personal.py.
+people are told in notices.py and where to in targets.py, what is kept of a person altogether in personal.py.
 """
 
 from jarvis.store.accounts import AccountStore
@@ -19,6 +19,7 @@ from jarvis.store.people import PeopleStore
 from jarvis.store.personal import PersonalStore
 from jarvis.store.queries import QueryStore
 from jarvis.store.recording import RecordingStore
+from jarvis.store.targets import TargetStore
 
 __all__ = ["Store", "hold_instance", "migrate"]
 
@@ -28,6 +29,7 @@ class Store(
     PersonalStore,
     AuditStore,
     NoticeStore,
+    TargetStore,
     AccountStore,
     RecordingStore,
     ExpectationStore,
