@@ -63,16 +63,10 @@ async def test_what_is_restored_equals_what_was_dumped_row_by_row(store: Store, 
             await there.close()
 
 
-async def test_a_dump_of_one_database_is_read_by_the_other(
-    store: Store, tmp_path: Path, postgres_server: str, request: pytest.FixtureRequest
-) -> None:
+async def test_a_dump_of_one_database_is_read_by_the_other(store: Store, tmp_path: Path, postgres_url: str) -> None:
     await fill_with_a_day(store)
     lines = await lines_of(store)
-    if store.is_postgresql:
-        other = f"sqlite+aiosqlite:///{tmp_path / 'other.db'}"
-    else:
-        request.getfixturevalue("postgres_url")
-        other = f"{postgres_server}/migrated"
+    other = f"sqlite+aiosqlite:///{tmp_path / 'other.db'}" if store.is_postgresql else postgres_url
 
     await restore(other, lines)
 

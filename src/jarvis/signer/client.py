@@ -55,6 +55,14 @@ class _Health(msgspec.Struct):
     security_events: int
 
 
+class _Mark(msgspec.Struct):
+    mark: int
+
+
+class _KeyName(msgspec.Struct):
+    key_name: str
+
+
 class _Sealed(msgspec.Struct, forbid_unknown_fields=True):
     """Nothing but the bytes beside it."""
 
@@ -68,6 +76,7 @@ class _Problem(msgspec.Struct):
 _SIGNED, _IDENTITY, _HEALTH, _SEALED, _PROBLEM = map(
     msgspec.json.Decoder, (_Signed, _Identity, _Health, _Sealed, _Problem)
 )
+_MARK, _KEY_NAME = msgspec.json.Decoder(_Mark), msgspec.json.Decoder(_KeyName)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -154,6 +163,16 @@ class SignerClient:
     def bound(self, credential: Credential, fence: int) -> "BoundSigner":
         """A RequestSigner for one credential under one fence."""
         return BoundSigner(self, credential, fence)
+
+    async def fence_mark(self, account_id: str) -> int:
+        """The highest fence that anything was signed under for this account: the store's is never lower."""
+        answer, _ = await self._ask(_encode({"do": "fence_mark", "account_id": account_id}), _MARK)
+        return answer.mark
+
+    async def backup_key(self, salt: bytes) -> tuple[str, bytes]:
+        """The master key's name, and the key for the backup with this salt."""
+        answer, key = await self._ask(_encode({"do": "backup_key"}), _KEY_NAME, bytearray(salt))
+        return answer.key_name, bytes(key)
 
     async def close(self) -> None:
         """Close the connection; a later request opens it again."""

@@ -23,6 +23,7 @@ NONCE_BLOCK = 60_000_000
 _MAX_ID_LENGTH = 200
 _SHOWABLE_OPERATION = re.compile(r"[A-Za-z0-9 /._-]{1,60}", re.ASCII)
 _KEPT_NAMES = 4096
+_SHORTEST_SALT, _LONGEST_SALT = 16, 64
 _CLOCKS_APART_NS = 60 * 1_000_000_000
 
 
@@ -45,6 +46,17 @@ class SigningCore:
     def counters(self) -> Counters:
         """What happened since the start."""
         return Counters(self._signed, self._refused, self._security_events)
+
+    def fence_mark(self, account_id: str) -> int:
+        """The highest fence that anything was signed under for this account; 0 if nothing was."""
+        return self._marks.get("fence", account_id)
+
+    def backup_key(self, salt: bytes) -> tuple[str, bytes]:
+        """The master key's name, and a key for the backup with this salt: good for that file and for nothing else."""
+        if not _SHORTEST_SALT <= len(salt) <= _LONGEST_SALT:
+            raise SignerRefused("malformed", "a backup's salt has 16 to 64 bytes")
+        self._note({"do": "backup_key", "outcome": "derived"}, must=False)
+        return self._vault.key_name, self._vault.derive(b"jarvis backup" + salt)
 
     def close(self) -> None:
         """Close the state's files."""

@@ -103,15 +103,9 @@ class Marks:
         """Read the marks; the size of the file without a half line at its end."""
         assert self._path is not None  # noqa: S101 - only called with a folder
         content = self._path.read_bytes() if self._path.exists() else b""
-        *whole, torn = content.split(b"\n")
-        for number, line in enumerate(whole, start=1):
-            try:
-                kind, name, value = json.loads(line)
-                key = (str(kind), str(name))
-                self._values[key] = self._durable[key] = max(int(value), self._values.get(key, 0))
-            except ValueError as error:
-                raise StateDamagedError(f"{self._path}, line {number} cannot be read") from error
-        return len(content) - len(torn)
+        self._values = _parsed(content, self._path)
+        self._durable = dict(self._values)
+        return content.rfind(b"\n") + 1
 
     def _compact(self) -> None:
         """Replace the file by one with the last value of each mark."""
@@ -135,6 +129,28 @@ class Marks:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def read_marks(folder: Path) -> dict[tuple[str, str], int]:
+    """The marks in a state folder, also while a signer works there: what is durable now, and never half a line.
+
+    Raises StateDamagedError.
+    """
+    path = folder / "marks.jsonl"
+    return _parsed(path.read_bytes(), path) if path.exists() else {}
+
+
+def _parsed(content: bytes, path: Path) -> dict[tuple[str, str], int]:
+    """The highest value of each mark, a half line at the end aside."""
+    values: dict[tuple[str, str], int] = {}
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        try:
+            kind, name, value = json.loads(line)
+            key = (str(kind), str(name))
+            values[key] = max(int(value), values.get(key, 0))
+        except ValueError as error:
+            raise StateDamagedError(f"{path}, line {number} cannot be read") from error
+    return values
 
 
 def _line(kind: str, name: str, value: int) -> bytes:

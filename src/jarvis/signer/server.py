@@ -159,6 +159,11 @@ class Answers:
                     return _pack({"public_id": identity.public_id, "fingerprint": identity.fingerprint})
                 case "ping":
                     return self._ping()
+                case "fence_mark":
+                    return _pack({"mark": self._core.fence_mark(_text(head, "account_id"))})
+                case "backup_key":
+                    name, key = self._core.backup_key(bytes(beside))
+                    return _pack({"key_name": name}, key)
                 case _:
                     raise SignerRefused("malformed", "the signer does not know this request")
         except SignerRefused as refusal:

@@ -161,7 +161,8 @@ class AnyDatabase(Database):
     async def restore(self, lines: Iterable[bytes], then: Work, progress: Progress | None = None) -> DumpSummary:
         """Put the dump in the place of whatever is there, migrate it, do `then`; all of it or nothing.
 
-        Of an iterator no more is taken than the dump's own lines: `then` may read on. Raises DumpDamagedError and SchemaNewer; nothing is written then.
+        Of an iterator no more is taken than the dump's own lines: `then` may read on. Raises DumpDamagedError and
+        SchemaNewer; nothing is written then.
         """
         reader = _Reader(lines)
         async with self._write() as connection:
