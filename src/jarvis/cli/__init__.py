@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from jarvis.cli import account, demo, process, research
+from jarvis.cli import account, demo, entries, process, research
 
 app = typer.Typer(
     name="jarvis",
@@ -18,6 +18,7 @@ process.register(app)
 demo.register(app)
 account.register(app)
 research.register(app)
+entries.register(app)
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from jarvis.domain.records import shared
 from jarvis.domain.traits import Settlement
 from jarvis.live.books import Books
 from jarvis.live.floor import Floor
+from jarvis.live.gate import Gate
 from jarvis.live.guardian import Guardian
 from jarvis.live.plan import AccountPlan, read_plans
 from jarvis.live.trader import Trader
@@ -52,13 +53,16 @@ class Worker:
         self._owner = owner
         self._sandbox_address = sandbox_address
         self._random = random
+        self._gate = Gate(store, signer)
         self._leases: dict[AccountId, tuple[int, Floor]] = {}
         self._floors: dict[tuple[VenueName, Environment], asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Open a floor for each venue and environment that has accounts, until cancelled."""
+        await self._gate.look()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_leases())
+            tasks.create_task(self._gate.follow())
             while True:
                 for account in await self._store.trading_accounts():
                     key = account.venue, account.environment
@@ -111,11 +115,13 @@ class Worker:
                 )
 
             async def build(plan: AccountPlan) -> Trader | None:
-                fence = await self._store.acquire_lease(plan.account_id, self._owner, LEASE)
+                fence = await self._fence(plan.account_id)
                 if fence is None:
                     return None
                 self._leases[plan.account_id] = fence, floor
-                return await build_trader(plan, opened(plan, fence), self._store, clock, fence)
+                trader = await build_trader(plan, opened(plan, fence), self._store, clock, fence)
+                self._gate.admit(trader, clock)
+                return trader
 
             public = opened(None, 0)
             listed = await public.instruments()
@@ -130,6 +136,13 @@ class Worker:
                 build_trader=build,
             )
             await floor.run()
+
+    async def _fence(self, account_id: AccountId) -> int | None:
+        """The fence of a new lease; None while another worker holds the account."""
+        fence = await self._store.acquire_lease(account_id, self._owner, LEASE)
+        if fence is not None and not await self._gate.is_ahead_of_the_signer(account_id, fence):
+            fence = await self._store.acquire_lease(account_id, self._owner, LEASE)
+        return fence
 
     async def _renew_leases(self) -> None:
         while True:
