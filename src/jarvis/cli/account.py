@@ -59,9 +59,11 @@ def migrate() -> None:
 
 
 async def migrate_database(given: "Settings") -> None:
-    """Bring the tables up to date."""
-    async with opened_store(given, migrate=True):
-        pass
+    """Bring the tables up to date; an installation without a name gets one."""
+    import secrets
+
+    async with opened_store(given, migrate=True) as store:
+        await store.found_installation(secrets.token_hex(10), datetime.now(UTC))
 
 
 def doctor(*, as_json: Json = False) -> None:
@@ -94,7 +96,9 @@ async def _examine(given: "Settings") -> list[tuple[str, bool, str]]:
     try:
         async with opened_store(given) as store:
             people, accounts = await store.people(), await store.trading_accounts()
+            blocked = await store.entries_blocked()
         findings.append(("database", True, f"{len(people)} people, {len(accounts)} connected accounts"))
+        findings.append(("entries", not blocked, blocked or "allowed"))
     except StoreError as error:
         findings.append(("database", False, str(error)))
     try:
