@@ -7,16 +7,21 @@ checked too, against a hash that nothing fits, so that the time tells nothing.
 import asyncio
 import base64
 import os
+import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from jarvis.accounts.breached import BreachedPasswords
 from jarvis.accounts.common import COMMON_WORDS
+
+T = TypeVar("T")
 
 MIN_LENGTH = 8
 MAX_LENGTH = 128
@@ -34,6 +39,7 @@ class PasswordProblem(Enum):
     TOO_SHORT = "Use at least 8 characters; 15 or more are better, and a few words are easy to remember."
     TOO_LONG = "Use at most 128 characters."
     COMMON = "This password, or one much like it, is among the first that anybody tries. Choose another."
+    BREACHED = "This password was in a leak of another site, so attackers try it. Choose another."
     PREDICTABLE = "This password is mostly your address or the name of this product. Choose another."
 
 
@@ -78,31 +84,70 @@ class PasswordCheck:
     better_hash: str | None = None
 
 
-class Passwords:
-    """Hashes and checks, at most `at_once` at a time; the others wait. `close` ends its threads."""
+class PasswordsBusy(Exception):
+    """So many wait for a hash already that one more would only wait: nothing was done. Ask again after `seconds`."""
 
-    def __init__(self, cost: HashCost | None = None, *, at_once: int = 2) -> None:
+    seconds = 2.0
+
+
+class Passwords:
+    """Hashes and checks, at most `at_once` at a time; up to `most_waiting` others wait. `close` ends its threads."""
+
+    def __init__(
+        self,
+        cost: HashCost | None = None,
+        *,
+        at_once: int = 2,
+        most_waiting: int = 32,
+        breached: BreachedPasswords | None = None,
+    ) -> None:
         cost = cost or HashCost()
         self._hasher = PasswordHasher(time_cost=cost.time, memory_cost=cost.memory, parallelism=cost.lanes)
         self._nobody = _hash_that_nothing_fits(cost)
         # Threads of its own: a request that is given up does not make room for another one's hash.
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="passwords")
+        self._places = threading.BoundedSemaphore(at_once + most_waiting)
+        self._breached = breached
+
+    async def make(self, password: str, *, context: Sequence[str] = ()) -> str | PasswordProblem:
+        """The Argon2id string to store for a new password, or what is wrong with it. Raises PasswordsBusy."""
+        problem = judge_password(password, context=context)
+        if problem is not None:
+            return problem
+        return await self._run(lambda: self._make(_normalised(password)))
 
     async def hash(self, password: str) -> str:
-        """The Argon2id string to store."""
-        return await self._run(_normalised(password))
+        """The Argon2id string to store. Raises PasswordsBusy."""
+        return await self._run(lambda: self._hasher.hash(_normalised(password)))
 
     async def verify(self, stored: str | None, password: str) -> PasswordCheck:
-        """Whether `password` belongs to `stored`; for None (nobody) it never does, and takes as long."""
+        """Whether `password` belongs to `stored`; for None (nobody) it never does, and takes as long.
+
+        Raises PasswordsBusy.
+        """
         text = _normalised(password[: 4 * MAX_LENGTH])
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._check, stored, text)
+        return await self._run(lambda: self._check(stored, text))
 
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, text: str) -> str:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, text)
+    async def _run(self, work: Callable[[], T]) -> T:
+        """What `work` returns, in a thread. Its place is free again when it has ended, not when nobody waits for it."""
+        if not self._places.acquire(blocking=False):
+            raise PasswordsBusy
+        try:
+            future = self._threads.submit(work)
+        except RuntimeError:
+            self._places.release()
+            raise
+        future.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(future)
+
+    def _make(self, text: str) -> str | PasswordProblem:
+        if self._breached is not None and self._breached.holds(text):
+            return PasswordProblem.BREACHED
+        return self._hasher.hash(text)
 
     def _check(self, stored: str | None, text: str) -> PasswordCheck:
         try:

@@ -32,15 +32,34 @@ class LinkKind(Enum):
     RESET = "reset"
 
 
+class Scope(Enum):
+    """What an API token is good for."""
+
+    READ = "read"
+    EXITS = "exits"
+    RESUME = "resume"
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One user. `password_hash` is an Argon2id string; `repr` leaves it and the address out."""
+    """One user. `password_hash` is an Argon2id string; `repr` leaves it and the address out.
+
+    `arming_held_until` follows a reset. Who is suspended, or whose account is being taken down, cannot sign in.
+    """
 
     user_id: UserId
     email: str
     password_hash: str
     role: Role
     created_at: datetime
+    arming_held_until: datetime | None = None
+    suspended_at: datetime | None = None
+    deleting_at: datetime | None = None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether this person may sign in."""
+        return self.suspended_at is None and self.deleting_at is None
 
     def __repr__(self) -> str:
         return f"Person({self.user_id!r}, {self.role.value})"
@@ -48,12 +67,146 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser. Of its token only the SHA-256 is kept."""
+    """A signed-in browser. Of its token only the SHA-256 is kept; `session_id` is what people see and end.
 
-    token_hash: bytes
+    `method` is "password", "password+totp", "password+recovery" or "passkey"; `sudo_until` is when the last proof
+    runs out.
+    """
+
+    token_hash: bytes = field(repr=False)
+    session_id: str
     user_id: UserId
     opened_at: datetime
     used_at: datetime
+    method: str
+    address: str = field(default="", repr=False)
+    agent: str = field(default="", repr=False)
+    sudo_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """A public key that signs a person in, and how often its authenticator says it has signed."""
+
+    credential_id: bytes = field(repr=False)
+    user_id: UserId
+    public_key: bytes = field(repr=False)
+    sign_count: int
+    transports: tuple[str, ...]
+    backed_up: bool
+    label: str
+    created_at: datetime
+    used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TotpSeed:
+    """A person's authenticator app: its seed as the signer sealed it, in force once it is confirmed."""
+
+    user_id: UserId
+    sealed: bytes = field(repr=False)
+    last_step: int
+    created_at: datetime
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What a person can prove themselves with beside the password."""
+
+    passkeys: tuple[Passkey, ...] = ()
+    totp_since: datetime | None = None
+    codes_left: int = 0
+    codes_made_at: datetime | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a second factor. Recovery codes alone are none: they only stand in for one."""
+        return bool(self.passkeys) or self.totp_since is not None
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """By which ways a password's second step can be done: "passkey", "totp", "recovery"."""
+        ways = {"passkey": bool(self.passkeys), "totp": self.totp_since is not None, "recovery": self.codes_left > 0}
+        return frozenset(way for way, is_there in ways.items() if is_there)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceremony:
+    """A proof that was begun and not finished. Of its token only the SHA-256 is kept."""
+
+    token_hash: bytes = field(repr=False)
+    kind: CeremonyKind
+    user_id: UserId | None
+    challenge: bytes = field(repr=False)
+    begun_at: datetime
+    expires_at: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What is handed to a person outside of Jarvis, good once. Of its token only the SHA-256 is kept.
+
+    An invitation makes a person of `role`, who then may look at the accounts of `views`; with an `email` it is for
+    that address only. A reset is for `user_id`. `made_by` is a user id or "cli".
+    """
+
+    token_hash: bytes = field(repr=False)
+    kind: LinkKind
+    made_by: str
+    made_at: datetime
+    expires_at: datetime
+    user_id: UserId | None = None
+    role: Role | None = None
+    views: UserId | None = None
+    email: str = field(default="", repr=False)
+    used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Viewing:
+    """That one person may look at another's accounts."""
+
+    viewer_id: UserId
+    owner_id: UserId
+    granted_at: datetime
+    viewer_email: str = field(repr=False)
+    owner_email: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """A script's way in. Of the token itself only the SHA-256 is kept."""
+
+    token_id: str
+    token_hash: bytes = field(repr=False)
+    user_id: UserId
+    label: str
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+
+
+class Change(Enum):
+    """What became of a wish to change a person."""
+
+    DONE = "done"
+    NO_SUCH_PERSON = "there is no such person"
+    ALREADY_SO = "it is so already"
+    LAST_OPERATOR = "this is the last operator; make somebody else an operator first"
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """How many rows were forgotten because their time is over."""
+
+    sessions: int
+    ceremonies: int
+    links: int
+    tokens: int
+    places: int
 
 
 @dataclass(frozen=True, slots=True)

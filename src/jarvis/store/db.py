@@ -1,6 +1,7 @@
 """The database as one object: `Store`. Each of its methods is one transaction.
 
-Where its methods are: lifecycle in database.py, people and sessions in people.py, venue accounts in accounts.py,
+Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py,
+links and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
 queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, the audit in audit.py, what
 people are told in notices.py and where to in targets.py, what is kept of a person altogether in personal.py.
@@ -11,8 +12,10 @@ from jarvis.store.audit import AuditStore
 from jarvis.store.database import migrate
 from jarvis.store.dump import DumpStore
 from jarvis.store.expectations import ExpectationStore
+from jarvis.store.factors import FactorStore
 from jarvis.store.installation import InstallationStore
 from jarvis.store.leases import hold_instance
+from jarvis.store.links import LinkStore
 from jarvis.store.market import MarketStore
 from jarvis.store.notices import NoticeStore
 from jarvis.store.people import PeopleStore
@@ -20,12 +23,16 @@ from jarvis.store.personal import PersonalStore
 from jarvis.store.queries import QueryStore
 from jarvis.store.recording import RecordingStore
 from jarvis.store.targets import TargetStore
+from jarvis.store.tokens import TokenStore
 
 __all__ = ["Store", "hold_instance", "migrate"]
 
 
 class Store(
     PeopleStore,
+    FactorStore,
+    LinkStore,
+    TokenStore,
     PersonalStore,
     AuditStore,
     NoticeStore,

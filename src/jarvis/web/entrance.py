@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from jarvis.accounts.people import EmailProblem, SignedIn, TryLater
+from jarvis.accounts.people import EmailProblem, FactorNeeded, SignedIn, TryLater
 from jarvis.web.context import Web
 from jarvis.web.forms import FormError
 
@@ -35,6 +35,8 @@ def router(web: Web) -> APIRouter:
         if wait > 0:
             return await _sign_up(web, request, message=_later(wait), status=429)
         problem = await web.people.sign_up(form.text("email"), form.raw("password"), web.now())
+        if isinstance(problem, TryLater):
+            return await _sign_up(web, request, message=_later(problem.seconds), status=429)
         if problem is None:
             return RedirectResponse("/sign-in?opened", status_code=303)
         field = "email" if isinstance(problem, EmailProblem) else "password"
@@ -63,6 +65,8 @@ def router(web: Web) -> APIRouter:
         )
         if isinstance(outcome, TryLater):
             return await _sign_in(web, request, _later(outcome.seconds), "bad", status=429)
+        if isinstance(outcome, FactorNeeded):
+            return RedirectResponse("/sign-in/factor", status_code=303)
         if not isinstance(outcome, SignedIn):
             return await _sign_in(web, request, outcome.value, "bad", status=422)
         answer = RedirectResponse("/desk", status_code=303)
