@@ -6,6 +6,7 @@ the data folder; a setting that cannot work refuses to start and says its name.
 
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 _LONGEST_SOCKET_PATH = 100
+_SOURCE = re.compile(r"file|passphrase|(credential|keyring):[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -33,8 +35,11 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=lambda: _home("XDG_DATA_HOME", ".local/share"))
     """Database, candles, signer state. Back this up; it opens nothing without the master key."""
+    master_key: str = "file"
+    """Where the key that seals all venue keys is: `file`, `credential:NAME` (of systemd), `keyring:SERVICE` (of the
+    desktop), or `passphrase`, which somebody types at every start."""
     master_key_file: Path = Field(default_factory=lambda: _home("XDG_CONFIG_HOME", ".config") / "master.key")
-    """The key that seals all venue keys: mode 0600, outside the data folder, backed up separately."""
+    """The key itself, or what a passphrase opens: mode 0600, outside the data folder, backed up separately."""
     database_url: str = ""
     """Empty: SQLite in the data folder. `postgresql+asyncpg://user@host/name` for PostgreSQL."""
     web_host: str = "127.0.0.1"
@@ -48,6 +53,13 @@ class Settings(BaseSettings):
     secure_cookies: bool = False
     """True when the pages are served over TLS."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("master_key")
+    @classmethod
+    def _source_is_known(cls, source: str) -> str:
+        if not _SOURCE.fullmatch(source):
+            raise ValueError("say file, credential:NAME, keyring:SERVICE or passphrase")
+        return source
 
     @field_validator("sandbox_url")
     @classmethod
@@ -94,6 +106,20 @@ class Settings(BaseSettings):
             return path
         name = hashlib.sha256(os.fsencode(self.data_dir.resolve())).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"jarvis-{os.getuid()}-{name}" / "signer.sock"
+
+    @property
+    def signer_state(self) -> Path:
+        """Where the signer keeps its marks and its own audit."""
+        return self.data_dir / "signer-state"
+
+    @property
+    def asks_for_passphrase(self) -> bool:
+        """Whether a signer waits at its start until somebody has typed the passphrase."""
+        return self.master_key == "passphrase"
+
+    def master_key_files(self) -> list[Path]:
+        """Every file that a master key is in, or was: the one in use, and those of a rotation beside it."""
+        return sorted(self.master_key_file.parent.glob(f"{self.master_key_file.name}*"))
 
     @property
     def sandbox_address(self) -> str:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from jarvis.cli import account, demo, entries, process, research
+from jarvis.cli import account, backup, demo, entries, process, research
 
 app = typer.Typer(
     name="jarvis",
@@ -19,6 +19,7 @@ demo.register(app)
 account.register(app)
 research.register(app)
 entries.register(app)
+backup.register(app)
 
 
 def main() -> None:
@@ -41,7 +42,11 @@ def _is_for_the_person(error: Exception) -> bool:
     from jarvis.live.supervisor import ServiceFailedError
     from jarvis.market.history import CandleError
     from jarvis.signer.errors import MasterKeyError
+    from jarvis.signer.marks import StateDamagedError
     from jarvis.store.errors import StoreError
 
-    told = (CommandError, SettingsError, ServiceFailedError, CandleError, MasterKeyError, StoreError, ConnectionError)
+    told = (
+        CommandError, SettingsError, ServiceFailedError, CandleError, MasterKeyError, StateDamagedError, StoreError,
+        ConnectionError,
+    )  # fmt: skip
     return isinstance(error, told)

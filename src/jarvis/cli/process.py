@@ -80,11 +80,16 @@ def signer_service(given: "Settings") -> "Service":
     return Service(
         "signer",
         signer_command(
-            "--socket", str(given.signer_socket), "--master-key", str(given.master_key_file),
-            "--state", str(given.data_dir / "signer-state"), "--outside", str(given.data_dir),
+            "--socket", str(given.signer_socket), *master_key_arguments(given),
+            "--state", str(given.signer_state), "--outside", str(given.data_dir),
             "--parent-pid", str(os.getpid()),
         ),
     )  # fmt: skip
+
+
+def master_key_arguments(given: "Settings") -> tuple[str, ...]:
+    """What tells a signer where its master key is."""
+    return ("--master-key", str(given.master_key_file))
 
 
 def child_service(name: str, *arguments: str) -> "Service":

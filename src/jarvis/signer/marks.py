@@ -8,6 +8,7 @@ import errno
 import fcntl
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,6 +69,27 @@ class Marks:
                 with suppress(OSError):  # A longer file does no harm; the next mark tries again.
                     self._compact()
         self._durable[kind, name] = value
+
+    @property
+    def values(self) -> dict[tuple[str, str], int]:
+        """All marks, by kind and name."""
+        return dict(self._values)
+
+    def merge(self, others: Mapping[tuple[str, str], int]) -> None:
+        """Raise every mark that `others` have higher, by one durable write; none is ever lowered.
+
+        Raises OSError when it cannot be written; then nothing has changed.
+        """
+        before = self._values
+        higher = {key: value for key, value in others.items() if value > before.get(key, 0)}
+        self._values = {**before, **higher}
+        try:
+            if self._path is not None:
+                self._compact()
+        except OSError:
+            self._values = before
+            raise
+        self._durable = {**self._durable, **higher}
 
     def close(self) -> None:
         """Give the state folder free."""

@@ -158,6 +158,16 @@ class AnyDatabase(Database):
                     return False
             return True
 
+    async def is_served(self) -> bool:
+        """Whether a worker holds a lease. SQLite has one instance, which its lock file tells better."""
+        if not self.is_postgresql:
+            return False
+        async with self._read() as connection:
+            if "leases" not in await connection.run_sync(schema.table_names):
+                return False
+            held = text("SELECT count(*) FROM leases WHERE until > clock_timestamp()")
+            return bool(await connection.scalar(held))
+
     async def restore(self, lines: Iterable[bytes], then: Work, progress: Progress | None = None) -> DumpSummary:
         """Put the dump in the place of whatever is there, migrate it, do `then`; all of it or nothing.
 

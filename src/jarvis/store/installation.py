@@ -4,17 +4,19 @@ After a restore, or when the database turns out to be older than what the signer
 reconciles and exits until an operator has looked.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId
 from jarvis.domain.people import AuditEntry
 from jarvis.store.audit import append
 from jarvis.store.database import Database
-from jarvis.store.people_tables import installation
+from jarvis.store.leases import NEVER_HELD
+from jarvis.store.people_tables import ceremonies, installation, links, sessions
 from jarvis.store.tables import leases
 
 _NUMBER = 1
@@ -91,3 +93,20 @@ async def block(connection: AsyncConnection, reason: str, at: datetime) -> None:
         row = {"number": _NUMBER, "installation_id": f"at-{at:%Y%m%d%H%M%S%f}", "made_at": at}
         await connection.execute(insert(installation).values(**row, entries_blocked=""))
     await connection.execute(update(installation).values(entries_blocked=reason, entries_blocked_at=at))
+
+
+async def after_restore(connection: AsyncConnection, reason: str, fences: Mapping[str, int], noted: AuditEntry) -> None:
+    """What a restored database needs before anybody uses it, inside the transaction that restores it.
+
+    Entries are blocked. No fence is lower than what was signed under, no lease is held. Sessions, half-done proofs
+    and links are gone: those that ended since the backup must not live again.
+    """
+    for table in (sessions, ceremonies, links):
+        await connection.execute(delete(table))
+    await connection.execute(update(leases).values(owner="", until=NEVER_HELD))
+    for name, fence in fences.items():
+        await connection.execute(
+            update(leases).where(leases.c.name == name, leases.c.fence < fence).values(fence=fence)
+        )
+    await block(connection, reason, noted.at)
+    await append(connection, noted)

@@ -19,7 +19,7 @@ from jarvis.store.database import Database
 from jarvis.store.errors import InstanceRunning, StaleFence, StoreUnavailable
 from jarvis.store.tables import leases
 
-_NEVER_HELD = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER_HELD = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LeaseStore(Database):
@@ -38,7 +38,7 @@ class LeaseStore(Database):
         life; that one's fence is stale from then on. Two living workers must not share a name.
         """
         async with self._write() as connection:
-            await self._put_new(connection, leases, {"name": account_id, "owner": "", "fence": 0, "until": _NEVER_HELD})
+            await self._put_new(connection, leases, {"name": account_id, "owner": "", "fence": 0, "until": NEVER_HELD})
             held = (await connection.execute(select(leases).where(leases.c.name == account_id).with_for_update())).one()
             now = await self._now(connection, now)
             if held.owner != owner and held.until > now:
@@ -62,7 +62,7 @@ class LeaseStore(Database):
         """End it now, if it is still ours; the fence stays."""
         async with self._write() as connection:
             ours = (leases.c.name == account_id, leases.c.owner == owner, leases.c.fence == fence)
-            await connection.execute(update(leases).where(*ours).values(until=_NEVER_HELD))
+            await connection.execute(update(leases).where(*ours).values(until=NEVER_HELD))
 
     async def _require_fence(self, connection: AsyncConnection, account_id: AccountId, fence: int) -> None:
         """Raise StaleFence unless `fence` is the account's; nobody takes it over before this transaction ends."""
