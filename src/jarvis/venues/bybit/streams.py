@@ -45,6 +45,7 @@ from jarvis.venues.bybit.fields import (
 from jarvis.venues.bybit.orders import OrderMemory, told_fill, told_order
 from jarvis.venues.bybit.parse import bar_of
 from jarvis.venues.bybit.rows import ExecutionRow, OrderRow, decode_executions, decode_orders
+from jarvis.venues.bybit.stream_frames import short_fill, short_order
 from jarvis.venues.bybit.symbols import Symbols
 from jarvis.venues.session import HttpAnswer, Socket, Transport
 from jarvis.venues.stream import Pong, StreamBroken
@@ -347,7 +348,9 @@ class AccountDialect:
         reports = []
         for row in decode_orders(told, topic):
             if _is_spot(row):
-                report = self._memory.learn(told_order(row, self._symbols, topic))
+                report = short_order(row, self._symbols, self._memory) or self._memory.learn(
+                    told_order(row, self._symbols, topic)
+                )
                 is_new = self._memory.was_announced_after(self._announced, report.client_order_id)
                 self._tally.order(report, is_new=is_new)
                 reports.append(report)
@@ -358,7 +361,7 @@ class AccountDialect:
         fills, seen = [], self._seen_fills
         for row in decode_executions(told, topic):
             if _is_spot(row):
-                fill = told_fill(row, self._symbols, self._is_margin, topic)
+                fill = short_fill(row, self._symbols) or told_fill(row, self._symbols, self._is_margin, topic)
                 if fill.fill_id not in seen:
                     seen[fill.fill_id] = None
                     if len(seen) > _REMEMBERED:

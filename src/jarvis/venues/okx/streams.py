@@ -42,6 +42,7 @@ from jarvis.venues.okx.order_rows import (
 )
 from jarvis.venues.okx.parse import is_spot, parse_algo_order, parse_bar
 from jarvis.venues.okx.sockets import PING, PONG, SocketPair
+from jarvis.venues.okx.stream_frames import short_order
 from jarvis.venues.okx.symbols import inst_id, pair_of
 from jarvis.venues.session import Socket
 from jarvis.venues.stream import Pong, StreamBroken
@@ -260,9 +261,13 @@ class AccountDialect:
 
     def _order(self, row: OrderRow) -> Sequence[AccountEvent]:
         """The order's state after the fill that the row tells, if it tells a new one."""
-        spawned = self._memory.learn(row.ord_id, parse_spawned(row))
-        report = self._memory.dressed(parse_order(row, STREAM, spawned))
-        fill = parse_order_fill(row, spawned, spot_is_margin=self._spot_is_margin)
+        spawned = self._memory.learn(row.ord_id, parse_spawned(row) if row.algo_id else None)
+        short = short_order(row, self._memory, spot_is_margin=self._spot_is_margin)
+        if short is not None:
+            report, fill = short
+        else:
+            report = self._memory.dressed(parse_order(row, STREAM, spawned))
+            fill = parse_order_fill(row, spawned, spot_is_margin=self._spot_is_margin)
         is_new = fill is not None and fill.fill_id not in self._seen_fills
         self._check_whole(row.ord_id, report.filled_quantity or ZERO, fill if is_new else None)
         if fill is None or not is_new:
