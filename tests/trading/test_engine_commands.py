@@ -175,14 +175,14 @@ def test_resume_lifts_what_a_flatten_left_behind() -> None:
     assert len(placed(bench.tell(bench.signal()))) == 1
 
 
-def test_resume_lifts_the_blocks_of_liquidation_and_strangers_but_not_those_of_others() -> None:
+def test_resume_lifts_the_block_of_a_liquidation_but_not_those_of_strangers_and_others() -> None:
     bench = Bench()
     bench.tell(bench.foreign_fill("1", Side.BUY), bench.foreign_fill("1", Side.BUY, is_liquidation=True))
     bench.tell(EntriesBlocked("stale_market", "no prices", bench.now))
 
     bench.tell(Resume(bench.now))
 
-    assert [block.cause for block in bench.engine.state.blocks] == ["stale_market"]
+    assert [block.cause for block in bench.engine.state.blocks] == ["foreign_activity", "stale_market"]
 
 
 # --- tiers ------------------------------------------------------------------------------------------------------------

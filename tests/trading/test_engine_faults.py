@@ -659,17 +659,6 @@ def test_a_spot_trade_on_our_order_moves_no_margin_position() -> None:
     assert bench.story().position.is_flat
 
 
-def test_a_strangers_order_is_said_once_and_never_touched() -> None:
-    bench = Bench()
-    order = replace(bench.report(_some_order(), OrderStatus.OPEN), client_order_id=None, pair=BTC)
-
-    first = bench.tell(order)
-    second = bench.tell(order, replace(order, status=OrderStatus.CANCELLED))
-
-    assert alarms(first) == ["foreign_order"]
-    assert second == []
-
-
 def test_an_own_order_that_ended_long_ago_is_not_called_a_strangers() -> None:
     bench = Bench()
 

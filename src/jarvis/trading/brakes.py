@@ -17,6 +17,7 @@ from jarvis.trading.limits import Limits, TierAction
 from jarvis.trading.state import Block, EngineState, Marks
 
 FLATTENED = "flatten"
+FOREIGN_ACTIVITY = "foreign_activity"
 
 
 class Brakes:
@@ -63,8 +64,12 @@ class Brakes:
         return self._judge(tiers.forgotten(self._marks), at)
 
     def resume(self, at: datetime) -> TierAction | None:
-        """End the pause and our own blocks; the strongest action that is due all the same, if any."""
-        marks = replace(tiers.reset(self._marks, self.margin), paused=False, blocks=())
+        """End the pause and our own blocks; the strongest action that is due all the same, if any.
+
+        What others did on the account needs another word of the owner: `foreign_explained`.
+        """
+        blocks = tuple(block for block in self._marks.blocks if block.cause == FOREIGN_ACTIVITY)
+        marks = replace(tiers.reset(self._marks, self.margin), paused=False, blocks=blocks)
         return self._judge(marks, at)
 
     def funds_moved(self, amount: Decimal) -> None:
@@ -101,6 +106,26 @@ class Brakes:
         """Open nothing where it stands until a person resumes, and say so."""
         self._mark(self._marks.with_block(block))
         self._outbox.alarm(block.cause, Severity.CRITICAL, block.message, at, block.pair)
+
+    def foreign_seen(self, message: str, at: datetime, pair: Pair | None, order: str | None = None) -> None:
+        """Open nothing where somebody else acted until the owner says that it was them; an order is told once."""
+        if order is not None and order in (self._marks.strangers or ()):
+            return
+        if order is not None:
+            self._mark(self._marks.with_strangers(order))
+        self.block(Block(FOREIGN_ACTIVITY, message, pair), at)
+
+    def foreign_explained(self, at: datetime) -> None:
+        """It was the owner: entries may go on, as far as nothing else forbids them."""
+        blocks = tuple(block for block in self._marks.blocks if block.cause != FOREIGN_ACTIVITY)
+        if blocks != self._marks.blocks:
+            self._mark(replace(self._marks, blocks=blocks))
+            message = "The owner says that it was their own doing: what others did on the account stops no entries now."
+            self._outbox.alarm("foreign_explained", Severity.INFO, message, at)
+
+    def strangers_known(self, orders: tuple[str, ...]) -> None:
+        """Never tell these orders."""
+        self._mark(self._marks.with_strangers(*orders))
 
     def flatten(self, pair: Pair | None) -> None:
         """Have everything closed, on one pair or on all, until a person resumes."""

@@ -22,7 +22,6 @@ from jarvis.domain.order import (
     OrderRole,
     OrderStatus,
     OrderType,
-    VenueOrderId,
 )
 from jarvis.domain.traits import VenueTraits
 from jarvis.trading.brakes import Brakes
@@ -38,6 +37,8 @@ from jarvis.trading.events import (
     EntriesAllowed,
     EntriesBlocked,
     Flatten,
+    ForeignExplained,
+    ForeignSeen,
     FundsMoved,
     LimitsChanged,
     OrderAbsent,
@@ -47,8 +48,10 @@ from jarvis.trading.events import (
     Pause,
     Resume,
     Severity,
+    StrangersKnown,
 )
 from jarvis.trading.exits import after_bar, leaving, reached, time_is_up
+from jarvis.trading.foreign import foreign_fill_message, foreign_order_message
 from jarvis.trading.keeper import Keeper
 from jarvis.trading.limits import LimitReason, Limits, Refused, Standing, TierAction
 from jarvis.trading.listings import Listings
@@ -59,7 +62,6 @@ from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Direction, Signal
 
 LIQUIDATED = "liquidation"
-FOREIGN_ACTIVITY = "foreign_activity"
 REVERSED = "position_reversed"
 
 _REMEMBERED_FILLS = 4096
@@ -107,7 +109,6 @@ class Engine:
         self._brakes = Brakes(self._state, config.limits, self._outbox, watches_calls=self._closing.is_wallet)
         self._now: datetime | None = None
         self._waiting: dict[Pair, Signal] = {}
-        self._foreign_orders: dict[VenueOrderId, None] = {}
         self._reduced_at: datetime | None = None
         for story in self._state.stories.values():
             self._state.seen_fills.update(dict.fromkeys(story.fill_ids))
@@ -180,6 +181,12 @@ class Engine:
                 self._on_amended(event)
             case EntriesBlocked() | EntriesAllowed():
                 self._brakes.told(event)
+            case ForeignSeen():
+                self._brakes.foreign_seen(event.message, event.at, event.pair, event.order)
+            case ForeignExplained():
+                self._brakes.foreign_explained(event.at)
+            case StrangersKnown():
+                self._brakes.strangers_known(event.orders)
             case Pause():
                 self._brakes.pause()
             case Resume():
@@ -443,14 +450,19 @@ class Engine:
             self._keeper.close_failed(story, at, why)
 
     def _see_foreign_order(self, report: OrderReport) -> None:
-        """Somebody else's order: said once, never touched."""
-        is_ours = (report.client_order_id or "").startswith(self._config.id_prefix)  # one that ended long ago
-        if is_ours or report.venue_order_id in self._foreign_orders or report.status.is_final:
+        """Somebody else's order: said once, never touched. In doubt the next comparison decides."""
+        name = report.client_order_id
+        is_ours = (name or "").startswith(self._config.id_prefix)  # one that ended long ago
+        if is_ours or report.status.is_final or (name is None and self._awaits_a_name(report.pair)):
             return
-        _remember(self._foreign_orders, report.venue_order_id)
-        pair = str(report.pair) if report.pair else "the account"
-        message = f"{pair}: an order that is not ours rests at the venue; it is never touched."
-        self._outbox.alarm("foreign_order", Severity.WARNING, message, report.at, report.pair)
+        self._brakes.foreign_seen(foreign_order_message(report), report.at, report.pair, report.venue_order_id)
+
+    def _awaits_a_name(self, pair: Pair | None) -> bool:
+        """Whether an order of ours is on its way that the venue may have named already, and we do not know how."""
+        return any(
+            order.venue_order_id is None and not order.status.is_final and pair in (None, order.request.pair)
+            for order in self._state.orders.values()
+        )
 
     # --- fills ----------------------------------------------------------------------------------------------------
 
@@ -523,11 +535,7 @@ class Engine:
         return self._instruments[fill.pair].round_cost(fill.cost * quantity / fill.quantity)
 
     def _see_foreign_fill(self, fill: Fill) -> None:
-        message = (
-            f"{fill.pair}: {fill.side.value} of {plain(fill.quantity)} {fill.pair.base} was traded on this account by "
-            f"somebody else. Our position was not touched; entries on this pair stop until you resume."
-        )
-        self._brakes.block(Block(FOREIGN_ACTIVITY, message, fill.pair), fill.at)
+        self._brakes.foreign_seen(foreign_fill_message(fill), fill.at, fill.pair)
 
     # --- keeping --------------------------------------------------------------------------------------------------
 

@@ -86,6 +86,34 @@ class EntriesAllowed:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignSeen:
+    """Somebody else acted on the account: entries stop, on `pair` or everywhere, until ForeignExplained.
+
+    `order` is the venue's id of the order that it is about, if any: it is not told again.
+    """
+
+    message: str
+    at: datetime
+    pair: Pair | None = None
+    order: VenueOrderId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignExplained:
+    """The owner says that what was seen was their own doing."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StrangersKnown:
+    """Orders of others that rest here and are the owner's own: they were there before we first looked."""
+
+    orders: tuple[VenueOrderId, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Open nothing; keep protecting and closing."""
 
@@ -156,6 +184,9 @@ EngineEvent = (
     | AmendAnswered
     | EntriesBlocked
     | EntriesAllowed
+    | ForeignSeen
+    | ForeignExplained
+    | StrangersKnown
     | Pause
     | Resume
     | Flatten

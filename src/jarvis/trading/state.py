@@ -12,6 +12,7 @@ from jarvis.domain.order import ClientOrderId, FillId, Order
 from jarvis.trading.stories import PositionStory
 
 ID_DIGITS = 7
+_STRANGERS = 200
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -33,6 +34,7 @@ class Marks:
     """The account-wide part of the state that must outlive a restart: small, kept as one record.
 
     `blocks` are those that the engine put up itself; what others forbid is said again by them after a restart.
+    `strangers` are the venue's ids of orders that are not ours and were told, the latest; None before the first look.
     `day` is the UTC day that `day_equity` was marked on; `peak_equity` the highest since the last resume; `tiers` the
     strongest action that each limit has taken (rule name, action value).
     """
@@ -43,6 +45,7 @@ class Marks:
     day_equity: Decimal | None = None
     peak_equity: Decimal | None = None
     tiers: tuple[tuple[str, int], ...] = ()
+    strangers: tuple[str, ...] | None = None
 
     def tier(self, rule: str) -> int:
         """The strongest action that `rule` has taken; 0 for none."""
@@ -61,6 +64,11 @@ class Marks:
         """The marks without this block."""
         return replace(self, blocks=tuple(each for each in self.blocks if (each.cause, each.pair) != (cause, pair)))
 
+    def with_strangers(self, *orders: str) -> "Marks":
+        """The marks with these orders of others among those that were told."""
+        known = dict.fromkeys([*(self.strangers or ()), *orders])
+        return replace(self, strangers=tuple(known)[-_STRANGERS:])
+
     def to_json(self) -> str:
         """The marks as text, every number exact."""
         return json.dumps(
@@ -73,6 +81,7 @@ class Marks:
                 "day_equity": None if self.day_equity is None else str(self.day_equity),
                 "peak_equity": None if self.peak_equity is None else str(self.peak_equity),
                 "tiers": [list(tier) for tier in self.tiers],
+                "strangers": None if self.strangers is None else list(self.strangers),
             }
         )
 
@@ -89,6 +98,7 @@ class Marks:
             day_equity=None if given["day_equity"] is None else Decimal(given["day_equity"]),
             peak_equity=None if given["peak_equity"] is None else Decimal(given["peak_equity"]),
             tiers=tuple((rule, action) for rule, action in given["tiers"]),
+            strangers=None if given.get("strangers") is None else tuple(given["strangers"]),
         )
 
 
