@@ -47,7 +47,10 @@ class Settings(BaseSettings):
     sandbox_port: int = Field(default=8770, ge=0, le=65535)
     sandbox_url: str = ""
     """Where the sandbox answers; empty: this machine at `sandbox_port`."""
-    sign_up: Literal["open", "closed"] = "open"
+    sign_up: Literal["open", "invitation", "closed"] = "open"
+    """Who may make an account: everybody, who was given a link, or nobody but the operator at the machine."""
+    breached_passwords_file: Path | None = None
+    """A list of leaked passwords that nobody may choose: SHA-1 in hex, one a line, sorted; nothing is asked outside."""
     public_origins: str = ""
     """The addresses that people type to reach the pages, separated by commas; empty: this machine at `web_port`."""
     secure_cookies: bool = False
@@ -149,8 +152,10 @@ def _from_files() -> dict[str, str]:
     """Values of `JARVIS_X_FILE`: the way containers hand over a database address with a password in it."""
     values = {}
     for variable, path in os.environ.items():
-        if variable.startswith("JARVIS_") and variable.endswith("_FILE") and variable != "JARVIS_MASTER_KEY_FILE":
-            name = variable.removeprefix("JARVIS_").removesuffix("_FILE").lower()
+        setting = variable.removeprefix("JARVIS_").lower()
+        is_indirect = setting.endswith("_file") and setting not in Settings.model_fields
+        if variable.startswith("JARVIS_") and is_indirect:
+            name = setting.removesuffix("_file")
             try:
                 values[name] = Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:

@@ -33,8 +33,8 @@ class SessionLimits:
 
     idle: timedelta = timedelta(minutes=30)
     absolute: timedelta = timedelta(hours=12)
-    sudo: timedelta = timedelta(minutes=10)
     noted_every: timedelta = timedelta(minutes=1)
+    sudo: timedelta = timedelta(minutes=10)
 
     def __post_init__(self) -> None:
         """Refuse limits that would end a session in use."""

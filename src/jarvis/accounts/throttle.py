@@ -89,11 +89,25 @@ class Buckets:
 class _Lane:
     """Tokens that strangers share. `spent_until` is when it is full again; `turns` are moments that were promised."""
 
-    __slots__ = ("spent_until", "turns")
+    __slots__ = ("seen_at", "spent_until", "turns")
 
     def __init__(self, now: datetime) -> None:
-        self.spent_until = now
+        self.seen_at = self.spent_until = now
         self.turns: dict[str, datetime] = {}
+
+    def look(self, now: datetime) -> None:
+        """Come to this moment: tokens come back, and missed turns are forgotten. A clock set back moves all along."""
+        back = self.seen_at - now
+        if back > timedelta(0):
+            self.spent_until -= back
+            self.turns = {place: turn - back for place, turn in self.turns.items()}
+        self.seen_at = now
+        self.spent_until = max(self.spent_until, now)
+        while self.turns:
+            place, turn = next(iter(self.turns.items()))
+            if now - turn < TURN_KEPT:
+                return
+            del self.turns[place]
 
 
 class _Lanes:
@@ -106,7 +120,6 @@ class _Lanes:
     def wait(self, key: str, place: str, now: datetime) -> float:
         """Seconds until this place may go; 0 if it may now. A place that must wait keeps the moment it is told."""
         lane = self._lane(key, now)
-        self._forget_missed_turns(lane, now)
         turn = lane.turns.get(place)
         if turn is None:
             turn = lane.spent_until - (self._rate.burst - 1) * self._rate.every
@@ -127,15 +140,8 @@ class _Lanes:
             while len(self._lanes) > MOST_KEPT:
                 self._lanes.popitem(last=False)
         self._lanes.move_to_end(key)
-        lane.spent_until = max(lane.spent_until, now)
+        lane.look(now)
         return lane
-
-    def _forget_missed_turns(self, lane: _Lane, now: datetime) -> None:
-        while lane.turns:
-            place, turn = next(iter(lane.turns.items()))
-            if now - turn < TURN_KEPT:
-                return
-            del lane.turns[place]
 
 
 class SignInThrottle:

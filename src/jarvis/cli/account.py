@@ -1,4 +1,4 @@
-"""Commands about people, keys and trading: `init`, `doctor`, `user`, `venues`, `trade`, `migrate`."""
+"""Commands about an installation, keys and trading: `init`, `doctor`, `venues`, `trade`, `migrate`."""
 
 import json
 import sys
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jarvis.cli import people
 from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from jarvis.store.db import Store
     from jarvis.store.records import TradingAccount
 
-user = typer.Typer(help="People of this installation.", no_args_is_help=True)
 trade = typer.Typer(help="Running accounts: status, pause, resume, flatten.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -29,16 +29,40 @@ def register(app: typer.Typer) -> None:
     app.command()(migrate)
     app.command()(doctor)
     app.command()(venues)
-    app.add_typer(user, name="user")
+    app.add_typer(people.user, name="user")
     app.add_typer(trade, name="trade")
 
 
-def init() -> None:
-    """Make the master key, the data folder and the tables."""
+def init(
+    *,
+    email: Annotated[
+        str, typer.Option(help="Address of the first account; the password is asked for, or read from a pipe.")
+    ] = "",
+    no_account: Annotated[bool, typer.Option("--no-account", help="Make no account.")] = False,
+) -> None:
+    """Make the master key, the data folder, the tables, and the first account: an operator's."""
     given = settings()
     make_installation(given)
     say(f"data in {given.data_dir}, master key in {given.master_key_file}: back them up, never together")
-    say("next: `jarvis user add you@example.org`, then `jarvis up`")
+    _make_first_account(given, email.strip(), no_account=no_account)
+
+
+def _make_first_account(given: "Settings", email: str, *, no_account: bool) -> None:
+    """An operator, if nobody is here yet and somebody can be asked. Nobody ever has a password that we chose."""
+    from jarvis.domain.people import Role
+
+    how = "`jarvis user add you@example.org --operator`"
+    if run(people.people_count(given)):
+        if email:
+            raise CommandError(f"there are people here already; add more with {how}")
+        say("next: `jarvis up`")
+        return
+    if no_account or not (email or sys.stdin.isatty()):
+        say(f"next: {how}, then `jarvis up`")
+        return
+    email = email or str(typer.prompt("Your e-mail address")).strip()
+    added = run(people.add_person(given, email, people.asked_password(), role=Role.OPERATOR))
+    say(f"{added.email} is the operator and can sign in; next: `jarvis up`")
 
 
 def make_installation(given: "Settings") -> None:
@@ -112,62 +136,13 @@ async def _examine(given: "Settings") -> list[tuple[str, bool, str]]:
     return findings
 
 
-@user.command()
-def add(
-    email: str,
-    *,
-    operator: Annotated[
-        bool, typer.Option("--operator", help="May run the installation; cannot trade for others.")
-    ] = False,
-) -> None:
-    """Add a person; the password is asked for, or read from standard input when it is not a terminal."""
-    password = (
-        typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-        if sys.stdin.isatty()
-        else sys.stdin.readline().rstrip("\n")
-    )
-    run(add_person(settings(), email, password, operator=operator))
-    say(f"{email} can sign in now")
-
-
 async def add_person(given: "Settings", email: str, password: str, *, operator: bool) -> str:
     """The new person's id. Raises CommandError with what is wrong with the address or the password."""
-    import secrets
+    from jarvis.cli import people
+    from jarvis.domain.people import Role
 
-    from jarvis.accounts.passwords import PasswordProblem, Passwords
-    from jarvis.accounts.people import EmailProblem, People, Role
-    from jarvis.accounts.sessions import Sessions
-    from jarvis.accounts.throttle import SignInThrottle
-
-    async with opened_store(given) as store:
-        people = People(
-            storage=store, passwords=Passwords(), sessions=Sessions(store), throttle=SignInThrottle(),
-            new_id=lambda: secrets.token_hex(10),
-        )  # fmt: skip
-        added = await people.add(email, password, datetime.now(UTC), role=Role.OPERATOR if operator else Role.TRADER)
-    if isinstance(added, EmailProblem | PasswordProblem):
-        raise CommandError(added.value)
-    if added is None:
-        raise CommandError(f"{email} has an account already")
+    added = await people.add_person(given, email, password, role=Role.OPERATOR if operator else Role.TRADER)
     return added.user_id
-
-
-@user.command(name="list")
-def list_(*, as_json: Json = False) -> None:
-    """List the people."""
-
-    async def read() -> list[dict[str, str]]:
-        async with opened_store(settings()) as store:
-            return [
-                {"email": each.email, "role": each.role.value, "since": each.created_at.isoformat()}
-                for each in await store.people()
-            ]
-
-    people = run(read())
-    if as_json:
-        say(json.dumps(people))
-    for each in [] if as_json else people:
-        say(f"{each['email']}  {each['role']}  since {each['since'][:10]}")
 
 
 def venues(*, as_json: Json = False) -> None:
