@@ -193,6 +193,7 @@ async def installed(
     seed: int = 7,
     data_dir: Path | None = None,
     venue: str = "kraken",
+    database_url: str = "",
 ) -> AsyncIterator[Installation]:
     """An installation whose folders, key, tables and person are made; nothing runs yet.
 
@@ -202,7 +203,7 @@ async def installed(
     given = Settings(
         data_dir=data_dir or folder / "data",
         master_key_file=folder / "key" / "master.key",
-        database_url="",
+        database_url=database_url,
         web_port=free_port(),
         sandbox_port=free_port(),
         sandbox_url="",
