@@ -93,14 +93,27 @@ def test_a_signed_call_that_works_ends_blindness() -> None:
     assert ([type(each) for each in said], watchman.is_blind) == ([EntriesAllowed], False)
 
 
-def test_the_key_is_checked_at_the_start_and_every_ten_minutes() -> None:
+def test_the_key_is_checked_at_the_start_and_every_minute() -> None:
     watchman = guardian()
 
     before = watchman.key_check_due(NOON)
     list(watchman.key_is(judged(), NOON))
 
-    due = [watchman.key_check_due(NOON + timedelta(minutes=minutes)) for minutes in (9, 10)]
+    due = [watchman.key_check_due(NOON + seconds * SECOND) for seconds in (49, 50)]
     assert (before, due) == (True, [False, True])
+
+
+def test_the_key_is_checked_soon_after_an_order_was_refused_for_it() -> None:
+    watchman = guardian()
+    list(watchman.key_is(judged(), NOON))
+
+    watchman.refused("insufficient_funds")
+    calm = watchman.key_check_due(NOON + 5 * SECOND)
+    watchman.refused("NotPermitted")
+    alert = [watchman.key_check_due(NOON + seconds * SECOND) for seconds in (4, 5)]
+    list(watchman.key_is(judged(), NOON + 5 * SECOND))
+
+    assert (calm, alert, watchman.key_check_due(NOON + 10 * SECOND)) == (False, [False, True], False)
 
 
 def test_a_position_with_a_stop_of_its_size_is_not_naked() -> None:

@@ -75,7 +75,7 @@ async def test_a_key_that_dies_soon_is_said_once(store: Store) -> None:
     async def cautions(days_later: int) -> list[str]:
         judged, _ = await watch.key(NOON + days_later * DAY)
         assert judged is not None
-        return await watch.new_cautions(judged)
+        return await watch.new_cautions(judged, NOON + days_later * DAY)
 
     assert await cautions(0) == []
     (said,) = await cautions(2)

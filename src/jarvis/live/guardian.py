@@ -13,11 +13,16 @@ from jarvis.domain.order import Order, OrderRole
 from jarvis.trading.events import EntriesAllowed, EntriesBlocked
 from jarvis.trading.stories import PositionStory
 from jarvis.venues import permissions
+from jarvis.venues.base import KeyInvalid, NotPermitted
 from jarvis.venues.permissions import Outcome
 
 STALE_AFTER_SECONDS = 10.0
-KEY_CHECK_EVERY = timedelta(minutes=10)
+KEY_CHECK_EVERY = timedelta(seconds=50)
+"""How often the venue is asked what the key may do: a key that may suddenly withdraw opens nothing within a minute."""
+KEY_CHECK_AT_MOST_EVERY = timedelta(seconds=5)
 NAKED_FOR_AT_MOST = timedelta(seconds=10)
+
+_OF_THE_KEY = (NotPermitted.__name__, KeyInvalid.__name__)
 
 Verdict = EntriesBlocked | EntriesAllowed
 
@@ -30,6 +35,7 @@ class Guardian:
         self._naked_since: dict[Pair, datetime] = {}
         self._key_checked_at: datetime | None = None
         self._key_failures = 0
+        self._doubts_key = False
 
     def staleness(self, *, market_silent: float, account_silent: float, now: datetime) -> Iterable[Verdict]:
         """Whether the two streams are fresh; arguments are seconds since each was last heard."""
@@ -47,12 +53,19 @@ class Guardian:
         )
 
     def key_check_due(self, now: datetime) -> bool:
-        """Whether the key's permissions should be read again; true at the start."""
-        return self._key_checked_at is None or now - self._key_checked_at >= KEY_CHECK_EVERY
+        """Whether the key's permissions should be read again: at the start, every minute, and soon after a doubt."""
+        every = KEY_CHECK_AT_MOST_EVERY if self._doubts_key else KEY_CHECK_EVERY
+        return self._key_checked_at is None or now - self._key_checked_at >= every
+
+    def refused(self, reason: str) -> None:
+        """The venue refused an order for this reason; if it is the key's, what it may do is read again soon."""
+        if reason in _OF_THE_KEY:
+            self._doubts_key = True
 
     def key_is(self, judged: permissions.Verdict, now: datetime) -> Iterable[Verdict]:
         """The key's health from what the venue says that it may do."""
         self._key_checked_at = now
+        self._doubts_key = False
         trouble = judged.outcome in (Outcome.REFUSED, Outcome.INCOMPLETE)
         words = "; ".join(judged.advice) or judged.outcome.value
         yield from self.judge("key_permissions", words if trouble else "", now)

@@ -29,10 +29,12 @@ from jarvis.live.lookup import OVERLAP, Lookup
 from jarvis.live.reconcile import Comparison, compare
 from jarvis.live.rhythm import Rhythm
 from jarvis.live.sending import send, send_amendment, send_cancellation
+from jarvis.live.sentinel import Sentinel
 from jarvis.live.wallet import WalletKeeping
 from jarvis.live.watch import Watch
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreFull
+from jarvis.trading.brakes import FOREIGN_ACTIVITY, FOREIGN_EXPLAINED
 from jarvis.trading.engine import Engine
 from jarvis.trading.events import (
     Action,
@@ -108,7 +110,8 @@ class Trader:
         self._wake = asyncio.Event()
         self._lookup = Lookup(venue, clock, engine.state.orders.values())
         self._watch = Watch(account, venue, store, clock, guardian)
-        self._foreign_seen: set[str] = set()
+        self._sentinel = Sentinel(account, venue.name, store, books, engine.state)
+        self._balances_said: set[Asset] = set()
         self._stream: AccountStream | None = None
         self._stopped = False
         self._quote_asset = quote_asset
@@ -202,6 +205,8 @@ class Trader:
         reason = self._rhythm.reason_to_compare(now, None if is_overtaken else margin)
         if reason:
             await self._reconcile(reason)
+        elif self._sentinel.look_is_due(now):
+            await self._look_for_others(now)
         if margin is not None and self._rhythm.equity_is_due(now, asyncio.get_running_loop().time()):
             await kept_if_possible(self._store.record_equity(self._account, margin))
             await self._wallet.record_facts(margin, self._prices(), now)
@@ -222,6 +227,7 @@ class Trader:
         """Look at all that may forbid entries or demand a closing."""
         now = step.tick.at
         silent = asyncio.get_running_loop().time() - self._open_stream.last_heard_at
+        await self._sentinel.tell_what_is_left()
         freshness = self._watch.freshness(market_silent=step.market_silent, account_silent=silent, now=now)
         await self._process_all(freshness)
         if self._guardian.key_check_due(now):
@@ -238,7 +244,7 @@ class Trader:
         judged, verdicts = await self._watch.key(now)
         await self._process_all(verdicts)
         if judged is not None:
-            for caution in await self._watch.new_cautions(judged):
+            for caution in await self._watch.new_cautions(judged, now):
                 await self._alarm("account_setting", Severity.WARNING, caution, None)
 
     async def _read_margin(self) -> MarginState | None:
@@ -290,6 +296,10 @@ class Trader:
         actions = self._engine.process(fill)
         story, order = _records_of(fill, actions)
         booked, entry = self._books.entry_of(fill, before, story)
+        if story is None and order is None:  # somebody else's: what it forbids is kept before it is known
+            self._sentinel.traded(fill)
+            await self._carry_out_all(actions)
+            actions = []
         crashpoint("before_fill_is_recorded")
         if not await kept(lambda: self._store.record_fill(self._account, fill, entry, order, story, fence=self._fence)):
             raise RuntimeError(f"fill {fill.fill_id} was recorded by somebody else: two traders serve one account")
@@ -308,6 +318,9 @@ class Trader:
         made, debts = self._books.entries_of(row, self._engine.state.stories.values())
         actions = [action for debt in debts for action in self._engine.process(debt)]
         grown = [action for action in actions if isinstance(action, StoryChanged)]
+        seen = self._sentinel.of_row(row)
+        if seen is not None:
+            await self._process(seen)
         crashpoint("before_row_is_recorded")
         if not await kept(
             lambda: self._store.record_ledger_row(
@@ -317,6 +330,7 @@ class Trader:
             return
         self._books.add_row(row)
         self._books.add_entries(made)
+        await self._sentinel.tell_arrived(row, self._clock.now())
         await self._carry_out_all(action for action in actions if action not in grown)
         value = self._value_of(row)
         if row.kind in _FUNDS and value:
@@ -371,10 +385,13 @@ class Trader:
         crashpoint("before_intent")
         if not await self._write_intent(order):
             return
+        self._sentinel.placed(order)
         crashpoint("after_intent")
         answer = await send(self._venue, request, self._clock)
         if isinstance(answer, OrderAccepted):
             self._lookup.learn(answer.venue_order_id, request.client_order_id)
+        elif isinstance(answer, OrderRefused):
+            self._guardian.refused(answer.reason)
         crashpoint("after_send")
         self._log.info(
             "order_placed",
@@ -426,6 +443,10 @@ class Trader:
         await kept_if_possible(
             self._store.record_activity(self._account, kind, severity.value, message, at=now, pair=pair)
         )
+        if kind == FOREIGN_ACTIVITY:
+            await self._sentinel.tell_found(message, pair, now)
+        elif kind == FOREIGN_EXPLAINED:
+            self._sentinel.explained()
 
     # --- proving what is not known -----------------------------------------------------------------------------
 
@@ -465,15 +486,7 @@ class Trader:
         mismatched = {mismatch.pair: mismatch.message for mismatch in comparison.mismatches}
         for pair in {*comparison.confirmed, *mismatched, *self._engine.state.stories}:
             await self._process_all(self._guardian.judge("position_mismatch", mismatched.get(pair, ""), now, pair))
-        for report in comparison.foreign_orders:
-            if report.venue_order_id not in self._foreign_seen:
-                self._foreign_seen.add(report.venue_order_id)
-                await self._alarm(
-                    "foreign_order",
-                    Severity.WARNING,
-                    f"an order that is not ours rests at the venue ({report.pair}); it is never touched",
-                    report.pair,
-                )
+        await self._process_all(self._sentinel.of_comparison(comparison, snapshot, now))
         await self._settle_wallet(comparison, snapshot, now)
         await self._process(Tick(now))
         await self._flush_until_quiet()
@@ -495,13 +508,21 @@ class Trader:
                 await self._process_all(self._guardian.judge("balance_mismatch", wrong.pop(pair.base, ""), now, pair))
             await self._process_all(self._guardian.judge("balance_mismatch", wrong.pop(self._quote_asset, ""), now))
             for asset, message in wrong.items():
-                if asset not in self._foreign_seen:
-                    self._foreign_seen.add(asset)
+                if asset not in self._balances_said:
+                    self._balances_said.add(asset)
                     await self._alarm("balance_mismatch", Severity.WARNING, message, None)
             for debt in await self._wallet.settle(snapshot, now):
                 severity = Severity.INFO if debt.is_dust else Severity.WARNING
                 await self._alarm("debt_stays", severity, debt.message, None)
         await self._wallet.record_facts(snapshot.margin, self._prices(), now)
+
+    async def _look_for_others(self, now: datetime) -> None:
+        """Read what the venue recorded though nothing of ours asks for it."""
+        self._sentinel.looked(now)
+        try:
+            await self._read_records()
+        except VenueError as error:
+            self._log.warning("records_not_read", reason=str(error))
 
     async def _read_records(self) -> None:
         """The venue's own records since the last that we know, through the same door as live ones."""

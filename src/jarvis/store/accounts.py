@@ -122,6 +122,12 @@ class AccountStore(QueueStore):
             if changed:
                 await self._tell(connection, account_id, ("account", {"state": state.value}))
 
+    async def verdict_of(self, account_id: AccountId) -> str:
+        """What was said of the account's key last; empty for an account that there is not."""
+        async with self._read() as connection:
+            verdict = await connection.scalar(select(accounts.c.verdict).where(accounts.c.account_id == account_id))
+            return verdict or ""
+
     async def update_permissions(
         self, account_id: AccountId, told: Mapping[str, object], verdict: str, at: datetime
     ) -> None:

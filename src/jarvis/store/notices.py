@@ -1,16 +1,19 @@
 """What people must know of their accounts: written with what happened, seen on a page, sent to where they wish."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jarvis.domain.account import UserId
+from jarvis.domain.account import AccountId, UserId
+from jarvis.domain.people import AuditEntry
+from jarvis.store.audit import append
 from jarvis.store.database import Database
 from jarvis.store.people_tables import notices
+from jarvis.store.tables import accounts
 from jarvis.trading.events import Severity
 
 
@@ -47,6 +50,25 @@ class NoticeStore(Database):
         """Add a notice in a transaction of its own; its id."""
         async with self._write() as connection:
             return await tell(connection, user_id, kind, severity, message, at)
+
+    async def tell_owner(
+        self,
+        account_id: AccountId,
+        kind: str,
+        severity: Severity,
+        message: str,
+        at: datetime,
+        *,
+        noted: AuditEntry | None = None,
+    ) -> None:
+        """Tell an account's owner, and note it in the audit as theirs; nothing if the account is gone."""
+        async with self._write() as connection:
+            owner = await connection.scalar(select(accounts.c.owner_id).where(accounts.c.account_id == account_id))
+            if owner is None:
+                return
+            await tell(connection, owner, kind, severity, message, at)
+            if noted is not None:
+                await append(connection, replace(noted, user_id=owner, account_id=account_id))
 
     async def notices_of(self, user_id: UserId, *, before: int | None = None, limit: int = 50) -> list[Notice]:
         """The person's notices, newest first."""

@@ -18,6 +18,7 @@ from jarvis.trading.state import Block, EngineState, Marks
 
 FLATTENED = "flatten"
 FOREIGN_ACTIVITY = "foreign_activity"
+FOREIGN_EXPLAINED = "foreign_explained"
 
 
 class Brakes:
@@ -121,7 +122,7 @@ class Brakes:
         if blocks != self._marks.blocks:
             self._mark(replace(self._marks, blocks=blocks))
             message = "The owner says that it was their own doing: what others did on the account stops no entries now."
-            self._outbox.alarm("foreign_explained", Severity.INFO, message, at)
+            self._outbox.alarm(FOREIGN_EXPLAINED, Severity.INFO, message, at)
 
     def strangers_known(self, orders: tuple[str, ...]) -> None:
         """Never tell these orders."""

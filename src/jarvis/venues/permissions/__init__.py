@@ -56,8 +56,14 @@ class Verdict:
         return {
             "granted": [row.name for row in self.rows if row.granted],
             "risks": list(self.risks),
+            "advice": list(self.advice) if self.outcome in (Outcome.REFUSED, Outcome.INCOMPLETE) else [],
             "expires_at": None if self.expires_at is None else self.expires_at.isoformat(),
         }
+
+    @property
+    def forbidden(self) -> tuple[PermissionRow, ...]:
+        """What the key may do and must not."""
+        return tuple(row for row in self.rows if row.granted and row.needed is Need.FORBIDDEN)
 
     @property
     def advice(self) -> tuple[str, ...]:
