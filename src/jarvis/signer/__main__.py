@@ -24,7 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
         options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         options.state.chmod(0o700)
         master_key = load_master_key(options.master_key, outside=[options.state, *options.outside])
-        core = SigningCore(master_key, time.time_ns, options.state)
+        following = None
+        if options.next_master_key is not None:
+            following = load_master_key(options.next_master_key, outside=[options.state, *options.outside])
+        core = SigningCore(master_key, time.time_ns, options.state, following)
         try:
             asyncio.run(_serve(core, options.socket, parent))
         finally:
@@ -50,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jarvis.signer", description="The only process that can read a venue key.")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen; its folder must be private")
     parser.add_argument("--master-key", type=Path, required=True, help="the master key file, mode 0600")
+    parser.add_argument("--next-master-key", type=Path, help="seal anew under this one, for `jarvis keys rotate`")
     parser.add_argument("--state", type=Path, required=True, help="folder for nonce and fence marks and the audit")
     parser.add_argument(
         "--outside",

@@ -59,6 +59,15 @@ class _Mark(msgspec.Struct):
     mark: int
 
 
+class _KeyNames(msgspec.Struct):
+    current: str
+    following: str
+
+
+class _Resealed(msgspec.Struct):
+    fingerprint: str
+
+
 class _KeyName(msgspec.Struct):
     key_name: str
 
@@ -76,7 +85,9 @@ class _Problem(msgspec.Struct):
 _SIGNED, _IDENTITY, _HEALTH, _SEALED, _PROBLEM = map(
     msgspec.json.Decoder, (_Signed, _Identity, _Health, _Sealed, _Problem)
 )
-_MARK, _KEY_NAME = msgspec.json.Decoder(_Mark), msgspec.json.Decoder(_KeyName)
+_MARK = msgspec.json.Decoder(_Mark)
+_KEY_NAME, _KEY_NAMES = msgspec.json.Decoder(_KeyName), msgspec.json.Decoder(_KeyNames)
+_RESEALED = msgspec.json.Decoder(_Resealed)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -168,6 +179,16 @@ class SignerClient:
         """The highest fence that anything was signed under for this account: the store's is never lower."""
         answer, _ = await self._ask(_encode({"do": "fence_mark", "account_id": account_id}), _MARK)
         return answer.mark
+
+    async def key_names(self) -> tuple[str, str]:
+        """The names of the master key in use and, from a signer that changes it, of the next one; else empty."""
+        names, _ = await self._ask(_encode({"do": "key_names"}), _KEY_NAMES)
+        return names.current, names.following
+
+    async def reseal(self, credential: Credential) -> tuple[bytes, str]:
+        """The key's sealed form under the next master key, and its fingerprint there. Raises SignerRefused."""
+        answer, sealed = await self._ask(_named(credential) + b'{"do":"reseal"}', _RESEALED)
+        return bytes(sealed), answer.fingerprint
 
     async def backup_key(self, salt: bytes) -> tuple[str, bytes]:
         """The master key's name, and the key for the backup with this salt."""

@@ -14,6 +14,7 @@ from jarvis.signer.audit import Audit, shown
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.marks import Marks
 from jarvis.signer.records import Counters, KeyIdentity, SignedCall
+from jarvis.signer.resealing import Resealer
 from jarvis.signer.vault import OpenedKey, Vault, fingerprint, wipe
 from jarvis.signer.venues import check, signing_of
 
@@ -30,10 +31,13 @@ _CLOCKS_APART_NS = 60 * 1_000_000_000
 class SigningCore:
     """Seals and signs under one master key. All methods are synchronous and take microseconds."""
 
-    def __init__(self, master_key: bytes, now_ns: Callable[[], int], state: Path | None) -> None:
+    def __init__(
+        self, master_key: bytes, now_ns: Callable[[], int], state: Path | None, next_master_key: bytes | None = None
+    ) -> None:
         self._vault = Vault(master_key)
         self._now_ns = now_ns
         self._marks = Marks(state)
+        self._resealer = None if next_master_key is None else Resealer(self._vault, Vault(next_master_key), self._marks)
         self._audit = Audit(state)
         self._last_nonce: dict[str, int] = {}
         self._key_names: dict[tuple[str, bytes], str] = {}
@@ -50,6 +54,22 @@ class SigningCore:
     def fence_mark(self, account_id: str) -> int:
         """The highest fence that anything was signed under for this account; 0 if nothing was."""
         return self._marks.get("fence", account_id)
+
+    def key_names(self) -> tuple[str, str]:
+        """The names of the master key in use and of the next one; that is empty if this signer changes nothing."""
+        return self._vault.key_name, "" if self._resealer is None else self._resealer.next_name
+
+    def reseal(self, credential: Credential) -> tuple[bytes, str]:
+        """The key's sealed form under the next master key, and its fingerprint there. Raises SignerRefused."""
+        try:
+            if self._resealer is None:
+                raise SignerRefused("operation", "this signer was not started to change the master key")
+            sealed, name = self._resealer.credential(credential, now_seconds=self._now_ns() // 1_000_000_000)
+        except SignerRefused as refusal:
+            self._note_refusal("reseal", credential, refusal)
+            raise
+        self._note({"do": "reseal", **_whose(credential), "outcome": "sealed"}, must=True)
+        return sealed, name
 
     def backup_key(self, salt: bytes) -> tuple[str, bytes]:
         """The master key's name, and a key for the backup with this salt: good for that file and for nothing else."""

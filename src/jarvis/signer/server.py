@@ -159,6 +159,12 @@ class Answers:
                     return _pack({"public_id": identity.public_id, "fingerprint": identity.fingerprint})
                 case "ping":
                     return self._ping()
+                case "reseal":
+                    sealed, name = self._core.reseal(self._credential(row))
+                    return _pack({"fingerprint": name}, sealed)
+                case "key_names":
+                    current, following = self._core.key_names()
+                    return _pack({"current": current, "following": following})
                 case "fence_mark":
                     return _pack({"mark": self._core.fence_mark(_text(head, "account_id"))})
                 case "backup_key":
