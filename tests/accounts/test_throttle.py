@@ -8,7 +8,11 @@ from jarvis.accounts.throttle import Rate, SignInThrottle, ThrottleRates
 NOW = datetime(2026, 11, 22, 20, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 RATES = ThrottleRates(
-    account=Rate(3, 10 * SECOND), address=Rate(5, 2 * SECOND), everybody=Rate(20, timedelta(milliseconds=500))
+    account=Rate(1, 60 * SECOND),
+    address=Rate(5, 2 * SECOND),
+    everybody=Rate(20, timedelta(milliseconds=500)),
+    fresh=Rate(3, 10 * SECOND),
+    known=Rate(3, 10 * SECOND),
 )
 
 
@@ -24,9 +28,42 @@ def attempts(throttle: SignInThrottle, count: int, account: str, address: str, n
 def test_an_account_may_be_tried_a_few_times_and_then_slowly(throttle: SignInThrottle) -> None:
     waits = [throttle.ask("ada", f"10.0.0.{number}", NOW) for number in range(5)]
 
-    assert waits == [0, 0, 0, 10, 10]
-    assert throttle.ask("ada", "10.0.0.9", NOW + 9 * SECOND) == pytest.approx(1)
-    assert throttle.ask("ada", "10.0.0.9", NOW + 10 * SECOND) == 0
+    assert waits == [0, 0, 0, 10, 20]
+
+
+def test_who_was_told_to_wait_is_let_through_at_that_moment_however_often_others_ask(throttle: SignInThrottle) -> None:
+    for number in range(3):
+        throttle.ask("ada", f"10.0.0.{number}", NOW)
+    assert throttle.ask("ada", "192.0.2.8", NOW) == 10
+
+    for second in range(1000):
+        throttle.ask("ada", f"10.0.1.{second % 50}", NOW + timedelta(milliseconds=8 * second))
+
+    assert throttle.ask("ada", "192.0.2.8", NOW + 9 * SECOND) == pytest.approx(1)
+    assert throttle.ask("ada", "192.0.2.8", NOW + 10 * SECOND) == 0
+
+
+def test_a_turn_is_kept_for_ten_minutes(throttle: SignInThrottle) -> None:
+    def full_at(now: datetime) -> None:
+        for number in range(30):
+            throttle.ask("ada", f"10.0.0.{number}", now)
+
+    full_at(NOW)
+    kept, missed = throttle.ask("ada", "192.0.2.8", NOW), throttle.ask("ada", "192.0.2.9", NOW)
+    assert (kept, missed) == (280, 290)
+
+    full_at(NOW + timedelta(seconds=280 + 590))
+    assert throttle.ask("ada", "192.0.2.8", NOW + timedelta(seconds=280 + 599)) == 0
+    full_at(NOW + timedelta(seconds=290 + 600))
+    assert throttle.ask("ada", "192.0.2.9", NOW + timedelta(seconds=290 + 600)) > 0
+
+
+def test_an_address_that_fails_again_and_again_is_slowed_down_more(throttle: SignInThrottle) -> None:
+    waits = [throttle.ask("ada", "10.0.0.1", NOW + 20 * number * SECOND) for number in range(6)]
+
+    assert waits == [0, 0, 0, 0, 40, 20]
+    assert throttle.ask("ada", "10.0.0.2", NOW + 120 * SECOND) == 0
+    assert throttle.ask("ada", "10.0.0.1", NOW + timedelta(hours=2)) == 0
 
 
 def test_an_address_may_try_a_few_accounts_and_then_slowly(throttle: SignInThrottle) -> None:
@@ -39,13 +76,20 @@ def test_everybody_together_is_slowed_down(throttle: SignInThrottle) -> None:
     waits = [throttle.ask(f"person {number}", f"10.0.0.{number}", NOW) for number in range(22)]
 
     assert waits[:20] == [0] * 20
-    assert waits[20:] == [0.5, 0.5]
+    assert waits[20:] == [0.5, 1.0]
 
 
 def test_hammering_does_not_make_the_wait_longer(throttle: SignInThrottle) -> None:
     attempts(throttle, 1000, "ada", "10.0.0.1")
 
     assert throttle.ask("ada", "10.0.0.2", NOW + 10 * SECOND) == 0
+
+
+def test_with_no_account_only_the_address_and_everybody_are_asked(throttle: SignInThrottle) -> None:
+    waits = [throttle.ask("", f"10.0.0.{number}", NOW) for number in range(21)]
+
+    assert waits == [0] * 20 + [0.5]
+    assert attempts(throttle, 6, "", "10.0.1.1", NOW + 60 * SECOND) == [0] * 5 + [2]
 
 
 def test_the_owner_does_not_wait_for_those_who_guess_from_elsewhere(throttle: SignInThrottle) -> None:
@@ -100,23 +144,32 @@ def test_what_counts_as_one_address(first: str, second: str, same: bool) -> None
 
 
 def test_a_clock_that_goes_back_gives_nothing_and_takes_nothing(throttle: SignInThrottle) -> None:
-    attempts(throttle, 3, "ada", "10.0.0.1")
+    for number in range(3):
+        throttle.ask("ada", f"10.0.0.{number}", NOW)
+    assert throttle.ask("ada", "10.0.0.8", NOW) == 10
 
-    assert throttle.ask("ada", "10.0.0.2", NOW - timedelta(hours=1)) == 10
-    assert throttle.ask("ada", "10.0.0.2", NOW + 10 * SECOND) == 0
+    earlier = NOW - timedelta(hours=1)
+    assert throttle.ask("ada", "10.0.0.8", earlier) == 10
+    assert throttle.ask("ada", "10.0.0.9", earlier) == 20
+    assert throttle.ask("ada", "10.0.0.8", earlier + 10 * SECOND) == 0
 
 
 def test_memory_is_bounded(throttle: SignInThrottle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_KEPT", 10)
+    monkeypatch.setattr(module, "MOST_WAITING", 5)
 
     for number in range(100):
         now = NOW + number * SECOND
         throttle.ask(f"person {number}", f"10.0.0.{number}", now)
+        throttle.ask("ada", f"10.0.1.{number}", now)
         throttle.succeeded(f"person {number}", f"10.0.0.{number}")
 
     assert len(throttle._known) == 10
-    assert len(throttle._accounts._levels) <= 10
+    assert len(throttle._known_at._levels) <= 10
     assert len(throttle._addresses._levels) <= 10
+    assert len(throttle._failures) <= 10
+    assert len(throttle._fresh._lanes) <= 10
+    assert len(throttle._fresh._lanes["ada"].turns) == 5
 
 
 @pytest.mark.parametrize(("burst", "every"), [(0, SECOND), (1, timedelta(0))])
