@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         """Whether a signer waits at its start until somebody has typed the passphrase."""
         return self.master_key == "passphrase"
 
+    @property
+    def next_master_key_file(self) -> Path:
+        """Where a rotation has the master key that will be; it exists only from its beginning to its end."""
+        return self.master_key_file.with_name(f"{self.master_key_file.name}.next")
+
     def master_key_files(self) -> list[Path]:
         """Every file that a master key is in, or was: the one in use, and those of a rotation beside it."""
         return sorted(self.master_key_file.parent.glob(f"{self.master_key_file.name}*"))

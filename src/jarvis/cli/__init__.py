@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from jarvis.cli import account, backup, demo, entries, process, research
+from jarvis.cli import account, backup, demo, entries, keys, process, research
 
 app = typer.Typer(
     name="jarvis",
@@ -20,6 +20,7 @@ account.register(app)
 research.register(app)
 entries.register(app)
 backup.register(app)
+keys.register(app)
 
 
 def main() -> None:

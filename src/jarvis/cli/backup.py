@@ -6,23 +6,21 @@ The file is encrypted under a key that a signer derives for it; neither the mast
 import json
 import os
 import secrets
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
+from jarvis.cli.progress import shown
+from jarvis.cli.wiring import CommandError, make_durable, opened_store, run, say, settings
 from jarvis.live.crashpoints import crashpoint
 
 if TYPE_CHECKING:
     from jarvis.config import Settings
     from jarvis.signer.client import SignerClient
     from jarvis.store.archive import ArchiveHead, Contents
-    from jarvis.store.dump import Progress
 
 MASTER_KEY_MARK = b"jarvis-master-key-"
 """What a master key file begins with; whatever holds it is not collected."""
@@ -82,7 +80,7 @@ async def write_backup(given: "Settings", signer: "SignerClient", file: Path) ->
         try:
             with _new_file(partial) as writing:
                 writer = ArchiveWriter(writing, head, key)
-                with _shown("writing", total) as progress:
+                with shown("writing", total) as progress:
                     async for lines in store.dump(progress):
                         writer.write(lines)
                         crashpoint("backup_rows")
@@ -104,7 +102,7 @@ async def write_backup(given: "Settings", signer: "SignerClient", file: Path) ->
             raise CommandError(f"the backup cannot be written: {error.strerror}: {error.filename or file}") from error
         finally:
             partial.unlink(missing_ok=True)
-    _make_durable(file.parent)
+    make_durable(file.parent)
     return _told(file, head, contents)
 
 
@@ -214,14 +212,14 @@ async def _put_rows(
             await after_restore(connection, reason, fences, noted)
             crashpoint("restore_put")
 
-        with _shown("restoring", contents.summary.total) as progress:
+        with shown("restoring", contents.summary.total) as progress:
 
-            def shown(table: str, count: int) -> None:
+            def told(table: str, count: int) -> None:
                 progress(table, count)
                 crashpoint("restore_rows")
 
             async with any_database(given.store_url) as database:
-                await database.restore(lines, then, shown)
+                await database.restore(lines, then, told)
 
 
 async def _opened(signer: "SignerClient", file: Path) -> "tuple[ArchiveHead, bytes]":
@@ -246,7 +244,7 @@ def _read(file: Path, key: bytes) -> "Contents":
     """What the backup holds, every byte of it read and checked."""
     from jarvis.store.archive import checked_contents
 
-    with file.open("rb") as reading, _shown("checking", None) as progress:
+    with file.open("rb") as reading, shown("checking", None) as progress:
         return checked_contents(reading, key, progress)
 
 
@@ -300,7 +298,7 @@ def _restore_settings(given: "Settings", files: Mapping[str, bytes]) -> Path | N
         writing.flush()
         os.fsync(writing.fileno())
     partial.rename(path)
-    _make_durable(path.parent)
+    make_durable(path.parent)
     return path
 
 
@@ -308,25 +306,6 @@ def _new_file(path: Path) -> IO[bytes]:
     """A fresh file, ours alone; what a killed command left behind goes."""
     path.unlink(missing_ok=True)
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w+b")
-
-
-def _make_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _shown(what: str, total: int | None) -> Iterator["Progress"]:
-    """A bar on standard error that follows the rows, where somebody looks."""
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda table, count: bar.update(task, advance=count, description=f"{what} {table}")
 
 
 def _told(file: Path, head: "ArchiveHead", contents: "Contents") -> dict[str, object]:

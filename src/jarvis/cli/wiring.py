@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -67,3 +69,12 @@ async def opened_store(given: "Settings", *, migrate: bool = False) -> AsyncIter
 def say(text: str) -> None:
     """Print one line for the person."""
     print(text, flush=True)  # the address must be seen at once also where output is a file or a pipe
+
+
+def make_durable(folder: Path) -> None:
+    """Have the names in `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

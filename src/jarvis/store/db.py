@@ -22,6 +22,7 @@ from jarvis.store.people import PeopleStore
 from jarvis.store.personal import PersonalStore
 from jarvis.store.queries import QueryStore
 from jarvis.store.recording import RecordingStore
+from jarvis.store.sealed import SealedStore
 from jarvis.store.targets import TargetStore
 from jarvis.store.tokens import TokenStore
 
@@ -43,6 +44,7 @@ class Store(
     MarketStore,
     QueryStore,
     InstallationStore,
+    SealedStore,
     DumpStore,
 ):
     """People, accounts, orders, fills, journal and queues. Open it with `await Store.open(url)`, close it at the end.

@@ -1,0 +1,260 @@
+"""`jarvis keys`: what is sealed, whether it opens, and how a new master key takes the place of the old one.
+
+A rotation has four steps, and each can be begun again after a kill:
+
+1. `master.key.next` is made beside `master.key`.
+2. A signer with both seals each row anew, one transaction a row; the name in a sealed form says under which it is.
+3. Everything is opened under the next key; then the audit gets its line.
+4. `master.key` becomes `master.key.retired-NAME`, and `master.key.next` becomes `master.key`.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from jarvis.cli.asking import a_signer, own_signer
+from jarvis.cli.process import master_key_arguments
+from jarvis.cli.progress import shown
+from jarvis.cli.wiring import CommandError, make_durable, opened_store, run, say, settings
+from jarvis.live.crashpoints import crashpoint
+
+if TYPE_CHECKING:
+    from jarvis.config import Settings
+    from jarvis.signer.client import SignerClient
+    from jarvis.store.db import Store
+    from jarvis.store.sealed import SealedKey
+
+keys = typer.Typer(help="Sealed venue keys and the master key: list, check, rotate.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.add_typer(keys, name="keys")
+
+
+# --- looking -------------------------------------------------------------------------------------------------------
+
+
+@keys.command(name="list")
+def list_(*, as_json: Json = False) -> None:
+    """List what is sealed: the venue keys of every account, and under which master key."""
+
+    async def read() -> list[dict[str, object]]:
+        async with opened_store(settings()) as store:
+            return [_described(each) for each in await store.sealed_keys()]
+
+    found = run(read())
+    if as_json:
+        say(json.dumps(found))
+        return
+    for each in found:
+        policy = "with a policy" if each["policy"] else "without a policy"
+        say(
+            f"{each['account']}  {each['venue']} ({each['environment']})  {each['key']}  "
+            f"revision {each['revision']}, {policy}, sealed under {each['master_key']}"
+        )
+    if not found:
+        say("no venue is connected: nothing is sealed")
+
+
+def _described(key: "SealedKey") -> dict[str, object]:
+    credential = key.credential
+    return {
+        "account": credential.account_id,
+        "venue": credential.venue,
+        "environment": credential.environment.value,
+        "key": key.public_id,
+        "revision": credential.revision,
+        "policy": key.policy is not None,
+        "master_key": sealed_under(credential.sealed),
+    }
+
+
+def sealed_under(sealed: bytes) -> str:
+    """The name of the master key that something was sealed under, as the sealed form says."""
+    parts = sealed.split(b".")
+    return parts[1].decode(errors="replace") if len(parts) > 1 else "?"
+
+
+@keys.command()
+def check(*, as_json: Json = False) -> None:
+    """Open everything that is sealed, and say what does not open; exit code 1 if something does not."""
+
+    async def look() -> list[dict[str, str]]:
+        given = settings()
+        async with opened_store(given) as store, a_signer(given) as signer:
+            return await check_all(store, signer)
+
+    found = run(look())
+    if as_json:
+        say(json.dumps(found))
+    else:
+        for each in found:
+            if each["problem"]:
+                say(f"BAD  {each['what']} of {each['whose']}: {each['problem']}")
+        good = sum(not each["problem"] for each in found)
+        say(f"{good} of {len(found)} sealed rows open")
+    if any(each["problem"] for each in found):
+        raise typer.Exit(1)
+
+
+async def check_all(store: "Store", signer: "SignerClient") -> list[dict[str, str]]:
+    """Every sealed row, and why it does not open; empty where it does."""
+    from jarvis.signer.errors import SignerRefused
+
+    found = []
+    sealed = [(key, None) for key in await store.sealed_keys()]
+    with shown("opening", len(sealed)) as progress:
+        for key, _ in sealed:
+            problem = ""
+            try:
+                identity = await signer.identify(key.credential)
+                if identity.fingerprint != key.fingerprint:
+                    problem = "its fingerprint is not the one that is kept beside it"
+            except SignerRefused as refusal:
+                problem = str(refusal)
+            found.append({"what": "venue key", "whose": key.credential.account_id, "problem": problem})
+            progress("venue keys", 1)
+    return found
+
+
+# --- a new master key ----------------------------------------------------------------------------------------------
+
+
+@keys.command()
+def rotate(
+    *,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete the old master key; backups made with it open no more.")
+    ] = False,
+) -> None:
+    """Make a new master key, seal everything under it, and retire the old one. Stop Jarvis first."""
+    from jarvis.store.db import hold_instance
+
+    given = settings()
+    if given.master_key != "file":
+        raise CommandError(
+            f"a master key in {given.master_key} is rotated in a file: run `jarvis keys move --to file`, rotate, "
+            "and move it back"
+        )
+    with hold_instance(given.store_url):
+        run(_rotate(given, forget=forget))
+
+
+async def _rotate(given: "Settings", *, forget: bool) -> None:
+    from jarvis.store.dump import any_database
+
+    async with any_database(given.store_url) as database:
+        if await database.is_served():
+            raise CommandError("a worker serves accounts of this database; stop Jarvis everywhere, wait 15 seconds")
+    current, following = given.master_key_file, given.next_master_key_file
+    if current.exists():
+        if not following.exists():
+            await _require_that_all_opens(given)
+        _make_next(following)
+        retired = await _seal_anew(given, following)
+        crashpoint("rotate_checked")
+        current.rename(retired)
+        make_durable(current.parent)
+        crashpoint("rotate_retired")
+    elif not following.exists():
+        raise CommandError(f"there is no master key at {current}; put it back from its own backup")
+    following.rename(current)
+    make_durable(current.parent)
+    crashpoint("rotate_renamed")
+    former = sorted(current.parent.glob(f"{current.name}.retired-*"))
+    if forget:
+        for each in former:
+            each.unlink()
+        make_durable(current.parent)
+    say(f"everything is sealed under the new master key {current}; back it up, apart from the data")
+    if former and not forget:
+        say(
+            f"{former[-1]} opens nothing that is stored now, only backups made before: keep it with those, or delete it"
+        )
+    say("secrets that somebody may have seen are only safe once they are replaced at the venue")
+
+
+async def _require_that_all_opens(given: "Settings") -> None:
+    """Raise CommandError before anything is changed if a row would stop the rotation half way."""
+    async with opened_store(given) as store, a_signer(given) as signer:
+        if any(each["problem"] for each in await check_all(store, signer)):
+            raise CommandError(
+                "something that is sealed does not open: `jarvis keys check` says what. Disconnect it, or restore it "
+                "from a backup, and rotate then"
+            )
+
+
+def _make_next(following: Path) -> None:
+    """A next master key, whole from its first moment; the one of an interrupted rotation is used again."""
+    from jarvis.signer.vault import create_master_key
+
+    if following.exists():
+        return
+    making = following.with_name(f".{following.name}.making")
+    making.unlink(missing_ok=True)
+    create_master_key(making)
+    crashpoint("rotate_making")
+    making.rename(following)
+    make_durable(following.parent)
+    crashpoint("rotate_made")
+
+
+async def _seal_anew(given: "Settings", following: Path) -> Path:
+    """Every row under the next master key, and opened there; the name that the old key's file will have."""
+    from jarvis.domain.people import AuditEntry
+
+    arguments = (*master_key_arguments(given), "--next-master-key", str(following))
+    async with opened_store(given) as store, _resealing(given, arguments) as signer:
+        name, next_name = await signer.key_names()
+        rows = await store.sealed_keys()
+        with shown("sealing", len(rows)) as progress:
+            for key in rows:
+                await _seal_key_anew(store, signer, key)
+                progress("venue keys", 1)
+                crashpoint("rotate_row")
+        crashpoint("rotate_sealed")
+        await _require_all(store, signer, next_name)
+        last = await store.audit_of(kinds=["keys.rotated"], limit=1)
+        if not last or (last[0].details or {}).get("master_key") != next_name:
+            told: dict[str, str | int | bool | None] = {"master_key": next_name, "former": name, "rows": len(rows)}
+            await store.note(AuditEntry("keys.rotated", datetime.now(UTC), "cli", details=told))
+    return given.master_key_file.with_name(f"{given.master_key_file.name}.retired-{name}")
+
+
+@asynccontextmanager
+async def _resealing(given: "Settings", arguments: tuple[str, ...]) -> "AsyncIterator[SignerClient]":
+    async with own_signer(given, arguments, state=given.signer_state) as signer:
+        yield signer
+
+
+async def _seal_key_anew(store: "Store", signer: "SignerClient", key: "SealedKey") -> None:
+    from jarvis.signer.errors import SignerRefused
+
+    try:
+        sealed, fingerprint = await signer.reseal(key.credential)
+    except SignerRefused as refusal:
+        raise CommandError(
+            f"the key of account {key.credential.account_id} does not open ({refusal}): disconnect it or restore it "
+            "from a backup, then run `jarvis keys rotate` again; nothing is lost, rows that are done stay done"
+        ) from refusal
+    if (sealed, fingerprint) != (key.credential.sealed, key.fingerprint):
+        crashpoint("rotate_resealed")
+        await store.put_key(key, sealed, fingerprint, key.policy)
+
+
+async def _require_all(store: "Store", signer: "SignerClient", next_name: str) -> None:
+    """Raise CommandError unless everything that is stored opens under the next master key."""
+    for key in await store.sealed_keys():
+        again, fingerprint = await signer.reseal(key.credential)
+        if (again, fingerprint) != (key.credential.sealed, key.fingerprint):
+            raise CommandError(f"the key of account {key.credential.account_id} changed meanwhile; run it again")
+        if sealed_under(again) != next_name:
+            raise CommandError(f"the key of account {key.credential.account_id} is still under the old master key")
