@@ -226,6 +226,7 @@ async def _seal_anew(given: "Settings", following: Path) -> Path:
         if not last or (last[0].details or {}).get("master_key") != next_name:
             told: dict[str, str | int | bool | None] = {"master_key": next_name, "former": name, "rows": len(rows)}
             await store.note(AuditEntry("keys.rotated", datetime.now(UTC), "cli", details=told))
+    crashpoint("rotate_noted")
     return given.master_key_file.with_name(f"{given.master_key_file.name}.retired-{name}")
 
 
