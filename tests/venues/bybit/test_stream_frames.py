@@ -7,11 +7,13 @@ import pytest
 
 from jarvis.domain.instrument import Side
 from jarvis.domain.order import ClientOrderId, OrderType, VenueOrderId
-from jarvis.venues.base import UnreadableAnswer
+from jarvis.venues.base import SignedRequest, UnreadableAnswer
 from jarvis.venues.bybit.orders import KnownOrder, OrderFilter, OrderMemory, told_fill, told_order
 from jarvis.venues.bybit.rows import decode_executions, decode_orders
 from jarvis.venues.bybit.stream_frames import short_fill, short_order
+from jarvis.venues.bybit.streams import AccountDialect
 from tests.venues.bybit.wires import sample, symbols
+from tests.venues.wires import HandClock
 
 SYMBOLS = symbols()
 STRANGE: tuple[object, ...] = (
@@ -130,3 +132,21 @@ def test_a_strange_fill_goes_the_long_way(changes: dict[str, str]) -> None:
     (row,) = decode_executions(json.dumps({**frame, "data": frame["data"][:1]}), "execution")
 
     assert short_fill(row, SYMBOLS) is None
+
+
+async def never_asked() -> SignedRequest:
+    raise AssertionError
+
+
+@pytest.mark.parametrize("name", ["ws_order", "ws_execution"])
+def test_a_frame_is_read_wherever_it_names_its_topic(name: str) -> None:
+    told = json.loads(sample(name))
+    topic_last = {**{key: value for key, value in told.items() if key != "topic"}, "topic": told["topic"]}
+
+    one, other = (
+        AccountDialect("", SYMBOLS, memory(), never_asked, HandClock().now).read(json.dumps(frame))
+        for frame in (told, topic_last)
+    )
+
+    assert one == other
+    assert len(one) == len(told["data"])
