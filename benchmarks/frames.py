@@ -69,13 +69,15 @@ def reading(scale: int) -> Iterator[list[Duel]]:
     with asyncio.Runner() as runner:
         duels, peers = [], []
         for kind in kinds(range(min(30 * scale, MOST))):
-            exchange, client = runner.run(_ccxt_pro(kind.venue))
+            exchange, client = runner.run(ccxt_pro(kind.venue))
             peers.append(exchange)
             title = f"{kind.venue}: read {kind.name}'s frame"
             if kind.venue == "kraken":
-                duels.append(Duel(title, "frame", JSON_ALONE, _read(kind), _loaded(kind.frames)))
+                duels.append(Duel(title, "frame", JSON_ALONE, reading_of(kind), _loaded(kind.frames)))
             limit = None if kind.told is BarUpdate else LIMIT
-            duels.append(Duel(title, "frame", CCXT_PRO, _read(kind), _handled(exchange, client, kind), most=limit))
+            duels.append(
+                Duel(title, "frame", CCXT_PRO, reading_of(kind), handling_of(exchange, client, kind), most=limit)
+            )
         yield duels
         for exchange in peers:
             runner.run(exchange.close())
@@ -204,7 +206,9 @@ def _bybit() -> Reader:
     return BybitDialect("", symbols, memory, _nobody_asks, Now().now)
 
 
-def _read(kind: Kind) -> Callable[[], int]:
+def reading_of(kind: Kind) -> Callable[[], int]:
+    """Our reading of all frames of a kind, by a stream of its own each time."""
+
     def read() -> int:
         stream = kind.fresh()
         for text in kind.frames:
@@ -217,7 +221,8 @@ def _read(kind: Kind) -> Callable[[], int]:
 # Theirs, with the venue's listings at hand, and a client that is never connected: it only holds who waits for what
 
 
-async def _ccxt_pro(venue: str) -> tuple[Any, Any]:
+async def ccxt_pro(venue: str) -> tuple[Any, Any]:
+    """Their exchange and its client; close the exchange."""
     exchange = getattr(ccxt.pro, venue)()
     exchange.set_markets(_markets(venue))
     return exchange, exchange.client("ws://127.0.0.1:9/")
@@ -241,7 +246,8 @@ def _markets(venue: str) -> Any:
     return exchange.fetch_markets()
 
 
-def _handled(exchange: Any, client: Any, kind: Kind) -> Callable[[], int]:
+def handling_of(exchange: Any, client: Any, kind: Kind) -> Callable[[], int]:
+    """Their reading of all frames of a kind."""
     kept = {Fill: "myTrades", OrderReport: "orders", BarUpdate: "ohlcvs"}[kind.told]
 
     def handle() -> int:
