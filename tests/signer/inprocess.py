@@ -9,7 +9,7 @@ from pathlib import Path
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import SignerUnavailable
-from jarvis.signer.records import KeyIdentity
+from jarvis.signer.records import KeyIdentity, SealVerdict
 from jarvis.venues.base import SignedRequest
 
 MASTER_KEY = bytes(range(32))
@@ -65,6 +65,26 @@ class InProcessSigner:
     async def identify(self, credential: Credential) -> KeyIdentity:
         self._reach()
         return self.core.identify(credential)
+
+    async def seal_seed(self, *, user_id: str, seed: bytes) -> bytes:
+        self._reach()
+        return self.core.seal_seed(user_id, bytearray(seed))
+
+    async def match_code(self, *, user_id: str, sealed: bytes, code: str, now_seconds: int | None = None) -> int | None:
+        self._reach()
+        return self.core.match_code(user_id, sealed, code, now_seconds)
+
+    async def seal_audit(self, number: int, chain_hash: bytes) -> bytes:
+        self._reach()
+        return self.core.seal_audit(number, chain_hash)
+
+    async def check_audit_seal(self, number: int, chain_hash: bytes, seal: bytes) -> SealVerdict:
+        self._reach()
+        return self.core.check_audit_seal(number, chain_hash, seal)
+
+    async def audit_mark(self) -> int:
+        self._reach()
+        return self.core.audit_mark()
 
     def credential(
         self,

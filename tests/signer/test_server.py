@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pyotp
 import pytest
 import uvloop
 
@@ -18,6 +19,7 @@ from jarvis.signer.client import SignerClient
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.process import peer_uid
+from jarvis.signer.records import SealVerdict
 from jarvis.signer.server import SignerServer, SocketPlaceError
 from jarvis.venues.base import RequestSigner
 from tests.signer.canary import scan
@@ -572,3 +574,28 @@ def test_client_and_server_work_on_the_installed_loop_too(core: SigningCore, pla
         signed = runner.run(ask())
 
     assert signed >= 3
+
+
+async def test_a_code_is_checked_over_the_socket(client: SignerClient) -> None:
+    app = pyotp.TOTP("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
+
+    sealed = await client.seal_seed(user_id="ada", seed=b"12345678901234567890")
+
+    assert await client.match_code(user_id="ada", sealed=sealed, code=app.at(90), now_seconds=95) == 3
+    assert await client.match_code(user_id="ada", sealed=sealed, code="000000", now_seconds=95) is None
+    with pytest.raises(SignerRefused):
+        await client.match_code(user_id="bob", sealed=sealed, code=app.at(90), now_seconds=95)
+    with pytest.raises(SignerRefused):
+        await client.match_code(user_id="ada", sealed=b"nonsense", code="000000")
+
+
+async def test_the_audit_is_countersigned_over_the_socket(client: SignerClient) -> None:
+    chain_hash = bytes(range(32))
+
+    seal = await client.seal_audit(4, chain_hash)
+
+    assert await client.check_audit_seal(4, chain_hash, seal) is SealVerdict.GOOD
+    assert await client.check_audit_seal(5, chain_hash, seal) is SealVerdict.BAD
+    assert await client.audit_mark() == 4
+    with pytest.raises(SignerRefused):
+        await client.seal_audit(3, chain_hash)

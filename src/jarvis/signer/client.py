@@ -16,7 +16,7 @@ import msgspec
 from jarvis.domain.account import Credential, Environment
 from jarvis.signer import frames
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
-from jarvis.signer.records import KeyIdentity
+from jarvis.signer.records import KeyIdentity, SealVerdict
 from jarvis.venues.base import SignedRequest
 
 ANSWER_WITHIN_SECONDS = 5.0
@@ -72,6 +72,14 @@ class _KeyName(msgspec.Struct):
     key_name: str
 
 
+class _Step(msgspec.Struct):
+    step: int | None
+
+
+class _Verdict(msgspec.Struct):
+    verdict: SealVerdict
+
+
 class _Sealed(msgspec.Struct, forbid_unknown_fields=True):
     """Nothing but the bytes beside it."""
 
@@ -88,6 +96,7 @@ _SIGNED, _IDENTITY, _HEALTH, _SEALED, _PROBLEM = map(
 _MARK = msgspec.json.Decoder(_Mark)
 _KEY_NAME, _KEY_NAMES = msgspec.json.Decoder(_KeyName), msgspec.json.Decoder(_KeyNames)
 _RESEALED = msgspec.json.Decoder(_Resealed)
+_STEP, _VERDICT = msgspec.json.Decoder(_Step), msgspec.json.Decoder(_Verdict)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -165,6 +174,41 @@ class SignerClient:
         """What may be known of a sealed key: its ends, and a fingerprint that tells whether two are the same."""
         identity, _ = await self._ask(_named(credential) + b'{"do":"identify"}', _IDENTITY)
         return KeyIdentity(identity.public_id, identity.fingerprint)
+
+    async def seal_seed(self, *, user_id: str, seed: bytes) -> bytes:
+        """The sealed form of an authenticator app's seed, for this person and no other. Raises SignerRefused."""
+        _, sealed = await self._ask(_encode({"do": "seal_seed", "user_id": user_id}), _SEALED, bytearray(seed))
+        return bytes(sealed)
+
+    async def match_code(self, *, user_id: str, sealed: bytes, code: str, now_seconds: int | None = None) -> int | None:
+        """The step of 30 s that a code of the person's app belongs to, within one step of now; None if none.
+
+        `now_seconds` is the wall time; left out: the signer's own. Raises SignerRefused if the seal does not open.
+        """
+        head = {"do": "match_code", "user_id": user_id, "code": code, "now": now_seconds}
+        answer, _ = await self._ask(_encode(head), _STEP, bytearray(sealed))
+        return answer.step
+
+    async def reseal_seed(self, user_id: str, sealed: bytes) -> bytes:
+        """The seed's sealed form under the next master key. Raises SignerRefused."""
+        _, fresh = await self._ask(_encode({"do": "reseal_seed", "user_id": user_id}), _SEALED, bytearray(sealed))
+        return bytes(fresh)
+
+    async def seal_audit(self, number: int, chain_hash: bytes) -> bytes:
+        """The countersignature of the audit chain up to this line. Raises SignerRefused if the chain got shorter."""
+        _, seal = await self._ask(_encode({"do": "seal_audit", "number": number}), _SEALED, bytearray(chain_hash))
+        return bytes(seal)
+
+    async def check_audit_seal(self, number: int, chain_hash: bytes, seal: bytes) -> SealVerdict:
+        """What a countersignature is worth."""
+        head = {"do": "check_audit_seal", "number": number}
+        answer, _ = await self._ask(_encode(head), _VERDICT, bytearray(chain_hash + seal))
+        return answer.verdict
+
+    async def audit_mark(self) -> int:
+        """The highest line of the audit that was ever countersigned; 0 if none was."""
+        answer, _ = await self._ask(b'{"do":"audit_mark"}', _MARK)
+        return answer.mark
 
     async def ping(self) -> SignerHealth:
         """What the signer says about itself. Raises SignerUnavailable."""

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
 from jarvis.signer.audit import Audit, shown
+from jarvis.signer.countersigning import AuditSeals
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.marks import Marks
-from jarvis.signer.records import Counters, KeyIdentity, SignedCall
+from jarvis.signer.records import Counters, KeyIdentity, SealVerdict, SignedCall
 from jarvis.signer.resealing import Resealer
+from jarvis.signer.seeds import matching_step, open_seed, seal_seed
 from jarvis.signer.vault import OpenedKey, Vault, fingerprint, wipe
 from jarvis.signer.venues import check, signing_of
 
@@ -37,6 +39,7 @@ class SigningCore:
         self._vault = Vault(master_key)
         self._now_ns = now_ns
         self._marks = Marks(state)
+        self._audit_seals = AuditSeals(self._vault, self._marks)
         self._resealer = None if next_master_key is None else Resealer(self._vault, Vault(next_master_key), self._marks)
         self._audit = Audit(state)
         self._last_nonce: dict[str, int] = {}
@@ -54,6 +57,64 @@ class SigningCore:
     def fence_mark(self, account_id: str) -> int:
         """The highest fence that anything was signed under for this account; 0 if nothing was."""
         return self._marks.get("fence", account_id)
+
+    def seal_seed(self, user_id: str, seed: bytearray) -> bytes:
+        """The sealed form of an authenticator app's seed, which is overwritten. Raises SignerRefused."""
+        try:
+            sealed = seal_seed(self._vault, user_id, seed, now_seconds=self._now_ns() // 1_000_000_000)
+        except SignerRefused as refusal:
+            self._note_refused("seal_seed", _person(user_id), refusal)
+            raise
+        finally:
+            wipe(seed)
+        self._note({"do": "seal_seed", **_person(user_id), "outcome": "sealed"}, must=True)
+        return sealed
+
+    def match_code(self, user_id: str, sealed: bytes, code: str, now_seconds: int | None = None) -> int | None:
+        """The step of 30 s that this code of the person's app belongs to, around now; None if none.
+
+        Raises SignerRefused if the sealed seed does not open for this person.
+        """
+        try:
+            seed = open_seed(self._vault, user_id, sealed)
+        except SignerRefused as refusal:
+            self._note_refused("match_code", _person(user_id), refusal)
+            raise
+        try:
+            step = matching_step(seed, code, self._now_ns() // 1_000_000_000 if now_seconds is None else now_seconds)
+        finally:
+            wipe(seed)
+        outcome = "no match" if step is None else "matched"
+        self._note({"do": "match_code", **_person(user_id), "outcome": outcome}, must=False)
+        return step
+
+    def reseal_seed(self, user_id: str, sealed: bytes) -> bytes:
+        """The seed's sealed form under the next master key. Raises SignerRefused."""
+        try:
+            if self._resealer is None:
+                raise SignerRefused("operation", "this signer was not started to change the master key")
+            fresh = self._resealer.seed(user_id, sealed, now_seconds=self._now_ns() // 1_000_000_000)
+        except SignerRefused as refusal:
+            self._note_refused("reseal_seed", _person(user_id), refusal)
+            raise
+        self._note({"do": "reseal_seed", **_person(user_id), "outcome": "sealed"}, must=True)
+        return fresh
+
+    def seal_audit(self, number: int, chain_hash: bytes) -> bytes:
+        """The countersignature of the audit chain up to this line. Raises SignerRefused if the chain got shorter."""
+        try:
+            return self._audit_seals.seal(number, chain_hash)
+        except SignerRefused as refusal:
+            self._note_refused("seal_audit", {}, refusal)
+            raise
+
+    def check_audit_seal(self, number: int, chain_hash: bytes, seal: bytes) -> SealVerdict:
+        """What a countersignature is worth."""
+        return self._audit_seals.check(number, chain_hash, seal)
+
+    def audit_mark(self) -> int:
+        """The highest line of the audit that was ever countersigned; 0 if none was."""
+        return self._audit_seals.mark
 
     def key_names(self) -> tuple[str, str]:
         """The names of the master key in use and of the next one; that is empty if this signer changes nothing."""
@@ -196,8 +257,13 @@ class SigningCore:
     def _note_refusal(
         self, do: str, credential: Credential, refusal: SignerRefused | InvalidSecret, **more: object
     ) -> None:
+        self._note_refused(do, _whose(credential), refusal, **more)
+
+    def _note_refused(
+        self, do: str, whose: Mapping[str, object], refusal: SignerRefused | InvalidSecret, **more: object
+    ) -> None:
         self._refused += 1
-        event = {"do": do, **_whose(credential), **more, "outcome": "refused", "code": refusal.code}
+        event = {"do": do, **whose, **more, "outcome": "refused", "code": refusal.code}
         if isinstance(refusal, SignerRefused) and refusal.is_security_event:
             self._security_events += 1
             event["security"] = True
@@ -211,6 +277,10 @@ def _whose(credential: Credential) -> dict[str, object]:
         "venue": credential.venue[:_MAX_ID_LENGTH],
         "environment": credential.environment.value,
     }
+
+
+def _person(user_id: str) -> dict[str, object]:
+    return {"person": user_id[:_MAX_ID_LENGTH]}
 
 
 def _check_ids(credential: Credential) -> None:

@@ -5,7 +5,7 @@ class SignerRefused(PermissionError):
     """The signer will not do it, now or when asked again. `code` is stable; nothing was signed.
 
     Codes: `operation`, `parameter`, `venue`, `stale_fence`, `wrong_master_key`, `broken_seal`, `wrong_binding`,
-    `stale_revision`, `malformed`.
+    `stale_revision`, `stale_audit`, `malformed`.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -16,7 +16,7 @@ class SignerRefused(PermissionError):
     @property
     def is_security_event(self) -> bool:
         """Whether somebody should look at it: a seal that was moved or changed, or a call that nobody may sign."""
-        return self.code in {"operation", "broken_seal", "wrong_binding", "stale_revision"}
+        return self.code in {"operation", "broken_seal", "wrong_binding", "stale_revision", "stale_audit"}
 
 
 class SignerUnavailable(ConnectionError):

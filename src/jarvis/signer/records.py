@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +34,11 @@ class Counters:
     signed: int = 0
     refused: int = 0
     security_events: int = 0
+
+
+class SealVerdict(Enum):
+    """What a countersignature is worth. One under a retired master key can be neither confirmed nor doubted."""
+
+    GOOD = "good"
+    BAD = "bad"
+    RETIRED = "retired"

@@ -9,7 +9,8 @@ from dataclasses import replace
 from jarvis.domain.account import Credential
 from jarvis.signer.errors import SignerRefused
 from jarvis.signer.marks import Marks
-from jarvis.signer.vault import Vault, fingerprint
+from jarvis.signer.seeds import open_seed, seal_seed
+from jarvis.signer.vault import Vault, fingerprint, wipe
 
 
 class Resealer:
@@ -51,3 +52,18 @@ class Resealer:
                 name = fingerprint(self._next, credential.venue, again.api_key)
         self._marks.raise_to("nonce", name, self._marks.get("nonce", former))
         return sealed, name
+
+    def seed(self, user_id: str, sealed: bytes, *, now_seconds: int) -> bytes:
+        """An authenticator app's seed, sealed under the next master key. Raises SignerRefused if it does not open."""
+        vault = self.vault_of(sealed)
+        seed = open_seed(vault, user_id, sealed)
+        try:
+            if vault is not self._next:
+                sealed = seal_seed(self._next, user_id, seed, now_seconds=now_seconds)
+            again = open_seed(self._next, user_id, sealed)
+            if again != seed:
+                raise SignerRefused("broken_seal", "what was sealed anew is not what was sealed before")
+            wipe(again)
+        finally:
+            wipe(seed)
+        return sealed

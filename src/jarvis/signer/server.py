@@ -26,6 +26,7 @@ MAX_SOCKET_PATH = 100
 PARENT_CHECK_SECONDS = 0.5
 _MAX_CONNECTIONS = 512
 _KEPT_CREDENTIALS, _LONGEST_KEPT = 4096, 8 * 1024
+_HASH_BYTES = 32
 
 Head = Mapping[str, object]
 _read = json.JSONDecoder().decode
@@ -170,6 +171,21 @@ class Answers:
                 case "backup_key":
                     name, key = self._core.backup_key(bytes(beside))
                     return _pack({"key_name": name}, key)
+                case "seal_seed":
+                    return _pack({}, self._core.seal_seed(_text(head, "user_id"), beside))
+                case "match_code":
+                    return self._match_code(head, beside)
+                case "reseal_seed":
+                    return _pack({}, self._core.reseal_seed(_text(head, "user_id"), bytes(beside)))
+                case "seal_audit":
+                    return _pack({}, self._core.seal_audit(_number(head, "number"), bytes(beside)))
+                case "check_audit_seal":
+                    verdict = self._core.check_audit_seal(
+                        _number(head, "number"), bytes(beside[:_HASH_BYTES]), bytes(beside[_HASH_BYTES:])
+                    )
+                    return _pack({"verdict": verdict.value})
+                case "audit_mark":
+                    return _pack({"mark": self._core.audit_mark()})
                 case _:
                     raise SignerRefused("malformed", "the signer does not know this request")
         except SignerRefused as refusal:
@@ -183,6 +199,11 @@ class Answers:
         except Exception as error:  # noqa: BLE001 - the connection's top: one bad request must not end the signer
             _report(error)
             return _pack({"error": "unavailable", "code": "internal", "message": "the signer failed"})
+
+    def _match_code(self, head: Head, beside: bytearray) -> bytearray:
+        now = None if head.get("now") is None else _number(head, "now")
+        step = self._core.match_code(_text(head, "user_id"), bytes(beside), _text(head, "code"), now)
+        return _pack({"step": step})
 
     def _sign(self, row: bytes, head: Head) -> bytearray:
         parameters = head.get("parameters")

@@ -83,8 +83,10 @@ def wipe(buffer: bytearray) -> None:
     buffer[:] = bytes(len(buffer))
 
 
-class _Row:
-    """What a row's sealed keys are opened with: the key derived for it, and what must stand inside, the revision aside.
+class SealedRow:
+    """What a row's sealed secrets are opened with: the key derived for it, and what must stand inside.
+
+    Of a venue key's envelope the revision is left aside here: it is compared by itself.
 
     The derived key is worth no more than the master key, which is held anyway; an opened secret is never kept.
     """
@@ -133,7 +135,7 @@ class Vault:
         if len(master_key) != MASTER_KEY_BYTES:
             raise MasterKeyError(f"a master key has {MASTER_KEY_BYTES} bytes")
         self._master = master_key
-        self._rows: dict[tuple[str, str, str, str], _Row] = {}
+        self._rows: dict[tuple[str, str, str, str], SealedRow] = {}
         self._fingerprint_key = self.derive(b"jarvis key fingerprint")
         self.key_name = self.derive(b"jarvis key name", length=8).hex()
 
@@ -197,16 +199,16 @@ class Vault:
         finally:
             wipe(envelope)
 
-    def _row(self, credential: Credential) -> _Row:
+    def _row(self, credential: Credential) -> SealedRow:
         ids = (credential.account_id, credential.venue, credential.credential_id, credential.environment.value)
         row = self._rows.get(ids)
         if row is None:
             if len(self._rows) >= _KEPT_ROWS:
                 self._rows.clear()
-            info = b"jarvis venue key" + b"".join(_length_prefixed(part.encode()) for part in ids)
+            info = b"jarvis venue key" + b"".join(length_prefixed(part.encode()) for part in ids)
             names = {**_binding(credential), "kid": self.key_name}
             del names["rev"]
-            row = self._rows[ids] = _Row(self.derive(info), names)
+            row = self._rows[ids] = SealedRow(self.derive(info), names)
         return row
 
 
@@ -225,13 +227,14 @@ def _canonical(header: dict[str, object]) -> bytes:
     return _CANONICAL.encode(header).encode()
 
 
-def _length_prefixed(part: bytes) -> bytes:
+def length_prefixed(part: bytes) -> bytes:
+    """`part` with its length before it, so that parts put together cannot be parted in another way."""
     return len(part).to_bytes(4, "big") + part
 
 
 def fingerprint(vault: Vault, venue: str, api_key: SecretBytes) -> str:
     """A name for an API key that tells nothing about it: the same key has the same name in every sealed form."""
-    return vault.name_of(_length_prefixed(venue.encode()) + api_key)
+    return vault.name_of(length_prefixed(venue.encode()) + api_key)
 
 
 def create_master_key(path: Path) -> None:
