@@ -34,6 +34,9 @@ from jarvis.store.rows import order_values
 from jarvis.store.tables import accounts, orders
 from tests.store.samples import ACCOUNT, FENCE, OTHER, OWNER, STRANGER, at, connect, margin, order
 
+MANY = [f"word {number:04}" for number in range(400)]
+"""More than what is left in the log."""
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
@@ -52,6 +55,10 @@ def file_of(folder: Path) -> Path:
         connection.execute("CREATE TABLE words (word TEXT PRIMARY KEY)")
         connection.close()
     return path
+
+
+def size_of(folder: Path, name: str) -> int:
+    return (folder / name).stat().st_size
 
 
 def words_in(folder: Path) -> list[str]:
@@ -83,6 +90,46 @@ async def test_what_was_written_is_in_the_file_when_it_is_told_of(writer: Direct
         result, seen = await transact(writer, add(f"{number:02}"), lambda: len(words_in(tmp_path)))
 
         assert (result, seen) == (1, number)
+    await writer.close()
+
+
+def test_an_answer_does_not_wait_for_the_log_to_be_brought_into_the_file(tmp_path: Path) -> None:
+    writer = DirectWriter(file_of(tmp_path), ("PRAGMA journal_mode=WAL",), inline=True)
+    begun_with = size_of(tmp_path, "words.db")
+    when_told: list[int] = []
+    errors: list[Exception] = []
+
+    writer.transact(add(*MANY), lambda _: when_told.append(size_of(tmp_path, "words.db")), errors.append)
+
+    assert (when_told, errors) == ([begun_with], [])
+    assert size_of(tmp_path, "words.db") > begun_with
+    asyncio.run(writer.close())
+
+
+async def test_the_log_does_not_grow_with_what_was_written(writer: DirectWriter, tmp_path: Path) -> None:
+    await transact(writer, add(*MANY))
+    after_one = size_of(tmp_path, "words.db-wal")
+
+    for number in range(20):
+        await transact(writer, add(*(f"{word} {number}" for word in MANY)))
+
+    # Without it the log would hold every page of all of them.
+    assert size_of(tmp_path, "words.db-wal") < 10 * after_one
+    await writer.close()
+
+
+async def test_a_reader_that_stays_delays_the_log_and_no_writer(writer: DirectWriter, tmp_path: Path) -> None:
+    await transact(writer, add("first"))
+    reader = sqlite3.connect(tmp_path / "words.db", isolation_level=None)
+    reader.execute("BEGIN")
+    assert reader.execute("SELECT count(*) FROM words").fetchone() == (1,)
+
+    await transact(writer, add(*MANY))
+    await transact(writer, add("last"))
+
+    assert reader.execute("SELECT count(*) FROM words").fetchone() == (1,)
+    reader.close()
+    assert len(words_in(tmp_path)) == len(MANY) + 2
     await writer.close()
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.order import Order
 from jarvis.store.db import Store
-from jarvis.store.errors import DuplicateIntent, StaleFence
+from jarvis.store.errors import DuplicateIntent, StaleFence, StoreFull
 from tests.store.samples import ACCOUNT, FENCE, OTHER, OWNER, STRANGER, connect, order
 from tests.store.test_processes import outcome, start
 
@@ -96,6 +96,42 @@ async def test_each_of_those_who_wait_together_has_its_own_refusal(store: Store)
     ]  # fmt: skip
     assert await store.open_orders(OWNER, ACCOUNT) == [order(1), order(2)]
     assert await store.open_orders(STRANGER, OTHER) == [order(3)]
+
+
+async def test_room_is_looked_for_once_by_all_who_come_together_and_anew_by_the_next(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await connect(store)
+    looks: list[bool] = []
+
+    def look() -> bool:
+        looks.append(len(looks) != 1)
+        return looks[-1]
+
+    monkeypatch.setattr(store, "has_room", look)
+
+    await asyncio.gather(*(store.record_intent(ACCOUNT, order(number), FENCE) for number in range(1, MANY + 1)))
+    with pytest.raises(StoreFull):
+        await store.record_intent(ACCOUNT, order(MANY + 1), FENCE)
+    await store.record_intent(ACCOUNT, order(MANY + 2), FENCE)
+
+    assert looks == [True, False, True]
+    assert len(await kept(store)) == MANY + 1
+
+
+async def test_without_room_nobody_opens_and_whoever_exits_does(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    await connect(store)
+    monkeypatch.setattr(store, "has_room", lambda: False)
+    closing = replace(order(MANY), request=replace(order(MANY).request, reduce_only=True))
+
+    answers = await asyncio.gather(
+        *(store.record_intent(ACCOUNT, order(number), FENCE) for number in range(1, 4)),
+        store.record_intent(ACCOUNT, closing, FENCE),
+        return_exceptions=True,
+    )
+
+    assert [type(answer) for answer in answers] == [StoreFull, StoreFull, StoreFull, type(None)]
+    assert await kept(store) == [closing.client_order_id]
 
 
 async def test_an_intent_that_cannot_be_written_harms_only_itself(store: Store) -> None:

@@ -79,6 +79,7 @@ class IntentStore(QueueStore, LeaseStore):
         self._alone: list[_Intent] = []
         self._keeping: asyncio.Task[None] | None = None
         self._is_asking = False
+        self._has_found_room = False
 
     @whole_by_itself
     async def record_intent(self, account_id: AccountId, order: Order, fence: int) -> None:
@@ -86,7 +87,7 @@ class IntentStore(QueueStore, LeaseStore):
 
         An order that opens raises StoreFull already while the disk has no reserve left: what is left is for exits.
         """
-        if not order.request.reduce_only and not self.has_room():
+        if not order.request.reduce_only and not self._has_room_now():
             raise StoreFull("the disk is nearly full: nothing is opened, so that exits can still be written")
         intent = _Intent(account_id, order, fence)
         self._waiting.append(intent)
@@ -95,6 +96,16 @@ class IntentStore(QueueStore, LeaseStore):
         elif self._keeping is None:
             self._keeping = asyncio.create_task(self._keep_on_server())
         await intent.answered()
+
+    def _has_room_now(self) -> bool:
+        """As `has_room`, which asks the disk: once for all who were woken by the same event."""
+        if not self._has_found_room:
+            self._has_found_room = self.has_room()
+            asyncio.get_running_loop().call_soon(self._look_again)
+        return self._has_found_room
+
+    def _look_again(self) -> None:
+        self._has_found_room = False
 
     def _ask(self) -> None:
         """Ask for the turn to write in SQLite, once, while intents wait."""
