@@ -10,23 +10,29 @@ from pathlib import Path
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import MasterKeyError
 from jarvis.signer.marks import StateDamagedError, StateInUseError
+from jarvis.signer.passphrase import read_line, wait_at
 from jarvis.signer.process import Parent, harden
 from jarvis.signer.server import SocketPlaceError, run
+from jarvis.signer.sources import Source, needed_environment
 from jarvis.signer.vault import load_master_key
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run until asked to stop or the parent has ended; the process's exit code."""
     options = _parser().parse_args(arguments)
+    environment = needed_environment()
     try:
         harden()
         parent = None if options.parent_pid is None else Parent(options.parent_pid)
         options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         options.state.chmod(0o700)
-        master_key = load_master_key(options.master_key, outside=[options.state, *options.outside])
+        outside = [options.state, *options.outside]
+        source = Source(options.source, options.master_key, outside, environment)
+        pipe = options.passphrase_pipe
+        master_key = source.load(lambda: read_line(0) if pipe is None else wait_at(pipe, parent))
         following = None
         if options.next_master_key is not None:
-            following = load_master_key(options.next_master_key, outside=[options.state, *options.outside])
+            following = load_master_key(options.next_master_key, outside=outside)
         core = SigningCore(master_key, time.time_ns, options.state, following)
         try:
             asyncio.run(_serve(core, options.socket, parent))
@@ -53,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jarvis.signer", description="The only process that can read a venue key.")
     parser.add_argument("--socket", type=Path, required=True, help="where to listen; its folder must be private")
     parser.add_argument("--master-key", type=Path, required=True, help="the master key file, mode 0600")
+    parser.add_argument("--source", default="file", help="file, credential:NAME, keyring:SERVICE or passphrase")
+    parser.add_argument(
+        "--passphrase-pipe", type=Path, help="wait here for the passphrase; left out: read from standard input"
+    )
     parser.add_argument("--next-master-key", type=Path, help="seal anew under this one, for `jarvis keys rotate`")
     parser.add_argument("--state", type=Path, required=True, help="folder for nonce and fence marks and the audit")
     parser.add_argument(

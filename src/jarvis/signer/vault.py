@@ -42,7 +42,7 @@ _KEPT_ROWS = 4096
 _FERNET_VERSION, _VECTOR_BEGINS, _TEXT_BEGINS, _SIGNATURE_BYTES = 0x80, 9, 25, 32
 _CANONICAL = json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 _read = json.JSONDecoder().decode
-_FILE_PREFIX = "jarvis-master-key-1:"
+FILE_PREFIX = "jarvis-master-key-1:"
 _SEALED = re.compile(rb"j1\.(?P<kid>[0-9a-f]{16})\.(?P<token>[A-Za-z0-9_-]{100,4000}={0,2})")
 
 SecretBytes = bytes | bytearray
@@ -242,8 +242,17 @@ def create_master_key(path: Path) -> None:
 
     Raises FileExistsError rather than replace a key: whatever was sealed under it could never be opened again.
     """
+    write_secret_file(path, master_key_text(secrets.token_bytes(MASTER_KEY_BYTES)))
+
+
+def master_key_text(key: bytes) -> str:
+    """How a master key is written down, wherever that is."""
+    return FILE_PREFIX + base64.urlsafe_b64encode(key).decode() + "\n"
+
+
+def write_secret_file(path: Path, text: str) -> None:
+    """Write a new file for our own user alone, and make it durable. Raises FileExistsError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    text = _FILE_PREFIX + base64.urlsafe_b64encode(secrets.token_bytes(MASTER_KEY_BYTES)).decode() + "\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
@@ -259,7 +268,12 @@ def create_master_key(path: Path) -> None:
 
 
 def load_master_key(path: Path, *, outside: Sequence[Path] = ()) -> bytes:
-    """The master key in `path`.
+    """The master key in `path`. Raises MasterKeyError for a file that is not safe, or holds something else."""
+    return parse_master_key(read_secret_file(path, outside=outside), path)
+
+
+def read_secret_file(path: Path, *, outside: Sequence[Path] = ()) -> bytes:
+    """What stands in `path`.
 
     Raises MasterKeyError unless it is a plain file of mode 0600 (or 0400) that belongs to this user and lies in
     none of the folders `outside`: a copy of the data or of a backup must never hold the key to it.
@@ -285,14 +299,14 @@ def load_master_key(path: Path, *, outside: Sequence[Path] = ()) -> bytes:
             raise MasterKeyError(f"the master key {path} can be read by others: run `chmod 600 {path}`")
         if state.st_nlink != 1:
             raise MasterKeyError(f"the master key {path} has a second name (a hard link); keep one only")
-        content = os.read(descriptor, 4096)
+        return os.read(descriptor, 4096)
     finally:
         os.close(descriptor)
-    return _parse_master_key(content, path)
 
 
-def _parse_master_key(content: bytes, path: Path) -> bytes:
-    found = re.fullmatch(re.escape(_FILE_PREFIX.encode()) + rb"([A-Za-z0-9_-]{43}=)\n?", content)
+def parse_master_key(content: bytes, path: Path) -> bytes:
+    """The key that this text is. Raises MasterKeyError."""
+    found = re.fullmatch(re.escape(FILE_PREFIX.encode()) + rb"([A-Za-z0-9_-]{43}=)\n?", content)
     if found is None:
         raise MasterKeyError(f"{path} is not a master key; if it was cut short, restore it from its own backup")
     return base64.urlsafe_b64decode(found[1])
