@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from jarvis.cli import account, backup, demo, entries, keys, process, research
+from jarvis.cli import account, audit, backup, demo, entries, keys, process, research
 
 app = typer.Typer(
     name="jarvis",
@@ -21,6 +21,7 @@ research.register(app)
 entries.register(app)
 backup.register(app)
 keys.register(app)
+audit.register(app)
 
 
 def main() -> None:

@@ -157,6 +157,14 @@ class AuditStore(Database):
         async with self._write() as connection:
             await self._put_new(connection, audit_seals, {"audit_id": seal.number, "at": seal.at, "seal": seal.seal})
 
+    async def last_seal(self) -> AuditSeal | None:
+        """The latest countersignature; None before the first."""
+        async with self._read() as connection:
+            row = (
+                await connection.execute(select(audit_seals).order_by(audit_seals.c.audit_id.desc()).limit(1))
+            ).first()
+            return None if row is None else AuditSeal(row.audit_id, row.at, row.seal)
+
     async def audit_seals(self, after: int = 0, up_to: int | None = None) -> Sequence[AuditSeal]:
         """The seals of lines after number `after`, up to number `up_to`, in order."""
         query = select(audit_seals).where(audit_seals.c.audit_id > after).order_by(audit_seals.c.audit_id)

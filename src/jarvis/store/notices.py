@@ -94,12 +94,11 @@ class NoticeStore(Database):
             )
             return int(result.rowcount)
 
-    async def unsent_notices(self, *, limit: int = 100) -> list[Notice]:
-        """Notices of everybody that did not leave for their person's targets yet, oldest first: for the sender."""
+    async def unsent_notices(self, *, besides: Collection[UserId] = (), limit: int = 100) -> list[Notice]:
+        """Notices that did not leave for their person's targets yet, oldest first, of all people `besides` these."""
+        waiting = notices.c.sent_at.is_(None) & notices.c.user_id.not_in(besides)
         async with self._read() as connection:
-            rows = await connection.execute(
-                select(notices).where(notices.c.sent_at.is_(None)).order_by(notices.c.notice_id).limit(limit)
-            )
+            rows = await connection.execute(select(notices).where(waiting).order_by(notices.c.notice_id).limit(limit))
             return [_notice(row) for row in rows]
 
     async def mark_sent(self, notice_ids: Collection[int], at: datetime) -> None:
