@@ -8,12 +8,15 @@ import hashlib
 import os
 import re
 import tempfile
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from jarvis.notify import is_public
 
 _LONGEST_SOCKET_PATH = 100
 _SOURCE = re.compile(r"file|passphrase|(credential|keyring):[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
@@ -54,7 +57,19 @@ class Settings(BaseSettings):
     public_origins: str = ""
     """The addresses that people type to reach the pages, separated by commas; empty: this machine at `web_port`."""
     secure_cookies: bool = False
-    """True when the pages are served over TLS."""
+    """True when something in front serves the pages over TLS; with a certificate here it follows by itself."""
+    tls_certificate_file: Path | None = None
+    """Certificate chain in PEM form: the pages are then served over TLS 1.2 or newer."""
+    tls_key_file: Path | None = None
+    """The certificate's private key, mode 0600."""
+    trusted_proxies: str = ""
+    """Addresses or networks of proxies whose `X-Forwarded-` headers are believed, separated by commas."""
+    insecure_http: bool = False
+    """True to be reached from other machines without TLS and without a proxy: passwords then travel in clear."""
+    outbound_address: str = ""
+    """The address that venues see this installation at, shown on the account page for the keys' allow-lists."""
+    plain_webhooks: bool = False
+    """True lets people name receivers of notices at http:// addresses; anybody on the way could read along."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("master_key")
@@ -63,6 +78,13 @@ class Settings(BaseSettings):
         if not _SOURCE.fullmatch(source):
             raise ValueError("say file, credential:NAME, keyring:SERVICE or passphrase")
         return source
+
+    @field_validator("outbound_address")
+    @classmethod
+    def _outbound_is_an_address(cls, text: str) -> str:
+        if text and not is_public(text):
+            raise ValueError("say the public IP address that venues see, for example 198.35.26.96")
+        return text
 
     @field_validator("sandbox_url")
     @classmethod
@@ -73,6 +95,29 @@ class Settings(BaseSettings):
         if url and not (is_local and not parts.path.strip("/")):
             raise ValueError("the sandbox is reached on this machine only, for example http://127.0.0.1:8770")
         return url.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, proxies: str) -> str:
+        _networks(proxies)
+        return proxies
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> "Settings":
+        if (self.tls_certificate_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_certificate_file and tls_key_file go together: give both or none")
+        return self
+
+    @model_validator(mode="after")
+    def _nobody_is_reached_in_clear(self) -> "Settings":
+        is_guarded = self.serves_tls or self.trusted_proxies or self.insecure_http
+        if not is_guarded and not _is_loopback(self.web_host):
+            raise ValueError(
+                f"web_host {self.web_host} is reached from other machines, and passwords would travel in clear: give "
+                "tls_certificate_file and tls_key_file, or name your proxy in trusted_proxies, or say insecure_http = "
+                "true if you know that nobody can listen"
+            )
+        return self
 
     @model_validator(mode="after")
     def _key_lies_outside_the_data(self) -> "Settings":
@@ -92,6 +137,27 @@ class Settings(BaseSettings):
         """Given values first, then the environment, then `jarvis.toml`."""
         folder = Path(os.environ.get("JARVIS_DATA_DIR") or _home("XDG_DATA_HOME", ".local/share"))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, folder / "jarvis.toml")
+
+    @property
+    def serves_tls(self) -> bool:
+        """Whether the pages are served over TLS by ourselves."""
+        return self.tls_certificate_file is not None
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach the pages over TLS, ours or a proxy's: cookies are then never sent in clear."""
+        typed = self.origins_typed
+        return self.serves_tls or self.secure_cookies or bool(typed and all(each[:8] == "https://" for each in typed))
+
+    @property
+    def origins_typed(self) -> tuple[str, ...]:
+        """The addresses of `public_origins`."""
+        return tuple(origin.strip().rstrip("/") for origin in self.public_origins.split(",") if origin.strip())
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return _networks(self.trusted_proxies)
 
     @property
     def store_url(self) -> str:
@@ -121,6 +187,16 @@ class Settings(BaseSettings):
         return self.master_key == "passphrase"
 
     @property
+    def locked_master_key_file(self) -> Path:
+        """Where a master key under a passphrase is."""
+        return self.master_key_file.with_name(f"{self.master_key_file.name}.locked")
+
+    @property
+    def passphrase_pipe(self) -> Path:
+        """Where the signer waits for a passphrase."""
+        return self.signer_socket.with_name("passphrase")
+
+    @property
     def next_master_key_file(self) -> Path:
         """Where a rotation has the master key that will be; it exists only from its beginning to its end."""
         return self.master_key_file.with_name(f"{self.master_key_file.name}.next")
@@ -133,6 +209,27 @@ class Settings(BaseSettings):
     def sandbox_address(self) -> str:
         """The sandbox's base URL."""
         return self.sandbox_url or f"http://127.0.0.1:{self.sandbox_port}"
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """What `trusted_proxies` names. Raises ValueError with a sentence."""
+    found = []
+    for name in filter(None, (each.strip() for each in text.split(","))):
+        try:
+            network = ip_network(name)
+        except ValueError:
+            raise ValueError(f"{name!r} is no address and no network, such as 10.0.0.2 or 10.0.0.0/24") from None
+        if network.prefixlen == 0:
+            raise ValueError(f"{name!r} would believe everybody: name the proxy's own address")
+        found.append(network)
+    return tuple(found)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load_settings(**overrides: object) -> Settings:

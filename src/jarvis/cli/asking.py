@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jarvis.cli.process import master_key_arguments
+from jarvis.cli.sources import typed_passphrase
 from jarvis.cli.wiring import CommandError
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from jarvis.signer.client import SignerClient
 
 _START_SECONDS = 20.0
-_ASKING_SECONDS = 300.0
 
 
 @asynccontextmanager
@@ -33,16 +33,19 @@ async def a_signer(given: "Settings") -> "AsyncIterator[SignerClient]":
         else:
             yield running
             return
+    typed = typed_passphrase() if given.asks_for_passphrase else b""
     with tempfile.TemporaryDirectory(prefix="jarvis-") as folder:
-        async with own_signer(given, master_key_arguments(given), state=Path(folder) / "state") as own:
+        async with own_signer(given, master_key_arguments(given), state=Path(folder) / "state", typed=typed) as own:
             yield own
 
 
 @asynccontextmanager
-async def own_signer(given: "Settings", master_key: Sequence[str], *, state: Path) -> "AsyncIterator[SignerClient]":
+async def own_signer(
+    given: "Settings", master_key: Sequence[str], *, state: Path, typed: bytes = b""
+) -> "AsyncIterator[SignerClient]":
     """A signer process of this command alone, with these arguments for its master key and this state folder.
 
-    Raises CommandError with its own words if it does not start.
+    `typed` is the passphrase, if its source wants one. Raises CommandError with its own words if it does not start.
     """
     from jarvis.live.supervisor import signer_command
     from jarvis.signer.client import SignerClient
@@ -54,11 +57,14 @@ async def own_signer(given: "Settings", master_key: Sequence[str], *, state: Pat
                 "--socket", str(socket), *master_key, "--state", str(state), "--outside", str(given.data_dir),
                 "--parent-pid", str(os.getpid()),
             ),
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:
-            await _ready(process, patience=_ASKING_SECONDS if given.asks_for_passphrase else _START_SECONDS)
+            assert process.stdin is not None  # noqa: S101 - asked for by PIPE
+            process.stdin.write(typed)
+            await _ready(process)
             async with SignerClient(socket) as client:
                 yield client
         finally:
@@ -67,11 +73,11 @@ async def own_signer(given: "Settings", master_key: Sequence[str], *, state: Pat
             await process.communicate()
 
 
-async def _ready(process: asyncio.subprocess.Process, *, patience: float) -> None:
+async def _ready(process: asyncio.subprocess.Process) -> None:
     assert process.stdout is not None  # noqa: S101 - asked for by PIPE
     assert process.stderr is not None  # noqa: S101 - asked for by PIPE
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(_START_SECONDS):
             line = await process.stdout.readline()
     except TimeoutError:
         raise CommandError("the signer does not start") from None

@@ -9,6 +9,7 @@ A rotation has four steps, and each can be begun again after a kill:
 """
 
 import json
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -180,6 +181,81 @@ async def _rotate(given: "Settings", *, forget: bool) -> None:
             f"{former[-1]} opens nothing that is stored now, only backups made before: keep it with those, or delete it"
         )
     say("secrets that somebody may have seen are only safe once they are replaced at the venue")
+
+
+@keys.command()
+def move(
+    *,
+    to: Annotated[str, typer.Option(help="file, credential:NAME, keyring:SERVICE or passphrase.")],
+    remove_old: Annotated[bool, typer.Option("--remove-old", help="Delete the file that the key was in.")] = False,
+) -> None:
+    """Keep the master key somewhere else: it is written there, proved, and made the setting."""
+    from jarvis.cli import sources
+    from jarvis.config import load_settings
+
+    given = settings()
+    target = load_settings(**{**given.model_dump(), "master_key": to})
+    if to == given.master_key:
+        raise CommandError(f"the master key is in {to} already")
+    if given.next_master_key_file.exists():
+        raise CommandError("a rotation was interrupted: run `jarvis keys rotate`, which finishes it")
+    old = sources.typed_passphrase() if given.asks_for_passphrase else b""
+    new = sources.typed_twice() if target.asks_for_passphrase else b""
+    name = run(_name_of(given, old))
+    if not to.startswith("credential:"):
+        sources.move(given, given.master_key, to, old + new)
+    crashpoint("move_written")
+    run(_prove(target, new, name))
+    left = sources.set_source(given, to)
+    crashpoint("move_set")
+    say(f"the master key is in {sources.place_of(target)} now, and opens what is sealed")
+    if left:
+        say(f"still to do: {left}")
+    file = sources.file_of(given, given.master_key)
+    if remove_old and file is not None:
+        file.unlink()
+        make_durable(file.parent)
+    else:
+        how = sources.how_to_remove(given, given.master_key)
+        say(f"the old place still has it; remove it once Jarvis was started anew: {how}")
+    if target.asks_for_passphrase:
+        say(sources.UNATTENDED)
+
+
+@keys.command()
+def unlock() -> None:
+    """Give the passphrase to a signer that waits for it."""
+    from jarvis.cli.sources import hand_over, typed_passphrase
+
+    given = settings()
+    if not given.asks_for_passphrase:
+        raise CommandError(f"no passphrase is needed: the master key is in {given.master_key}")
+    run(hand_over(given, typed_passphrase()))
+    say("the signer has it")
+
+
+async def _name_of(given: "Settings", typed: bytes) -> str:
+    """The name of the master key in its source."""
+    async with _own(given, typed) as signer:
+        return (await signer.key_names())[0]
+
+
+async def _prove(given: "Settings", typed: bytes, name: str) -> None:
+    """Raise CommandError unless a signer with this source has that key, and opens what is sealed."""
+    async with opened_store(given) as store, _own(given, typed) as signer:
+        if (await signer.key_names())[0] != name:
+            raise CommandError(f"there is another master key in {given.master_key}; nothing was changed")
+        if any(each["problem"] for each in await check_all(store, signer)):
+            raise CommandError("something that is sealed does not open: `jarvis keys check` says what")
+
+
+@asynccontextmanager
+async def _own(given: "Settings", typed: bytes) -> "AsyncIterator[SignerClient]":
+    """A signer with this source alone, which signs nothing."""
+    with tempfile.TemporaryDirectory(prefix="jarvis-") as folder:
+        arguments = master_key_arguments(given)
+        async with own_signer(given, arguments, state=Path(folder) / "state", typed=typed) as signer:
+            yield signer
 
 
 async def _require_that_all_opens(given: "Settings") -> None:

@@ -26,11 +26,15 @@ class ServiceFailedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process: its name, its command line, and what its environment has besides ours."""
+    """One process: its name, its command line, what its environment has besides ours, how long it may take to start.
+
+    A `patience` of None is for one that waits for a person.
+    """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    patience: float | None = READY_WITHIN_SECONDS
 
 
 class Supervisor:
@@ -84,7 +88,7 @@ class Supervisor:
             )
         self._processes[service.name] = process
         try:
-            async with asyncio.timeout(READY_WITHIN_SECONDS):
+            async with asyncio.timeout(service.patience):
                 line = await self._ready_line(process)
         except TimeoutError:
             line = None

@@ -16,7 +16,7 @@ from jarvis.signer.vault import Vault
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do it, and prove it by reading the key again; the process's exit code."""
+    """Do it, and prove it by reading the key again; the process's exit code. A key that is there already stays."""
     options = _parser().parse_args(arguments)
     environment = needed_environment()
     try:
@@ -27,13 +27,18 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             key = new_key()
         passphrase = read_line(0) if options.to == "passphrase" else b""
-        target.keep(key, lambda: passphrase)
+        try:
+            target.keep(key, lambda: passphrase)
+        except FileExistsError:
+            found = target.load(lambda: passphrase)
+            if options.source and found != key:
+                raise MasterKeyError(
+                    f"there is another master key in {options.to} already; take it away first"
+                ) from None
+            key = found
         if target.load(lambda: passphrase) != key:
             raise MasterKeyError("what was written is not what is read again; is the disk damaged?")
         sys.stdout.write(f"{Vault(key).key_name}\n")
-    except FileExistsError as problem:
-        sys.stderr.write(f"there is a master key already: {problem.filename or problem}\n")
-        return 1
     except MasterKeyError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
