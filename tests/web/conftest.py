@@ -9,12 +9,14 @@ from fastapi import FastAPI
 from jarvis.accounts.passwords import HashCost, Passwords
 from jarvis.domain.account import AccountId, Environment, UserId, VenueName
 from jarvis.domain.instrument import Pair
+from jarvis.domain.people import AuditEntry
 from jarvis.store.db import Store
 from jarvis.web.app import create_app
 from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
 from jarvis.web.security import WebSettings
 from tests.web import day
 from tests.web.client import ORIGIN, Browser
+from tests.web.second_factor import Seeds, enrol_app
 
 OWNER = "ada@example.org"
 STRANGER = "mallory@example.org"
@@ -32,6 +34,7 @@ class SaidConnector:
     risks: tuple[str, ...] = ()
     given: list[tuple[UserId, Environment, str, str]] = field(default_factory=list)
     chosen: list[tuple[VenueName, str, str]] = field(default_factory=list)
+    noted: list[AuditEntry] = field(default_factory=list)
 
     async def connect(
         self,
@@ -43,7 +46,10 @@ class SaidConnector:
         secret: str,
         passphrase: str = "",
         execution_venue: str = "",
+        noted: AuditEntry | None = None,
     ) -> ConnectOutcome:
+        assert noted is not None
+        self.noted.append(noted)
         self.chosen.append((venue, passphrase, execution_venue))
         self.given.append((user_id, environment, api_key, secret))
         offer = MarginOffer("Margin is enabled.", ((Pair.parse("BTC/USD"), 10), (Pair.parse("SOL/USD"), 5)))
@@ -55,7 +61,7 @@ class SaidConnector:
             venue, self.verdict, f"{venue} said so.", environment, self.rows, self.risks, offer, account_id, pending
         )
 
-    async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:
+    async def confirm(self, *, user_id: UserId, pending_id: str, noted: AuditEntry | None = None) -> AccountId | None:
         if pending_id != "waiting":
             return None
         return await day.connect(self.store, user_id, Environment.SANDBOX, number=99)
@@ -98,7 +104,7 @@ def settings() -> WebSettings:
 @pytest.fixture
 def app(settings: WebSettings, store: Store, connector: SaidConnector, time: Time) -> FastAPI:
     passwords = Passwords(HashCost(time=3, memory=12 * 1024))
-    return create_app(settings, store, connector, passwords=passwords, now=time)
+    return create_app(settings, store, connector, seeds=Seeds(), passwords=passwords, now=time)
 
 
 @pytest.fixture
@@ -117,13 +123,19 @@ async def sign_in(app: FastAPI, email: str) -> Browser:
 
 
 @pytest.fixture
-async def owner(app: FastAPI) -> Browser:
-    return await sign_in(app, OWNER)
+async def owner(app: FastAPI, time: Time) -> Browser:
+    """Somebody with an authenticator app who has just proved that it is them."""
+    person = await sign_in(app, OWNER)
+    await enrol_app(person, PASSWORD, time())
+    return person
 
 
 @pytest.fixture
-async def stranger(app: FastAPI) -> Browser:
-    return await sign_in(app, STRANGER)
+async def stranger(app: FastAPI, time: Time) -> Browser:
+    """Somebody else, with all that one can prove."""
+    person = await sign_in(app, STRANGER)
+    await enrol_app(person, PASSWORD, time())
+    return person
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from jarvis.store.db import Store
 from jarvis.web.app import create_app
 from jarvis.web.security import WebSettings
 from tests.web.conftest import SANDBOX, SaidConnector
+from tests.web.second_factor import Seeds
 
 T = TypeVar("T")
 
@@ -54,6 +55,7 @@ def serving(database: str) -> Iterator[Served]:
                 WebSettings(origins=(origin,), sandbox_url=SANDBOX),
                 store,
                 connector,
+                seeds=Seeds(),
                 passwords=Passwords(HashCost(time=3, memory=12 * 1024)),
                 now=lambda: datetime.now(UTC),
             )

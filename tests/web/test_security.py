@@ -8,6 +8,7 @@ from jarvis.store.db import Store
 from jarvis.web.security import CONTENT_SECURITY_POLICY, MAX_BODY_BYTES, WebSettings
 from tests.web.client import ORIGIN, Browser
 from tests.web.conftest import PASSWORD, SaidConnector
+from tests.web.second_factor import Seeds
 
 CANARY = "canaryQ7mK4LpZ8"
 
@@ -190,7 +191,8 @@ def secure_browser(store: Store, connector: SaidConnector) -> Browser:
     from jarvis.web.app import create_app
 
     origin = "https://jarvis.example"
-    return Browser(create_app(WebSettings(origins=(origin,), secure=True), store, connector), origin=origin)
+    app = create_app(WebSettings(origins=(origin,), secure=True), store, connector, seeds=Seeds())
+    return Browser(app, origin=origin)
 
 
 async def test_over_tls_cookies_are_host_bound_and_transport_is_pinned(secure_browser: Browser) -> None:

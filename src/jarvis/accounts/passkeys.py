@@ -64,6 +64,10 @@ class PasskeyStorage(CeremonyStorage, Protocol):
         """Note a signature; False if its number is not above the last one."""
         ...
 
+    async def rename_passkey(self, user_id: UserId, credential_id: bytes, label: str, *, noted: AuditEntry) -> bool:
+        """Give one of a person's own passkeys another name; False if they have it not."""
+        ...
+
     async def remove_passkey(
         self, user_id: UserId, credential_id: bytes, *, keeping: bytes, noted: AuditEntry, told: str
     ) -> bool:
@@ -153,7 +157,7 @@ class Passkeys:
     ) -> Passkey | PasskeyProblem:
         """Keep the new passkey; the person's other sessions end."""
         label = label.strip()
-        if not 0 < len(label) <= LONGEST_LABEL or not label.isprintable():
+        if not _is_label(label):
             return PasskeyProblem.LABEL
         begun = await self._take(ceremony_token, CeremonyKind.PASSKEY_REGISTRATION, now)
         if begun is None or begun.user_id != person.user_id:
@@ -186,6 +190,15 @@ class Passkeys:
             passkey, most=MOST_PASSKEYS, keeping=keeping.token_hash, noted=noted, told=told
         )
         return passkey if is_kept else PasskeyProblem.TAKEN
+
+    async def rename(
+        self, person: Person, credential_id: bytes, label: str, *, noted: AuditEntry
+    ) -> PasskeyProblem | None:
+        """Give one of the person's passkeys another name; None if that is done."""
+        if not _is_label(label.strip()):
+            return PasskeyProblem.LABEL
+        is_renamed = await self._storage.rename_passkey(person.user_id, credential_id, label.strip(), noted=noted)
+        return None if is_renamed else PasskeyProblem.OVER
 
     async def remove(self, person: Person, credential_id: bytes, *, keeping: Session, noted: AuditEntry) -> bool:
         """Forget one of the person's passkeys; their other sessions end. False if they have it not."""
@@ -344,6 +357,10 @@ def credential_named(name: str) -> bytes:
         return base64url_to_bytes(name[:2000])
     except ValueError:
         return b""
+
+
+def _is_label(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_LABEL and text.isprintable()
 
 
 def _descriptors(passkeys: Sequence[Passkey]) -> list[PublicKeyCredentialDescriptor]:

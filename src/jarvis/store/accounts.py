@@ -10,7 +10,9 @@ from sqlalchemy import ColumnElement, Row, Select, delete, insert, select, updat
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId, Credential, UserId
+from jarvis.domain.people import AuditEntry
 from jarvis.store.errors import KeyAlreadyConnected
+from jarvis.store.people import note_and_tell
 from jarvis.store.queues import QueueStore
 from jarvis.store.records import AccountState, Assignment, TradingAccount
 from jarvis.store.rows import account_of, parameters_from_json, parameters_to_json, values_of
@@ -19,7 +21,11 @@ from jarvis.trading.limits import Limits
 
 
 class AccountStore(QueueStore):
-    """What a person asks for takes the owner first, and does nothing to a stranger's account."""
+    """What a person asks for takes the owner first, and does nothing to a stranger's account.
+
+    `noted` is the line of the audit that is written together with what matters to security, or neither is; `told` is
+    what the owner reads of it. The operator at the machine and the traders themselves come without.
+    """
 
     async def connect_account(
         self,
@@ -33,6 +39,8 @@ class AccountStore(QueueStore):
         verdict: str,
         execution_venue: str,
         at: datetime,
+        noted: AuditEntry | None = None,
+        told: str = "",
     ) -> None:
         """Keep a new account with its sealed key, disarmed. Raises KeyAlreadyConnected.
 
@@ -59,10 +67,19 @@ class AccountStore(QueueStore):
                 )
             )
             await self._put_key(connection, credential, fingerprint)
+            await _note(connection, noted, told)
             await self._tell(connection, credential.account_id, ("account", {"state": AccountState.DISARMED.value}))
 
     async def replace_key(
-        self, owner_id: UserId, credential: Credential, *, fingerprint: str, public_id: str, at: datetime
+        self,
+        owner_id: UserId,
+        credential: Credential,
+        *,
+        fingerprint: str,
+        public_id: str,
+        at: datetime,
+        noted: AuditEntry | None = None,
+        told: str = "",
     ) -> bool:
         """Give an account another key, or a disconnected one a key again: it is disarmed, its history goes on.
 
@@ -89,6 +106,7 @@ class AccountStore(QueueStore):
             if changed:
                 await connection.execute(delete(credentials).where(credentials.c.account_id == account_id))
                 await self._put_key(connection, credential, fingerprint)
+                await _note(connection, noted, told)
                 await self._tell(connection, account_id, ("account", {"state": AccountState.DISARMED.value}))
             return changed
 
@@ -105,7 +123,16 @@ class AccountStore(QueueStore):
         """Every connected account of everybody, for workers and the operator's command line."""
         return await self._accounts(accounts.c.state != AccountState.DISCONNECTED)
 
-    async def set_account_state(self, account_id: AccountId, state: AccountState, reason: str, at: datetime) -> None:
+    async def set_account_state(
+        self,
+        account_id: AccountId,
+        state: AccountState,
+        reason: str,
+        at: datetime,
+        *,
+        noted: AuditEntry | None = None,
+        told: str = "",
+    ) -> None:
         """Say what a connected account may do from now on, and why. A disconnected one stays so.
 
         Raises ValueError for DISCONNECTED: that is `disconnect_account`, which takes the key away.
@@ -120,6 +147,7 @@ class AccountStore(QueueStore):
                 .values(state=state, state_reason=reason, state_at=at),
             )
             if changed:
+                await _note(connection, noted, told)
                 await self._tell(connection, account_id, ("account", {"state": state.value}))
 
     async def verdict_of(self, account_id: AccountId) -> str:
@@ -145,7 +173,15 @@ class AccountStore(QueueStore):
             if (json.loads(text), verdict) != (noted, row.verdict):
                 await self._tell(connection, account_id, ("account", {"verdict": verdict}))
 
-    async def save_limits(self, owner_id: UserId, account_id: AccountId, limits: Limits) -> bool:
+    async def save_limits(
+        self,
+        owner_id: UserId,
+        account_id: AccountId,
+        limits: Limits,
+        *,
+        noted: AuditEntry | None = None,
+        told: str = "",
+    ) -> bool:
         """Whether they are kept; False for a stranger's account."""
         async with self._write() as connection:
             changed = await self._change(
@@ -153,6 +189,7 @@ class AccountStore(QueueStore):
                 update(accounts).where(_owned(owner_id, account_id)).values(limits_json=limits.to_json()),
             )
             if changed:
+                await _note(connection, noted, told)
                 await self._tell(connection, account_id, ("account", {"changed": "limits"}))
             return changed
 
@@ -178,7 +215,9 @@ class AccountStore(QueueStore):
             await self._tell(connection, account_id, ("account", {"changed": "assignments"}))
             return True
 
-    async def disconnect_account(self, owner_id: UserId, account_id: AccountId, at: datetime) -> bool:
+    async def disconnect_account(
+        self, owner_id: UserId, account_id: AccountId, at: datetime, *, noted: AuditEntry | None = None, told: str = ""
+    ) -> bool:
         """Delete the sealed key and keep the history; False for a stranger's account or one that has no key."""
         async with self._write() as connection:
             changed = await self._change(
@@ -189,7 +228,24 @@ class AccountStore(QueueStore):
             )
             if changed:
                 await connection.execute(delete(credentials).where(credentials.c.account_id == account_id))
+                await _note(connection, noted, told)
                 await self._tell(connection, account_id, ("account", {"state": AccountState.DISCONNECTED.value}))
+            return changed
+
+    async def save_policy(self, credential: Credential, policy: bytes) -> bool:
+        """Whether this is now what the signer may open with the key; False if the key is gone."""
+        async with self._write() as connection:
+            changed = await self._change(
+                connection,
+                update(credentials)
+                .where(
+                    credentials.c.account_id == credential.account_id,
+                    credentials.c.credential_id == credential.credential_id,
+                )
+                .values(policy=policy),
+            )
+            if changed:
+                await self._tell(connection, credential.account_id, ("account", {"changed": "policy"}))
             return changed
 
     async def _put_key(self, connection: AsyncConnection, credential: Credential, fingerprint: str) -> None:
@@ -219,8 +275,13 @@ async def load_accounts(connection: AsyncConnection, condition: ColumnElement[bo
     ]
 
 
+async def _note(connection: AsyncConnection, noted: AuditEntry | None, told: str) -> None:
+    if noted is not None:
+        await note_and_tell(connection, noted, told)
+
+
 def _with_keys() -> Select[Any]:
-    key = [credentials.c[name] for name in ("credential_id", "sealed", "revision")]
+    key = [credentials.c[name] for name in ("credential_id", "sealed", "revision", "policy")]
     return (
         select(accounts, *key)
         .outerjoin(credentials, credentials.c.account_id == accounts.c.account_id)

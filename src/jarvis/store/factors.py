@@ -68,6 +68,19 @@ class FactorStore(Database):
                 .values(sign_count=sign_count, backed_up=backed_up, used_at=at),
             )
 
+    async def rename_passkey(self, user_id: UserId, credential_id: bytes, label: str, *, noted: AuditEntry) -> bool:
+        """Give one of a person's own passkeys another name; False if they have it not."""
+        async with self._write() as connection:
+            renamed = await self._change(
+                connection,
+                update(passkeys)
+                .where(passkeys.c.user_id == user_id, passkeys.c.credential_id == credential_id)
+                .values(label=label),
+            )
+            if renamed:
+                await note_and_tell(connection, noted)
+            return renamed
+
     async def remove_passkey(
         self, user_id: UserId, credential_id: bytes, *, keeping: bytes, noted: AuditEntry, told: str
     ) -> bool:

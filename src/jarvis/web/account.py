@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from jarvis.accounts.people import Deed
+from jarvis.accounts.people import Deed, may
 from jarvis.domain.account import Environment, VenueName
 from jarvis.domain.instrument import Pair
 from jarvis.store.records import TradingAccount
@@ -88,6 +88,7 @@ def router(web: Web) -> APIRouter:
             secret=values.secret,
             passphrase=values.passphrase,
             execution_venue=chosen,
+            noted=await web.entry(request, "key.connected", venue=asked.name, environment=environment),
         )
         status = 200 if outcome.account_id or outcome.pending_id else 422
         return await _account_page(web, request, asked, outcome=outcome, environment=environment, status=status)
@@ -99,7 +100,8 @@ def router(web: Web) -> APIRouter:
         form = await web.form(request)
         if form.text("confirmed") != "yes":
             raise FormError("Tick the box to say that you have read what remains. The key was not stored.")
-        account_id = await web.connector.confirm(user_id=person.user_id, pending_id=form.text("pending"))
+        noted = await web.entry(request, "key.connected", venue=venue, risks_confirmed=True)
+        account_id = await web.connector.confirm(user_id=person.user_id, pending_id=form.text("pending"), noted=noted)
         if account_id is None:
             raise FormError("This key does not wait for a confirmation any more. Paste it again on the account page.")
         return RedirectResponse("/account?said=connected", status_code=303)
@@ -118,7 +120,13 @@ def router(web: Web) -> APIRouter:
     async def disconnect(request: Request, account_id: str) -> Response:
         account = await web.account(request, account_id, Deed.MANAGE_KEYS)
         await web.form(request)
-        await web.store.disconnect_account(account.owner_id, account.account_id, web.now())
+        await web.store.disconnect_account(
+            account.owner_id,
+            account.account_id,
+            web.now(),
+            noted=await web.entry(request, "key.disconnected", account.account_id, venue=account.venue),
+            told=f"The key {account.public_id} of {VENUES[account.venue].title} was disconnected and deleted here.",
+        )
         return RedirectResponse("/account?said=disconnected", status_code=303)
 
     return routes
@@ -171,6 +179,8 @@ async def _account_page(
     venue = asked or FORMS[KRAKEN]
     values = {
         "here": "account",
+        "may_trade": may(person.role, Deed.MANAGE_KEYS),
+        "has_factor": (await web.store.factors(person.user_id)).any,
         "venue": venue,
         "venues": [FORMS[name] for name in VENUES],
         "venue_chosen": asked is not None,

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from jarvis.domain.account import AccountId, Environment, UserId, VenueName
 from jarvis.domain.instrument import Pair
+from jarvis.domain.people import AuditEntry
+from jarvis.store.records import TradingAccount
+from jarvis.trading.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,19 @@ class KeyConnector(Protocol):
         secret: str,
         passphrase: str = "",
         execution_venue: str = "",
+        noted: AuditEntry | None = None,
     ) -> ConnectOutcome:
         """Ask the venue what the key may do; seal and store it only when it is accepted. Raises nothing of a venue.
 
-        `execution_venue` is the one that the person chose; empty where the check finds it out.
+        `execution_venue` is the one that the person chose; empty where the check finds it out. `noted` is what the
+        audit says if the key is stored; the account is put in here.
         """
         ...
 
-    async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:
+    async def confirm(self, *, user_id: UserId, pending_id: str, noted: AuditEntry | None = None) -> AccountId | None:
         """Store the key that waited for this confirmation; None when it does not wait any more."""
+        ...
+
+    async def draw_policy(self, account: TradingAccount, limits: Limits) -> str:
+        """Have the signer allow what these limits may ask for at most; why that could not be done, empty if it was."""
         ...

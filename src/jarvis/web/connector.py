@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -16,11 +16,15 @@ import structlog
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, UserId, VenueName
 from jarvis.domain.clock import Clock
+from jarvis.domain.people import AuditEntry
 from jarvis.market.clock import WallClock, watched_sandbox_clock
 from jarvis.signer.client import SignerClient
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.store.db import Store
 from jarvis.store.errors import KeyAlreadyConnected
+from jarvis.store.records import TradingAccount
+from jarvis.trading.bands import signing_policy
+from jarvis.trading.limits import Limits
 from jarvis.venues.base import KeyInvalid, KeyUnknown, NotPermitted, Venue, VenueError
 from jarvis.venues.catalog import VENUES, VenueEntry, open_venue, sandbox_urls
 from jarvis.venues.eligibility import Eligibility, find_margin
@@ -32,6 +36,7 @@ log = structlog.get_logger()
 
 CONFIRM_WITHIN = timedelta(minutes=15)
 _BEFORE_ANY_LEASE = 0
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class VenueKeyConnector:
         secret: str,
         passphrase: str = "",
         execution_venue: str = "",
+        noted: AuditEntry | None = None,
     ) -> ConnectOutcome:
         """Ask the venue what the key may do; seal and store it only when it is accepted."""
         account_id, credential_id = AccountId(secrets.token_hex(10)), CredentialId(secrets.token_hex(10))
@@ -85,7 +91,7 @@ class VenueKeyConnector:
                 passphrase=passphrase or None,
             )
             credential = Credential(account_id, venue, credential_id, environment, sealed)
-            return await self._ask(user_id, credential, execution_venue)
+            return await self._ask(user_id, credential, execution_venue, noted)
         except InvalidSecret as error:
             return ConnectOutcome(venue, "key_invalid", str(error), environment)
         except (KeyInvalid, NotPermitted) as error:
@@ -96,29 +102,56 @@ class VenueKeyConnector:
             words = f"{title} could not be asked ({error}). Nothing was stored; try again in a moment."
             return ConnectOutcome(venue, "unreachable", words, environment)
 
-    async def _ask(self, user_id: UserId, credential: Credential, chosen: str) -> ConnectOutcome:
+    async def _ask(
+        self, user_id: UserId, credential: Credential, chosen: str, noted: AuditEntry | None
+    ) -> ConnectOutcome:
         """The verdict of the execution venue that was chosen, or of the first address that knows the key."""
         entry = VENUES[credential.venue]
         candidates = [chosen] if chosen else _at_different_addresses(entry)
         for execution_venue in candidates:
             try:
                 async with self._opened(credential, execution_venue) as opened:
-                    return await self._judge(user_id, credential, opened)
+                    return await self._judge(user_id, credential, opened, noted)
             except KeyUnknown:
                 if execution_venue == candidates[-1]:
                     raise
         raise ValueError(f"{entry.title} has no execution venue")
 
-    async def confirm(self, *, user_id: UserId, pending_id: str) -> AccountId | None:
+    async def confirm(self, *, user_id: UserId, pending_id: str, noted: AuditEntry | None = None) -> AccountId | None:
         """Store the key that waited for this confirmation; None when it does not wait any more."""
         self._forget_the_old()
         candidate = self._pending.get(pending_id)
         if candidate is None or candidate.user_id != user_id:
             return None
         del self._pending[pending_id]
-        return await self._store_candidate(candidate)
+        return await self._store_candidate(candidate, noted)
 
-    async def _judge(self, user_id: UserId, credential: Credential, venue: Venue) -> ConnectOutcome:
+    async def draw_policy(self, account: TradingAccount, limits: Limits) -> str:
+        """Have the signer allow what these limits may ask for at most; why that could not be done, empty if it was.
+
+        Equity is what the account's trader read last: while one serves the account, nobody else signs for it.
+        """
+        credential = account.credential
+        if credential is None:
+            return "This key is disconnected. Connect one first."
+        title = VENUES[account.venue].title
+        try:
+            overview = await self._store.overview(account.owner_id, account.account_id)
+            async with self._opened(credential, account.execution_venue) as venue:
+                known = None if overview is None else overview.margin
+                equity = (known or await venue.margin_state()).equity
+                prices = {pair: (await venue.bars(pair, _MINUTE))[-1].close for pair in limits.allowed_pairs}
+            policy = signing_policy(limits, equity, prices, VENUES[account.venue].leverage_caps)
+            sealed = await self._signer.seal_policy(credential, policy)
+        except (VenueError, SignerRefused, SignerUnavailable, ConnectionError, TimeoutError, LookupError) as error:
+            log.warning("policy_not_drawn", account=account.account_id, reason=str(error))
+            return f"{title} could not be asked for prices ({error}). Nothing was changed; try again in a moment."
+        await self._store.save_policy(credential, sealed)
+        return ""
+
+    async def _judge(
+        self, user_id: UserId, credential: Credential, venue: Venue, noted: AuditEntry | None
+    ) -> ConnectOutcome:
         venue_time = await venue.server_time()
         permissions = await venue.key_permissions()
         verdict = judge(credential.venue, permissions, venue_time)
@@ -163,7 +196,7 @@ class VenueKeyConnector:
             return ConnectOutcome(
                 venue.name, verdict.outcome.value, words, environment, rows, verdict.risks, offer, pending_id=pending_id
             )
-        account_id = await self._store_candidate(candidate)
+        account_id = await self._store_candidate(candidate, noted)
         if account_id is None:
             return ConnectOutcome(
                 venue.name, "known", "This key is connected already.", environment, rows, eligibility=offer
@@ -178,7 +211,7 @@ class VenueKeyConnector:
             account_id=account_id,
         )
 
-    async def _store_candidate(self, candidate: _Candidate) -> AccountId | None:
+    async def _store_candidate(self, candidate: _Candidate, noted: AuditEntry | None) -> AccountId | None:
         record = {
             **candidate.verdict.told(),
             "margin": candidate.eligibility.message,
@@ -195,6 +228,8 @@ class VenueKeyConnector:
                 verdict=candidate.verdict.outcome.value,
                 execution_venue=candidate.execution_venue,
                 at=candidate.venue_time,
+                noted=None if noted is None else replace(noted, account_id=candidate.credential.account_id),
+                told=f"A key of {VENUES[candidate.credential.venue].title} ({candidate.public_id}) was connected.",
             )
         except KeyAlreadyConnected:
             return None

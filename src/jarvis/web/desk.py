@@ -23,8 +23,10 @@ from jarvis.domain.order import OrderRole, PositionId
 from jarvis.ledger.performance import EquityPoint
 from jarvis.store.records import AccountState, CommandKind, Overview, PositionRecord, TradingAccount
 from jarvis.trading.bars import BarAggregator, opening_of
+from jarvis.trading.brakes import FOREIGN_ACTIVITY
 from jarvis.trading.stories import PositionStory
 from jarvis.venues.catalog import VENUES
+from jarvis.venues.revoking import GUIDES
 from jarvis.web.account import card_of, pairs_of
 from jarvis.web.context import Web
 from jarvis.web.drawing import waterfall_bars
@@ -47,7 +49,12 @@ FILLS_SHOWN = 300
 CLOSED_POSITIONS = 15
 STALE_AFTER = timedelta(seconds=90)
 MINUTE = timedelta(minutes=1)
-_COMMANDS = {"pause": "Pausing", "resume": "Resuming", "flatten": "Flattening"}
+_NOTED = {
+    CommandKind.PAUSE: "account.paused",
+    CommandKind.RESUME: "account.resumed",
+    CommandKind.FLATTEN: "account.flattened",
+}
+_COMMANDS = {"pause": "Pausing", "resume": "Resuming", "flatten": "Flattening", "explain": "Letting entries go on"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,7 @@ class Status:
     paused: bool
     waiting: str
     blocks: tuple[str, ...]
+    foreign: tuple[str, ...]
     following: tuple[str, ...]
 
 
@@ -68,7 +76,7 @@ def router(web: Web) -> APIRouter:
     @routes.get("")
     async def first_desk(request: Request) -> Response:
         person = await web.person(request)
-        accounts = [account for account in await web.store.accounts_of(person.user_id) if account.is_connected]
+        accounts = await web.accounts(person)
         if not accounts:
             return await web.page(request, "desk_empty.html", {"here": "desk"})
         return RedirectResponse(f"/desk/{accounts[0].account_id}", status_code=303)
@@ -122,6 +130,27 @@ def router(web: Web) -> APIRouter:
     async def flatten(request: Request, account_id: str) -> Response:
         return await _command(web, request, account_id, CommandKind.FLATTEN)
 
+    @routes.get("/{account_id}/foreign")
+    async def foreign_page(request: Request, account_id: str) -> Response:
+        overview = await web.overview(request, account_id)
+        values = {
+            "here": "desk",
+            "account": card_of(overview.account),
+            "status": _status(overview),
+            "guide": GUIDES.get(overview.account.venue),
+        }
+        return await web.page(request, "desk_foreign.html", values)
+
+    @routes.post("/{account_id}/foreign")
+    async def explain(request: Request, account_id: str) -> Response:
+        account = await web.account(request, account_id, Deed.ARM)
+        await web.form(request)
+        noted = await web.entry(request, "foreign.explained", account.account_id)
+        await web.store.enqueue_command(
+            account.owner_id, account.account_id, CommandKind.EXPLAIN, at=web.now(), noted=noted
+        )
+        return RedirectResponse(f"/desk/{account.account_id}?asked=explain", status_code=303)
+
     @routes.get("/{account_id}/positions/{position_id}")
     async def position(request: Request, account_id: str, position_id: str) -> Response:
         overview = await web.overview(request, account_id)
@@ -139,6 +168,8 @@ async def _command(web: Web, request: Request, account_id: str, kind: CommandKin
     account = await web.account(request, account_id, Deed.PAUSE_AND_FLATTEN)
     await web.form(request)
     await web.store.enqueue_command(account.owner_id, account.account_id, kind, at=web.now())
+    # What takes risk away happens even when it cannot be noted.
+    await web.store.note_if_possible(await web.entry(request, _NOTED[kind], account.account_id))
     return RedirectResponse(f"/desk/{account.account_id}?asked={kind.value}", status_code=303)
 
 
@@ -245,7 +276,8 @@ class _Live:
 def _status(overview: Overview, asked: str = "") -> Status:
     account = overview.account
     paused = overview.marks.paused or account.state is AccountState.PAUSED
-    done = {"pause": paused, "flatten": paused, "resume": not paused}
+    is_foreign = any(block.cause == FOREIGN_ACTIVITY for block in overview.marks.blocks)
+    done = {"pause": paused, "flatten": paused, "resume": not paused, "explain": not is_foreign}
     blocks = [block.message for block in overview.marks.blocks]
     if account.state in (AccountState.BLIND, AccountState.FROZEN):
         blocks.append(account.state_reason or account.state.value)
@@ -254,6 +286,7 @@ def _status(overview: Overview, asked: str = "") -> Status:
         paused=paused,
         waiting=_COMMANDS[asked] if asked in _COMMANDS and not done[asked] else "",
         blocks=tuple(blocks),
+        foreign=tuple(block.message for block in overview.marks.blocks if block.cause == FOREIGN_ACTIVITY),
         following=tuple(str(line.pair) for line in account.assignments),
     )
 

@@ -1,13 +1,30 @@
-"""The doors: home, about, signing up, in and out."""
+"""The doors: home, about, signing up, in and out.
+
+Whoever has a second factor comes in by two steps. Between them the browser holds a token that is good for the second
+step alone, for a few minutes.
+"""
 
 from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from jarvis.accounts.people import EmailProblem, FactorNeeded, SignedIn, TryLater
-from jarvis.web.context import Web
-from jarvis.web.forms import FormError
+from jarvis.accounts import ceremonies
+from jarvis.accounts.ceremonies import CEREMONY_LASTS, MOST_ATTEMPTS
+from jarvis.accounts.passkeys import PasskeyProblem
+from jarvis.accounts.people import CodeRefused, EmailProblem, FactorNeeded, SignedIn, SignInRefused, TryLater
+from jarvis.domain.people import CeremonyKind
+from jarvis.web.context import Web, address_of, agent_of
+from jarvis.web.forms import FormError, later
+from jarvis.web.links import LINK_COOKIE
 
 _EMPTY = {"email": "", "password": ""}
+_SECOND_STEP = "second-step"
+PASSKEY_CEREMONY = "passkey"
+_SAID = {
+    # The same words whether the address was new or not: nobody learns who has an account here.
+    "opened": "If this address was new here, its account is open. Sign in.",
+    "out": "You are signed out. Trading goes on as you left it.",
+    "reset": "The new password is set, and every session was ended. Sign in.",
+}
 
 
 def router(web: Web) -> APIRouter:
@@ -29,14 +46,15 @@ def router(web: Web) -> APIRouter:
     @routes.post("/sign-up")
     async def sign_up(request: Request) -> Response:
         form = await web.form(request)
-        if not web.settings.sign_up_open:
-            raise FormError("Sign-up is closed on this installation. Ask whoever runs it.")
-        wait = web.sign_up_throttle.ask("", _address(request), web.now())
+        if web.settings.sign_up != "open":
+            raise FormError("Sign-up is not open on this installation. Ask whoever runs it for an invitation.")
+        address = address_of(request)
+        wait = web.sign_up_throttle.ask("", address, web.now())
         if wait > 0:
-            return await _sign_up(web, request, message=_later(wait), status=429)
-        problem = await web.people.sign_up(form.text("email"), form.raw("password"), web.now())
+            return await _sign_up(web, request, message=later(wait), status=429)
+        problem = await web.people.sign_up(form.text("email"), form.raw("password"), web.now(), address=address)
         if isinstance(problem, TryLater):
-            return await _sign_up(web, request, message=_later(problem.seconds), status=429)
+            return await _sign_up(web, request, message=later(problem.seconds), status=429)
         if problem is None:
             return RedirectResponse("/sign-in?opened", status_code=303)
         field = "email" if isinstance(problem, EmailProblem) else "password"
@@ -46,12 +64,10 @@ def router(web: Web) -> APIRouter:
     async def sign_in_page(request: Request) -> Response:
         if (await web.visitor(request)).person is not None:
             return RedirectResponse("/desk", status_code=303)
-        if "opened" in request.query_params:
-            # The same words whether the address was new or not: nobody learns who has an account here.
-            return await _sign_in(web, request, "If this address was new here, its account is open. Sign in.", "good")
-        if "out" in request.query_params:
-            return await _sign_in(web, request, "You are signed out. Trading goes on as you left it.", "good")
-        return await _sign_in(web, request)
+        said = next((words for name, words in _SAID.items() if name in request.query_params), "")
+        if "over" in request.query_params:
+            return await _sign_in(web, request, CodeRefused.OVER.value)
+        return await _sign_in(web, request, said, "good")
 
     @routes.post("/sign-in")
     async def sign_in(request: Request) -> Response:
@@ -59,31 +75,86 @@ def router(web: Web) -> APIRouter:
         outcome = await web.people.sign_in(
             form.text("email"),
             form.raw("password"),
-            address=_address(request),
+            address=address_of(request),
             now=web.now(),
+            agent=agent_of(request),
             replacing=web.session_token(request),
         )
         if isinstance(outcome, TryLater):
-            return await _sign_in(web, request, _later(outcome.seconds), "bad", status=429)
+            return await _sign_in(web, request, later(outcome.seconds), status=429)
         if isinstance(outcome, FactorNeeded):
-            return RedirectResponse("/sign-in/factor", status_code=303)
-        if not isinstance(outcome, SignedIn):
-            return await _sign_in(web, request, outcome.value, "bad", status=422)
-        answer = RedirectResponse("/desk", status_code=303)
-        web.keep_session(answer, outcome.session.token)
-        return answer
+            answer = RedirectResponse("/sign-in/factor", status_code=303)
+            web.keep(answer, _SECOND_STEP, outcome.ceremony_token, CEREMONY_LASTS)
+            return answer
+        if isinstance(outcome, SignInRefused):
+            return await _sign_in(web, request, outcome.value, status=422)
+        return _signed_in(web, request, outcome)
 
     @routes.post("/sign-out")
     async def sign_out(request: Request) -> Response:
         await web.form(request)
         token = web.session_token(request)
         if token is not None:
-            await web.people.sign_out(token)
+            await web.people.sign_out(token, web.now())
         answer = RedirectResponse("/sign-in?out", status_code=303)
         web.forget_session(answer)
         return answer
 
+    _add_second_step(routes, web)
+    _add_passkeys(routes, web)
     return routes
+
+
+def _add_second_step(routes: APIRouter, web: Web) -> None:
+    @routes.get("/sign-in/factor")
+    async def second_step_page(request: Request) -> Response:
+        return await _second_step(web, request)
+
+    @routes.post("/sign-in/factor")
+    async def second_step(request: Request) -> Response:
+        form = await web.form(request)
+        outcome = await web.people.finish_sign_in(
+            web.kept(request, _SECOND_STEP),
+            form.text("code"),
+            address=address_of(request),
+            now=web.now(),
+            agent=agent_of(request),
+            replacing=web.session_token(request),
+        )
+        if isinstance(outcome, SignedIn):
+            return _signed_in(web, request, outcome)
+        if isinstance(outcome, TryLater):
+            return await _second_step(web, request, later(outcome.seconds), status=429)
+        if outcome is CodeRefused.WRONG:
+            return await _second_step(web, request, outcome.value, status=422)
+        return _begin_again(web)
+
+
+def _add_passkeys(routes: APIRouter, web: Web) -> None:
+    @routes.post("/sign-in/passkey/options")
+    async def passkey_options(request: Request) -> Response:
+        await web.form(request)
+        begun = await web.passkeys.begin_sign_in(web.now(), address=address_of(request))
+        if isinstance(begun, TryLater):
+            return JSONResponse({"error": later(begun.seconds)}, status_code=429)
+        answer = Response(begun.options, media_type="application/json")
+        web.keep(answer, PASSKEY_CEREMONY, begun.ceremony_token, CEREMONY_LASTS)
+        return answer
+
+    @routes.post("/sign-in/passkey")
+    async def passkey(request: Request) -> Response:
+        form = await web.form(request)
+        outcome = await web.passkeys.finish_sign_in(
+            web.kept(request, PASSKEY_CEREMONY),
+            form.raw("credential"),
+            address=address_of(request),
+            now=web.now(),
+            agent=agent_of(request),
+            replacing=web.session_token(request),
+        )
+        if isinstance(outcome, PasskeyProblem):
+            return await _sign_in(web, request, outcome.value, status=422)
+        return _signed_in(web, request, outcome)
 
 
 async def _sign_up(
@@ -94,13 +165,40 @@ async def _sign_up(
 
 
 async def _sign_in(web: Web, request: Request, message: str = "", kind: str = "bad", status: int = 200) -> Response:
-    values = {"here": "sign-in", "message": message, "kind": kind, "errors": _EMPTY}
+    values = {
+        "here": "sign-in",
+        "message": message,
+        "kind": kind,
+        "errors": _EMPTY,
+        "passkeys_elsewhere": web.passkeys_elsewhere(request),
+    }
     return await web.page(request, "sign_in.html", values, status)
 
 
-def _later(seconds: float) -> str:
-    return f"Too many attempts. Try again in {max(1, round(seconds))} s."
+def _signed_in(web: Web, request: Request, outcome: SignedIn) -> Response:
+    """On to the desk, or to the link that the person has opened before."""
+    answer = RedirectResponse("/link" if web.kept(request, LINK_COOKIE) else "/desk", status_code=303)
+    web.keep_session(answer, outcome.session.token)
+    web.forget(answer, _SECOND_STEP)
+    return answer
 
 
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+async def _second_step(web: Web, request: Request, message: str = "", status: int = 200) -> Response:
+    key = ceremonies.key_of(web.kept(request, _SECOND_STEP))
+    begun = await web.store.ceremony(key, CeremonyKind.SECOND_FACTOR, web.now())
+    if begun is None or begun.user_id is None:
+        return _begin_again(web)
+    values = {
+        "here": "sign-in",
+        "message": message,
+        "methods": (await web.store.factors(begun.user_id)).methods,
+        "attempts_left": MOST_ATTEMPTS - begun.attempts,
+        "passkeys_elsewhere": web.passkeys_elsewhere(request),
+    }
+    return await web.page(request, "second_step.html", values, status)
+
+
+def _begin_again(web: Web) -> Response:
+    answer = RedirectResponse("/sign-in?over", status_code=303)
+    web.forget(answer, _SECOND_STEP)
+    return answer

@@ -21,6 +21,7 @@ from jarvis.web.venues import FORMS, VenueForm
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 200
 _MAX_TEXT = 2048
+_LONG_TEXTS = {"credential": 16 * 1024}
 
 _API_KEY = re.compile(r"[A-Za-z0-9+/]{56}")
 _PRIVATE_KEY = re.compile(r"[A-Za-z0-9+/]{86}(==)?")
@@ -28,7 +29,7 @@ _SECRET_FIELDS = frozenset({"api_key", "api_secret", "api_passphrase"})
 
 # Binance, Bybit, OKX, and any key file. Tokens of ours and the passwords of password managers may look the same.
 _OTHER_SECRETS = re.compile(r"[A-Za-z0-9]{64}|[A-Za-z0-9]{36}|[0-9A-Fa-f]{32}|-----BEGIN.*", re.DOTALL)
-_MAY_LOOK_SECRET = _SECRET_FIELDS | {"form_token", "pending", "password"}
+_MAY_LOOK_SECRET = _SECRET_FIELDS | {"form_token", "pending", "password", "again", "new_password", "invitation"}
 _KEYS_OF: Mapping[VenueName, re.Pattern[str]] = {
     VenueName("kraken"): _API_KEY,
     VenueName("binance"): re.compile(r"[A-Za-z0-9]{64}"),
@@ -109,7 +110,7 @@ async def guarded_form(request: Request, session_secret: str) -> Form:
     submitted = await request.form(max_fields=_MAX_FIELDS, max_files=0)
     lists: dict[str, tuple[str, ...]] = {}
     for name, value in submitted.multi_items():
-        if isinstance(value, UploadFile) or len(value) > _MAX_TEXT:
+        if isinstance(value, UploadFile) or len(value) > _LONG_TEXTS.get(name, _MAX_TEXT):
             raise FormError("A field is longer than any that this form has. Nothing was stored.")
         lists[name] = (*lists.get(name, ()), value)
     fields = {name: values[0] for name, values in lists.items()}
@@ -166,3 +167,8 @@ def _check_krakens_shape(form: Form, api_key: str, secret: str) -> None:
         form.object("api_key", "This is not a whole API key: it has 56 letters, digits, + and /. Copy it again.")
     if not _PRIVATE_KEY.fullmatch(secret):
         form.object("api_secret", "This is not a whole private key: 88 characters that end in ==. Copy it again.")
+
+
+def later(seconds: float) -> str:
+    """How long to wait, as a sentence."""
+    return f"Too many attempts. Try again in {max(1, round(seconds))} s."

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
 from jarvis.domain.account import UserId
+from jarvis.domain.people import Session
 from jarvis.store.records import TradingAccount
 from jarvis.web.context import Web
 
@@ -45,6 +46,7 @@ def router(web: Web) -> APIRouter:
     @routes.get("/{account_id}/events")
     async def events(request: Request, account_id: str, since: int = 0) -> Response:
         account = await web.account(request, account_id)
+        session = await web.session(request)
         if open_streams[account.owner_id] >= MOST_STREAMS_PER_PERSON:
             raise HTTPException(429)
         token = web.session_token(request) or ""
@@ -55,7 +57,7 @@ def router(web: Web) -> APIRouter:
         async def told() -> AsyncIterator[str]:
             open_streams[account.owner_id] += 1
             try:
-                async for event in _changes(web, account, token, after):
+                async for event in _changes(web, account, session, token, after):
                     yield event
             finally:
                 open_streams[account.owner_id] -= 1
@@ -65,7 +67,7 @@ def router(web: Web) -> APIRouter:
     return routes
 
 
-async def _changes(web: Web, account: TradingAccount, token: str, after: int) -> AsyncIterator[str]:
+async def _changes(web: Web, account: TradingAccount, session: Session, token: str, after: int) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     newest = await web.store.last_event_id()
     last_id = after if 0 <= newest - after <= MOST_MISSED else newest
@@ -79,8 +81,10 @@ async def _changes(web: Web, account: TradingAccount, token: str, after: int) ->
             checked_at = loop.time()
             # A desk that is open is in use, so that flatten stays one press away, up to the session's absolute end.
             if await web.sessions.find(token, web.now()) is None:
-                yield _event("signed-out", "", last_id)
-                return
+                living = await web.sessions.of(session.user_id, web.now())
+                if all(each.session_id != session.session_id for each in living):
+                    yield _event("signed-out", "", last_id)
+                return  # a session that was proved meanwhile has a new token, with which the browser comes again
         found = await web.store.tail_outbox(account.owner_id, last_id)
         last_id = found[-1].event_id if found else last_id
         kinds = sorted({event.kind for event in found if event.account_id == account.account_id})

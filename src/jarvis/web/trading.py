@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from jarvis.accounts import arming
 from jarvis.accounts.people import Deed
 from jarvis.domain.instrument import Pair
 from jarvis.store.records import AccountState, Assignment, TradingAccount
@@ -54,7 +55,7 @@ def router(web: Web) -> APIRouter:
 
     @routes.get("/{account_id}/trading")
     async def trading_page(request: Request, account_id: str) -> Response:
-        return await _trading_page(web, request, await web.account(request, account_id))
+        return await _trading_page(web, request, await web.account(request, account_id, Deed.TRADE))
 
     @routes.post("/{account_id}/strategies")
     async def add_strategy(request: Request, account_id: str) -> Response:
@@ -83,26 +84,46 @@ def router(web: Web) -> APIRouter:
 
     @routes.post("/{account_id}/arm")
     async def arm(request: Request, account_id: str) -> Response:
-        account = await web.account(request, account_id, Deed.TRADE)
+        account = await web.account(request, account_id, Deed.CHANGE_LIMITS)
         form = await web.form(request)
         wants_to_arm = form.choice("then", ("arm", "save")) == "arm"
         limits = read_limits(form, leverage_ceiling(account), pairs_of(account))
         if limits is None:
             return await _trading_page(web, request, account, limit_errors=form.errors, status=422)
-        await web.store.save_limits(account.owner_id, account.account_id, limits)
+        if account.is_armed or wants_to_arm:
+            # What the signer may open is drawn before the limits are kept: an order within them can then be signed.
+            failed = await web.connector.draw_policy(account, limits)
+            if failed:
+                return await _trading_page(web, request, account, limit_errors={"": failed}, status=503)
+        await web.store.save_limits(
+            account.owner_id,
+            account.account_id,
+            limits,
+            noted=await web.entry(request, "limits.changed", account.account_id, limits=limits.to_json()),
+            told=f"The limits of your account at {VENUES[account.venue].title} were changed.",
+        )
         if account.is_armed or not wants_to_arm:
             return _back(account, "saved")
-        obstacle = obstacle_to_arming(account)
+        obstacle = await _obstacle(web, request, account)
         if obstacle:
             return await _trading_page(web, request, account, limit_errors={"": obstacle}, status=422)
-        await web.store.set_account_state(account.account_id, AccountState.ARMED, "", web.now())
+        await web.store.set_account_state(
+            account.account_id,
+            AccountState.ARMED,
+            "",
+            web.now(),
+            noted=await web.entry(request, "account.armed", account.account_id),
+            told=f"Your account at {VENUES[account.venue].title} was armed: it may open positions.",
+        )
         return _back(account, "armed")
 
     @routes.post("/{account_id}/disarm")
     async def disarm(request: Request, account_id: str) -> Response:
-        account = await web.account(request, account_id, Deed.TRADE)
+        account = await web.account(request, account_id, Deed.DISARM)
         await web.form(request)
         await web.store.set_account_state(account.account_id, AccountState.DISARMED, "", web.now())
+        # Disarming only takes risk away: it is done even when it cannot be noted.
+        await web.store.note_if_possible(await web.entry(request, "account.disarmed", account.account_id))
         return _back(account, "disarmed")
 
     return routes
@@ -121,6 +142,13 @@ def obstacle_to_arming(account: TradingAccount) -> str:
     if not account.assignments:
         return "Add a strategy first: there is nothing that could give a signal."
     return ""
+
+
+async def _obstacle(web: Web, request: Request, account: TradingAccount) -> str:
+    """Why this person cannot arm this account now; empty when they can."""
+    person = await web.person(request)
+    factors = await web.store.factors(person.user_id)
+    return obstacle_to_arming(account) or arming.obstacle_to_arming(person, factors, web.now())
 
 
 async def _trading_page(
@@ -149,7 +177,7 @@ async def _trading_page(
         "limit_boxes": limit_boxes(limits, leverage_ceiling(account), errors),
         "tiers": tier_boxes(limits, errors),
         "allowed": {str(pair) for pair in limits.allowed_pairs},
-        "obstacle": obstacle_to_arming(account),
+        "obstacle": await _obstacle(web, request, account),
     }
     return await web.page(request, "trading.html", values, status)
 
