@@ -275,10 +275,8 @@ def _links(store: "Store", given: "Settings") -> "Links":
 
 def _print_link(given: "Settings", token: str, expires_at: datetime, *, as_json: bool) -> None:
     """The address to hand over, by another way than the one that the person lost."""
-    origin = given.public_origins.split(",")[0].strip().rstrip("/")
-    if not origin:
-        origin = f"{'https' if given.secure_cookies else 'http'}://{given.web_host}:{given.web_port}"
-    address = f"{origin}/link/{token}"
+    here = f"{'https' if given.is_secure else 'http'}://{given.web_host}:{given.web_port}"
+    address = f"{next(iter(given.origins_typed), here)}/link/{token}"
     if as_json:
         say(json.dumps({"link": address, "expires": expires_at.isoformat()}))
     else:
