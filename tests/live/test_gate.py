@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from jarvis.domain.people import AuditEntry
-from jarvis.live.gate import CAUSE, ROLLED_BACK, Gate
+from jarvis.live.gate import AUDIT_MARK, CAUSE, ROLLED_BACK, Gate
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreUnavailable
 from jarvis.trading.events import EngineEvent, EntriesAllowed, EntriesBlocked
@@ -30,10 +30,14 @@ class Listener:
 
 
 class Remembering:
-    """A signer that remembers one fence."""
+    """A signer that remembers one fence, and how far the audit was."""
 
-    def __init__(self, mark: int = 0) -> None:
+    def __init__(self, mark: int = 0, audit: int = 0) -> None:
         self.mark = mark
+        self.audit = audit
+
+    async def audit_mark(self) -> int:
+        return self.audit
 
     async def fence_mark(self, account_id: str) -> int:
         del account_id
@@ -110,3 +114,39 @@ async def test_a_database_that_the_signer_knows_blocks_nothing(sqlite_store: Sto
     assert await gate.is_ahead_of_the_signer(ACCOUNT, 2)
 
     assert await sqlite_store.entries_blocked() == ""
+
+
+async def test_an_audit_that_ends_before_its_countersignature_blocks_entries(sqlite_store: Store) -> None:
+    gate = Gate(sqlite_store, Remembering(audit=7))
+
+    await gate.open()
+
+    assert await sqlite_store.entries_blocked() == ROLLED_BACK
+
+
+async def test_what_an_operator_has_looked_at_blocks_entries_no_second_time(sqlite_store: Store) -> None:
+    await Gate(sqlite_store, Remembering(audit=7)).open()
+    looked = AuditEntry("entries.allowed", datetime.now(UTC), "cli", details={AUDIT_MARK: 7})
+    await sqlite_store.allow_entries(looked)
+
+    await Gate(sqlite_store, Remembering(audit=7)).open()
+    assert await sqlite_store.entries_blocked() == ""
+
+    await Gate(sqlite_store, Remembering(audit=8)).open()
+    assert await sqlite_store.entries_blocked() == ROLLED_BACK
+
+
+async def test_an_audit_as_long_as_the_signer_knows_blocks_nothing(sqlite_store: Store) -> None:
+    await sqlite_store.note(noted("session.opened"))
+
+    await Gate(sqlite_store, Remembering(audit=1)).open()
+
+    assert await sqlite_store.entries_blocked() == ""
+
+
+async def test_a_reason_that_is_there_stays(sqlite_store: Store) -> None:
+    await sqlite_store.block_entries("restored", noted("restore.done"))
+
+    await Gate(sqlite_store, Remembering(audit=7)).open()
+
+    assert await sqlite_store.entries_blocked() == "restored"

@@ -191,6 +191,7 @@ async def _put_rows(
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from jarvis.domain.people import AuditEntry
+    from jarvis.live.gate import AUDIT_MARK
     from jarvis.store.archive import contents_after, lines_of
     from jarvis.store.dump import any_database
     from jarvis.store.installation import after_restore
@@ -200,9 +201,11 @@ async def _put_rows(
         f"restored from a backup of {head.made_at:%Y-%m-%d %H:%M} UTC; check the accounts at their venues, "
         "then run `jarvis entries allow`"
     )
-    noted = AuditEntry(
-        "restore.done", at, "cli", details={"made_at": head.made_at.isoformat(), "rows": contents.summary.total}
-    )
+    told: dict[str, str | int | bool | None] = {
+        "made_at": head.made_at.isoformat(), "rows": contents.summary.total,
+        AUDIT_MARK: marks.get(("audit", "head"), 0),
+    }  # fmt: skip
+    noted = AuditEntry("restore.done", at, "cli", details=told)
     fences = {name: value for (kind, name), value in marks.items() if kind == "fence"}
     with file.open("rb") as reading:
         lines = lines_of(reading, key)
@@ -214,12 +217,12 @@ async def _put_rows(
 
         with shown("restoring", contents.summary.total) as progress:
 
-            def told(table: str, count: int) -> None:
+            def done(table: str, count: int) -> None:
                 progress(table, count)
                 crashpoint("restore_rows")
 
             async with any_database(given.store_url) as database:
-                await database.restore(lines, then, told)
+                await database.restore(lines, then, done)
 
 
 async def _opened(signer: "SignerClient", file: Path) -> "tuple[ArchiveHead, bytes]":

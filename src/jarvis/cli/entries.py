@@ -41,11 +41,14 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON."
 def allow() -> None:
     """Let armed accounts open positions again."""
     from jarvis.domain.people import AuditEntry
+    from jarvis.live.gate import AUDIT_MARK
+    from jarvis.signer.marks import read_marks
 
     async def lift() -> bool:
         given = settings()
+        mark = read_marks(given.signer_state).get(("audit", "head"), 0)
         async with opened_store(given) as store:
-            noted = AuditEntry("entries.allowed", datetime.now(UTC), "cli")
+            noted = AuditEntry("entries.allowed", datetime.now(UTC), "cli", details={AUDIT_MARK: mark})
             return await store.allow_entries(noted)
 
     say("entries are allowed within a few seconds" if run(lift()) else "entries were allowed already")

@@ -10,7 +10,7 @@ A rotation has four steps, and each can be begun again after a kill:
 
 import json
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jarvis.config import Settings
     from jarvis.signer.client import SignerClient
     from jarvis.store.db import Store
-    from jarvis.store.sealed import SealedKey
+    from jarvis.store.sealed import SealedKey, SealedSeed
 
 keys = typer.Typer(help="Sealed venue keys and the master key: list, check, rotate.", no_args_is_help=True)
 
@@ -108,22 +108,37 @@ def check(*, as_json: Json = False) -> None:
 
 async def check_all(store: "Store", signer: "SignerClient") -> list[dict[str, str]]:
     """Every sealed row, and why it does not open; empty where it does."""
-    from jarvis.signer.errors import SignerRefused
-
     found = []
-    sealed = [(key, None) for key in await store.sealed_keys()]
-    with shown("opening", len(sealed)) as progress:
-        for key, _ in sealed:
-            problem = ""
-            try:
-                identity = await signer.identify(key.credential)
-                if identity.fingerprint != key.fingerprint:
-                    problem = "its fingerprint is not the one that is kept beside it"
-            except SignerRefused as refusal:
-                problem = str(refusal)
+    venue_keys, seeds = await store.sealed_keys(), await store.sealed_seeds()
+    with shown("opening", len(venue_keys) + len(seeds)) as progress:
+        for key in venue_keys:
+            problem = await _problem_of(_opens_as_kept(signer, key))
             found.append({"what": "venue key", "whose": key.credential.account_id, "problem": problem})
             progress("venue keys", 1)
+        for seed in seeds:
+            # No code at all: the seed is opened, and nothing can match.
+            problem = await _problem_of(signer.match_code(user_id=seed.user_id, sealed=seed.sealed, code=""))
+            found.append({"what": "authenticator", "whose": seed.user_id, "problem": problem})
+            progress("authenticators", 1)
     return found
+
+
+async def _opens_as_kept(signer: "SignerClient", key: "SealedKey") -> None:
+    from jarvis.signer.errors import SignerRefused
+
+    if (await signer.identify(key.credential)).fingerprint != key.fingerprint:
+        raise SignerRefused("wrong_binding", "its fingerprint is not the one that is kept beside it")
+
+
+async def _problem_of(opening: Awaitable[object]) -> str:
+    """What the signer says against it; empty if it opens."""
+    from jarvis.signer.errors import SignerRefused
+
+    try:
+        await opening
+    except SignerRefused as refusal:
+        return str(refusal)
+    return ""
 
 
 # --- a new master key ----------------------------------------------------------------------------------------------
@@ -290,17 +305,22 @@ async def _seal_anew(given: "Settings", following: Path) -> Path:
     arguments = (*master_key_arguments(given), "--next-master-key", str(following))
     async with opened_store(given) as store, _resealing(given, arguments) as signer:
         name, next_name = await signer.key_names()
-        rows = await store.sealed_keys()
-        with shown("sealing", len(rows)) as progress:
-            for key in rows:
+        venue_keys, seeds = await store.sealed_keys(), await store.sealed_seeds()
+        rows = len(venue_keys) + len(seeds)
+        with shown("sealing", rows) as progress:
+            for key in venue_keys:
                 await _seal_key_anew(store, signer, key)
                 progress("venue keys", 1)
+                crashpoint("rotate_row")
+            for seed in seeds:
+                await _seal_seed_anew(store, signer, seed)
+                progress("authenticators", 1)
                 crashpoint("rotate_row")
         crashpoint("rotate_sealed")
         await _require_all(store, signer, next_name)
         last = await store.audit_of(kinds=["keys.rotated"], limit=1)
         if not last or (last[0].details or {}).get("master_key") != next_name:
-            told: dict[str, str | int | bool | None] = {"master_key": next_name, "former": name, "rows": len(rows)}
+            told: dict[str, str | int | bool | None] = {"master_key": next_name, "former": name, "rows": rows}
             await store.note(AuditEntry("keys.rotated", datetime.now(UTC), "cli", details=told))
     crashpoint("rotate_noted")
     return given.master_key_file.with_name(f"{given.master_key_file.name}.retired-{name}")
@@ -313,25 +333,34 @@ async def _resealing(given: "Settings", arguments: tuple[str, ...]) -> "AsyncIte
 
 
 async def _seal_key_anew(store: "Store", signer: "SignerClient", key: "SealedKey") -> None:
-    from jarvis.signer.errors import SignerRefused
-
-    try:
-        sealed, fingerprint = await signer.reseal(key.credential)
-    except SignerRefused as refusal:
-        raise CommandError(
-            f"the key of account {key.credential.account_id} does not open ({refusal}): disconnect it or restore it "
-            "from a backup, then run `jarvis keys rotate` again; nothing is lost, rows that are done stay done"
-        ) from refusal
+    sealed, fingerprint = await signer.reseal(key.credential)
     if (sealed, fingerprint) != (key.credential.sealed, key.fingerprint):
         crashpoint("rotate_resealed")
         await store.put_key(key, sealed, fingerprint, key.policy)
 
 
+async def _seal_seed_anew(store: "Store", signer: "SignerClient", seed: "SealedSeed") -> None:
+    sealed = await signer.reseal_seed(seed.user_id, seed.sealed)
+    if sealed != seed.sealed:
+        crashpoint("rotate_resealed")
+        await store.put_seed(seed, sealed)
+
+
 async def _require_all(store: "Store", signer: "SignerClient", next_name: str) -> None:
-    """Raise CommandError unless everything that is stored opens under the next master key."""
+    """Raise CommandError unless everything that is stored opens under the next master key.
+
+    What is sealed there already is opened, and given back as it is.
+    """
+    left = []
     for key in await store.sealed_keys():
-        again, fingerprint = await signer.reseal(key.credential)
-        if (again, fingerprint) != (key.credential.sealed, key.fingerprint):
-            raise CommandError(f"the key of account {key.credential.account_id} changed meanwhile; run it again")
-        if sealed_under(again) != next_name:
-            raise CommandError(f"the key of account {key.credential.account_id} is still under the old master key")
+        again = await signer.reseal(key.credential)
+        if again != (key.credential.sealed, key.fingerprint) or sealed_under(again[0]) != next_name:
+            left.append(f"the key of account {key.credential.account_id}")
+    for seed in await store.sealed_seeds():
+        same = await signer.reseal_seed(seed.user_id, seed.sealed) == seed.sealed
+        if not same or sealed_under(seed.sealed) != next_name:
+            left.append(f"the authenticator of {seed.user_id}")
+    if left:
+        raise CommandError(
+            f"not sealed under the new master key yet: {', '.join(left)}; run `jarvis keys rotate` again"
+        )

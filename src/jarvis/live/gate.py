@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 CAUSE = "installation"
 LOOK_EVERY_SECONDS = 2.0
+AUDIT_MARK = "audit_mark"
+"""Which detail of an audit's line says how far the audit once was."""
 ROLLED_BACK = (
     "the database is older than what was signed since: a former copy was put in its place. "
     "Check the accounts at their venues, then run `jarvis entries allow`"
@@ -35,21 +37,41 @@ class Told(Protocol):
         """Take the event before the next step."""
 
 
-class RemembersFences(Protocol):
+class Remembers(Protocol):
     """The signer, as far as the gate knows it."""
 
     async def fence_mark(self, account_id: str) -> int:
         """The highest fence that anything was signed under."""
 
+    async def audit_mark(self) -> int:
+        """The highest line of the audit that was ever countersigned."""
+
 
 class Gate:
     """Whether anything may be opened here. While the store cannot be read, what it last said holds."""
 
-    def __init__(self, store: Store, signer: "RemembersFences") -> None:
+    def __init__(self, store: Store, signer: "Remembers") -> None:
         self._store = store
         self._signer = signer
         self._reason = ""
         self._traders: WeakKeyDictionary[Told, Clock] = WeakKeyDictionary()
+
+    async def open(self) -> None:
+        """Look for the first time: the audit may also show that the database is an old copy.
+
+        An operator who has allowed entries since, or a restore, knew of it: their line says how far the audit was.
+        """
+        mark = await self._signer.audit_mark()
+        _, head = await self._store.audit_counts()
+        if head < mark and not await self._is_known(mark) and not await self._store.entries_blocked():
+            await self._block(f"line {mark} of the audit was countersigned, and the database ends at line {head}")
+        await self.look()
+
+    async def _is_known(self, mark: int) -> bool:
+        """Whether somebody has looked at a database whose audit ends before `mark`."""
+        lines = await self._store.audit_of(kinds=["entries.allowed", "restore.done"], limit=1)
+        known = (lines[0].details or {}).get(AUDIT_MARK) if lines else None
+        return isinstance(known, int) and known >= mark
 
     async def look(self) -> None:
         """Read the store, and tell every trader if something has changed."""

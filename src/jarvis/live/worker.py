@@ -59,7 +59,7 @@ class Worker:
 
     async def run(self) -> None:
         """Open a floor for each venue and environment that has accounts, until cancelled."""
-        await self._gate.look()
+        await self._gate.open()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_leases())
             tasks.create_task(self._gate.follow())
