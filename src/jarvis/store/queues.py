@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.instrument import Pair
+from jarvis.domain.people import AuditEntry
+from jarvis.store.audit import append
 from jarvis.store.database import Database
 from jarvis.store.records import Command, CommandKind, OutboxEvent
 from jarvis.store.rows import record_of
@@ -24,9 +26,19 @@ class QueueStore(Database):
     """Commands in, events out."""
 
     async def enqueue_command(
-        self, owner_id: UserId, account_id: AccountId, kind: CommandKind, *, at: datetime, pair: Pair | None = None
+        self,
+        owner_id: UserId,
+        account_id: AccountId,
+        kind: CommandKind,
+        *,
+        at: datetime,
+        pair: Pair | None = None,
+        noted: AuditEntry | None = None,
     ) -> int | None:
-        """The new command's id; None, and nothing kept, for a stranger's account."""
+        """The new command's id; None, and nothing kept, for a stranger's account.
+
+        With `noted` it happens only if that can be written: for commands that let more happen, never for exits.
+        """
         async with self._write() as connection:
             if not await self._is_owner(connection, owner_id, account_id):
                 return None
@@ -36,6 +48,8 @@ class QueueStore(Database):
                 .returning(commands.c.command_id)
             )
             command_id = int(result.scalar_one())
+            if noted is not None:
+                await append(connection, noted)
             told = {"command": str(command_id), "kind": kind.value, "state": "asked"}
             await self._tell(connection, account_id, ("command", told))
             return command_id

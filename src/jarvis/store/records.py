@@ -12,7 +12,7 @@ from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import Fill, FillId, Order, OrderType, PositionId
 from jarvis.ledger.attribution import DecidedFill, Waterfall, waterfall
 from jarvis.ledger.journal import Account, Entry, EntryKind
-from jarvis.trading.events import Flatten, Pause, Resume
+from jarvis.trading.events import Flatten, ForeignExplained, Pause, Resume
 from jarvis.trading.limits import Limits
 from jarvis.trading.state import Marks
 from jarvis.trading.stories import PositionStory
@@ -93,6 +93,7 @@ class CommandKind(Enum):
     PAUSE = "pause"
     RESUME = "resume"
     FLATTEN = "flatten"
+    EXPLAIN = "explain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Command:
     by_user: UserId
     asked_at: datetime
 
-    def as_event(self, now: datetime) -> Pause | Resume | Flatten:
+    def as_event(self, now: datetime) -> Pause | Resume | Flatten | ForeignExplained:
         """The engine's word for it."""
         match self.kind:
             case CommandKind.PAUSE:
@@ -115,6 +116,8 @@ class Command:
                 return Resume(now)
             case CommandKind.FLATTEN:
                 return Flatten(now, self.pair)
+            case CommandKind.EXPLAIN:
+                return ForeignExplained(now)
 
 
 @dataclass(frozen=True, slots=True)
