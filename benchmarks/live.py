@@ -17,7 +17,7 @@ from typing import Any
 import ccxt
 import ccxt.async_support
 import uvloop
-from tests.signer.inprocess import made_up_key
+from tests.signer.inprocess import WIDE, made_up_key
 from tests.venues.binance.wires import sample
 
 from benchmarks.measure import Duel
@@ -136,7 +136,8 @@ async def _sealed(client: SignerClient, name: str) -> Credential:
         api_key=api_key,
         secret=secret,
     )
-    return Credential(*names, sealed)
+    row = Credential(*names, sealed)
+    return replace(row, policy=await client.seal_policy(row, WIDE))
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import ccxt
 import ccxt.async_support
-from tests.signer.inprocess import MASTER_KEY, made_up_key
+from tests.signer.inprocess import MASTER_KEY, WIDE, made_up_key
 
 from benchmarks.measure import Duel
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
@@ -62,7 +63,8 @@ class Signer:
             api_key=api_key,
             secret=secret,
         )
-        self.credential = Credential(*names, sealed)
+        row = Credential(*names, sealed)
+        self.credential = replace(row, policy=self.core.seal_policy(row, WIDE))
 
     async def sign(self, operation: str, parameters: Any) -> SignedRequest:
         """As RequestSigner says."""

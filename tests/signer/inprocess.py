@@ -3,16 +3,27 @@
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
-from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, SigningPolicy, VenueName
+from jarvis.domain.instrument import Pair
+from jarvis.domain.money import Asset
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import SignerUnavailable
 from jarvis.signer.records import KeyIdentity, SealVerdict
 from jarvis.venues.base import SignedRequest
 
 MASTER_KEY = bytes(range(32))
+WIDE = SigningPolicy(
+    {
+        Pair(Asset(base), Asset(quote)): Decimal(10**9)
+        for base in ("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "LTC", "LINK", "BNB")
+        for quote in ("USD", "USDT")
+    }
+)
+"""What lets everything be opened, for tests of other things."""
 
 
 def made_up_key(seed: str) -> tuple[str, str]:
@@ -105,9 +116,10 @@ class InProcessSigner:
             secret=secret,
             passphrase=passphrase,
         )
-        return Credential(
+        row = Credential(
             AccountId(account_id), VenueName(venue), CredentialId(f"{account_id}-key"), Environment.SANDBOX, sealed
         )
+        return replace(row, policy=self.core.seal_policy(row, WIDE))
 
     def bound(self, credential: Credential, fence: int = 1) -> "BoundInProcess":
         return BoundInProcess(self, credential, fence)

@@ -23,7 +23,7 @@ from jarvis.signer.core import NONCE_BLOCK, SigningCore
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.records import SignedCall
 from tests.signer.canary import scan
-from tests.signer.inprocess import MASTER_KEY, made_up_key
+from tests.signer.inprocess import MASTER_KEY, WIDE, made_up_key
 from tests.signer.test_operations import ENTRY, FORBIDDEN, STOP
 
 KEY, SECRET = made_up_key("core")
@@ -76,7 +76,8 @@ def credential_in(core: SigningCore, account: str = "ada", api_key: str = KEY, s
         api_key=api_key,
         secret=secret,
     )
-    return Credential(AccountId(account), VenueName("kraken"), CredentialId(f"{account}-1"), Environment.LIVE, sealed)
+    row = Credential(AccountId(account), VenueName("kraken"), CredentialId(f"{account}-1"), Environment.LIVE, sealed)
+    return replace(row, policy=core.seal_policy(row, WIDE))
 
 
 def nonce_of(call: SignedCall) -> int:
@@ -253,7 +254,7 @@ def test_every_signature_has_one_line_of_audit_that_says_who_what_and_how_much(
     with pytest.raises(SignerRefused):
         core.sign(credential, 4, "AddOrder", {**STOP, "volume": "x"})
 
-    sealed, order, read, refused = audit_in(tmp_path)
+    sealed, _, order, read, refused = audit_in(tmp_path)
 
     assert (sealed["do"], sealed["outcome"]) == ("seal", "sealed")
     assert order == {

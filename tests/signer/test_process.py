@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -21,7 +22,7 @@ from jarvis.signer.errors import SignerRefused
 from jarvis.signer.vault import create_master_key
 from jarvis.venues.base import SignedRequest
 from tests.signer.canary import scan
-from tests.signer.inprocess import made_up_key
+from tests.signer.inprocess import WIDE, made_up_key
 from tests.signer.test_operations import ENTRY
 
 KEY, SECRET = made_up_key("process")
@@ -97,7 +98,8 @@ async def sealed_by(client: SignerClient) -> Credential:
         api_key=KEY,
         secret=SECRET,
     )
-    return Credential(AccountId("ada"), VenueName("kraken"), CredentialId("c"), Environment.LIVE, sealed)
+    row = Credential(AccountId("ada"), VenueName("kraken"), CredentialId("c"), Environment.LIVE, sealed)
+    return replace(row, policy=await client.seal_policy(row, WIDE))
 
 
 def nonce_of(request: SignedRequest) -> int:

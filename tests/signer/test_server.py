@@ -23,7 +23,7 @@ from jarvis.signer.records import SealVerdict
 from jarvis.signer.server import SignerServer, SocketPlaceError
 from jarvis.venues.base import RequestSigner
 from tests.signer.canary import scan
-from tests.signer.inprocess import MASTER_KEY, made_up_key
+from tests.signer.inprocess import MASTER_KEY, WIDE, made_up_key
 from tests.signer.test_operations import ENTRY
 
 KEY, SECRET = made_up_key("server")
@@ -71,7 +71,8 @@ async def sealed_by(client: SignerClient, account: str = "ada") -> Credential:
         secret=SECRET,
         revision=2,
     )
-    return replace(row, sealed=sealed)
+    row = replace(row, sealed=sealed)
+    return replace(row, policy=await client.seal_policy(row, WIDE))
 
 
 async def test_a_key_is_sealed_shown_and_used_over_the_socket(client: SignerClient) -> None:
@@ -502,7 +503,7 @@ async def test_only_credentials_of_a_sensible_length_are_remembered(client: Sign
     with pytest.raises(SignerRefused):
         await client.identify(replace(credential, sealed=b"j1." + b"x" * 20_000))
 
-    assert len(server._answers._credentials) == 1
+    assert len(server._answers._credentials) == 2  # before and after its policy was sealed
 
 
 ANSWER = framed(

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import aiohttp
 import pytest
@@ -18,9 +19,11 @@ from jarvis.cli.demo import VENUE_ACCOUNT, _assignments, _post
 from jarvis.cli.market import starting_limits
 from jarvis.cli.wiring import opened_store
 from jarvis.domain.instrument import Pair
+from jarvis.signer.client import SignerClient
 from jarvis.store.records import AccountState
 from jarvis.venues.catalog import KRAKEN
 from jarvis.venues.permissions import TABLES
+from jarvis.web.connector import VenueKeyConnector
 from tests.signer.canary import scan
 from tests.system.candles import QUICK, wavy_candles
 from tests.system.installation import Installation, get_json, installed, until
@@ -239,8 +242,11 @@ async def connect_wrongly(pages: Browser, good_key: str, wrong_secret: str, api_
 
 async def arm(installation: Installation, pair: Pair = PAIR) -> None:
     account = await installation.account()
-    async with opened_store(installation.given) as store:
-        await store.save_limits(account.owner_id, account.account_id, starting_limits([pair]))
+    given, limits = installation.given, starting_limits([pair])
+    async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
+        connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=Random(1))
+        assert await connector.draw_policy(account, limits) == ""
+        await store.save_limits(account.owner_id, account.account_id, limits)
         await store.save_assignments(account.owner_id, account.account_id, _assignments([pair], installation.wishes))
         await store.set_account_state(account.account_id, AccountState.ARMED, "", datetime.now(UTC))
 

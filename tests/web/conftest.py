@@ -11,6 +11,8 @@ from jarvis.domain.account import AccountId, Environment, UserId, VenueName
 from jarvis.domain.instrument import Pair
 from jarvis.domain.people import AuditEntry
 from jarvis.store.db import Store
+from jarvis.store.records import TradingAccount
+from jarvis.trading.limits import Limits
 from jarvis.web.app import create_app
 from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
 from jarvis.web.security import WebSettings
@@ -34,6 +36,8 @@ class SaidConnector:
     risks: tuple[str, ...] = ()
     given: list[tuple[UserId, Environment, str, str]] = field(default_factory=list)
     chosen: list[tuple[VenueName, str, str]] = field(default_factory=list)
+    drawn: list[tuple[AccountId, Limits]] = field(default_factory=list)
+    not_drawn: str = ""
     noted: list[AuditEntry] = field(default_factory=list)
 
     async def connect(
@@ -65,6 +69,11 @@ class SaidConnector:
         if pending_id != "waiting":
             return None
         return await day.connect(self.store, user_id, Environment.SANDBOX, number=99)
+
+
+    async def draw_policy(self, account: TradingAccount, limits: Limits) -> str:
+        self.drawn.append((account.account_id, limits))
+        return self.not_drawn
 
 
 @dataclass

@@ -284,8 +284,13 @@ async def _connect_sample_account(
         if account_id is None:
             raise CommandError(f"the sample key was not accepted: {outcome.message}")
         offered = [pair for pair, _ in outcome.eligibility.leverages] if outcome.eligibility else []
-        await store.save_limits(owner, account_id, starting_limits(offered))
+        limits = starting_limits(offered)
+        await store.save_limits(owner, account_id, limits)
         await store.save_assignments(owner, account_id, _assignments(offered, wishes))
+        account = await store.account(owner, account_id)
+        failed = "it is gone" if account is None else await connector.draw_policy(account, limits)
+        if failed:
+            raise CommandError(f"the sample account cannot be armed: {failed}")
         await store.set_account_state(account_id, AccountState.ARMED, "", datetime.now(UTC))
     return offered
 

@@ -334,9 +334,10 @@ async def _resealing(given: "Settings", arguments: tuple[str, ...]) -> "AsyncIte
 
 async def _seal_key_anew(store: "Store", signer: "SignerClient", key: "SealedKey") -> None:
     sealed, fingerprint = await signer.reseal(key.credential)
-    if (sealed, fingerprint) != (key.credential.sealed, key.fingerprint):
+    policy = None if key.policy is None else await signer.reseal_policy(key.credential)
+    if (sealed, fingerprint, policy) != (key.credential.sealed, key.fingerprint, key.policy):
         crashpoint("rotate_resealed")
-        await store.put_key(key, sealed, fingerprint, key.policy)
+        await store.put_key(key, sealed, fingerprint, policy)
 
 
 async def _seal_seed_anew(store: "Store", signer: "SignerClient", seed: "SealedSeed") -> None:

@@ -28,7 +28,10 @@ class Environment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """Which sealed key is meant; holds nothing secret. `sealed` is opaque to everyone but the signer."""
+    """Which sealed key is meant; holds nothing secret. `sealed` and `policy` are the signer's, and opaque.
+
+    Without a `policy` nothing can be opened with the key; it reads, cancels and closes.
+    """
 
     account_id: AccountId
     venue: VenueName
@@ -36,6 +39,14 @@ class Credential:
     environment: Environment
     sealed: bytes
     revision: int = 1
+    policy: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SigningPolicy:
+    """What may be opened with a key: the pairs, and the largest quantity of one order in each."""
+
+    largest: Mapping[Pair, Decimal]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Self, TypeVar, cast
 
 import msgspec
 
-from jarvis.domain.account import Credential, Environment
+from jarvis.domain.account import Credential, Environment, SigningPolicy
 from jarvis.signer import frames
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.records import KeyIdentity, SealVerdict
@@ -193,6 +193,17 @@ class SignerClient:
         """The seed's sealed form under the next master key. Raises SignerRefused."""
         _, fresh = await self._ask(_encode({"do": "reseal_seed", "user_id": user_id}), _SEALED, bytearray(sealed))
         return bytes(fresh)
+
+    async def seal_policy(self, credential: Credential, policy: SigningPolicy) -> bytes:
+        """What may be opened with this key from now on, sealed: earlier policies are refused."""
+        largest = {str(pair): f"{quantity:f}" for pair, quantity in policy.largest.items()}
+        _, sealed = await self._ask(_named(credential) + _encode({"do": "seal_policy", "largest": largest}), _SEALED)
+        return bytes(sealed)
+
+    async def reseal_policy(self, credential: Credential) -> bytes:
+        """The key's policy under the next master key. Raises SignerRefused."""
+        _, sealed = await self._ask(_named(credential) + b'{"do":"reseal_policy"}', _SEALED)
+        return bytes(sealed)
 
     async def seal_audit(self, number: int, chain_hash: bytes) -> bytes:
         """The countersignature of the audit chain up to this line. Raises SignerRefused if the chain got shorter."""
@@ -375,6 +386,7 @@ def _named(credential: Credential) -> bytes:
         "environment": credential.environment.value,
         "revision": credential.revision,
         "sealed": credential.sealed.decode("ascii", errors="replace"),
+        "policy": (credential.policy or b"").decode("ascii", errors="replace"),
     }
     return _encode(names) + b"\n"
 

@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, SigningPolicy, VenueName
 from jarvis.signer.audit import Audit, shown
 from jarvis.signer.countersigning import AuditSeals
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.marks import Marks
+from jarvis.signer.policy import Policies
 from jarvis.signer.records import Counters, KeyIdentity, SealVerdict, SignedCall
 from jarvis.signer.resealing import Resealer
 from jarvis.signer.seeds import matching_step, open_seed, seal_seed
@@ -39,6 +40,7 @@ class SigningCore:
         self._vault = Vault(master_key)
         self._now_ns = now_ns
         self._marks = Marks(state)
+        self._policies = Policies(self._vault, self._marks)
         self._audit_seals = AuditSeals(self._vault, self._marks)
         self._resealer = None if next_master_key is None else Resealer(self._vault, Vault(next_master_key), self._marks)
         self._audit = Audit(state)
@@ -99,6 +101,23 @@ class SigningCore:
             raise
         self._note({"do": "reseal_seed", **_person(user_id), "outcome": "sealed"}, must=True)
         return fresh
+
+    def seal_policy(self, credential: Credential, policy: SigningPolicy) -> bytes:
+        """What may be opened with this key from now on, sealed. Raises SignerUnavailable."""
+        sealed = self._policies.seal(credential, policy)
+        largest = {str(pair): f"{quantity:f}" for pair, quantity in policy.largest.items()}
+        self._note({"do": "seal_policy", **_whose(credential), "largest": largest, "outcome": "sealed"}, must=True)
+        return sealed
+
+    def reseal_policy(self, credential: Credential) -> bytes:
+        """The key's policy under the next master key. Raises SignerRefused."""
+        try:
+            if self._resealer is None:
+                raise SignerRefused("operation", "this signer was not started to change the master key")
+            return self._resealer.policy(credential)
+        except SignerRefused as refusal:
+            self._note_refusal("reseal_policy", credential, refusal)
+            raise
 
     def seal_audit(self, number: int, chain_hash: bytes) -> bytes:
         """The countersignature of the audit chain up to this line. Raises SignerRefused if the chain got shorter."""
@@ -193,13 +212,15 @@ class SigningCore:
             check(credential.venue, operation, parameters)
             self._check_timestamp(credential, parameters)
             self._check_fence(credential, fence)
+            signing = signing_of(credential.venue)
+            must = signing.may_open(operation, parameters)
+            if must:
+                self._policies.require(credential, *signing.opened_by(parameters))
             opened = self._vault.open(credential)
         except SignerRefused as refusal:
             named = operation if _SHOWABLE_OPERATION.fullmatch(operation) else "?"
             self._note_refusal("sign", credential, refusal, operation=named, fence=fence)
             raise
-        signing = signing_of(credential.venue)
-        must = signing.may_open(operation, parameters)
         with opened:
             self._raise("fence", credential.account_id, fence, must=must)
             stamp = self._next_nonce(self._key_name(credential, opened), must=must)

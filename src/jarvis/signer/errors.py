@@ -5,7 +5,7 @@ class SignerRefused(PermissionError):
     """The signer will not do it, now or when asked again. `code` is stable; nothing was signed.
 
     Codes: `operation`, `parameter`, `venue`, `stale_fence`, `wrong_master_key`, `broken_seal`, `wrong_binding`,
-    `stale_revision`, `stale_audit`, `malformed`.
+    `stale_revision`, `stale_audit`, `policy`, `malformed`.
     """
 
     def __init__(self, code: str, message: str) -> None:

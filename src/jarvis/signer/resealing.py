@@ -9,6 +9,7 @@ from dataclasses import replace
 from jarvis.domain.account import Credential
 from jarvis.signer.errors import SignerRefused
 from jarvis.signer.marks import Marks
+from jarvis.signer.policy import Policies
 from jarvis.signer.seeds import open_seed, seal_seed
 from jarvis.signer.vault import Vault, fingerprint, wipe
 
@@ -67,3 +68,11 @@ class Resealer:
         finally:
             wipe(seed)
         return sealed
+
+    def policy(self, credential: Credential) -> bytes:
+        """What may be opened with the key, sealed under the next master key. Raises SignerRefused."""
+        vault = self.vault_of(credential.policy or b"")
+        following = Policies(self._next, self._marks)
+        if vault is self._next:
+            return following.reseal(credential, following)
+        return Policies(vault, self._marks).reseal(credential, following)

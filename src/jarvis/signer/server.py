@@ -15,10 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, VenueName
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, SigningPolicy, VenueName
 from jarvis.signer import frames
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
+from jarvis.signer.policy import policy_from
 from jarvis.signer.process import Parent, peer_uid
 from jarvis.signer.vault import wipe
 
@@ -177,6 +178,10 @@ class Answers:
                     return self._match_code(head, beside)
                 case "reseal_seed":
                     return _pack({}, self._core.reseal_seed(_text(head, "user_id"), bytes(beside)))
+                case "seal_policy":
+                    return _pack({}, self._core.seal_policy(self._credential(row), _policy(head)))
+                case "reseal_policy":
+                    return _pack({}, self._core.reseal_policy(self._credential(row)))
                 case "seal_audit":
                     return _pack({}, self._core.seal_audit(_number(head, "number"), bytes(beside)))
                 case "check_audit_seal":
@@ -309,7 +314,15 @@ def _credential(head: Head) -> Credential:
         environment=_environment(head),
         sealed=_text(head, "sealed").encode("ascii", errors="replace"),
         revision=_number(head, "revision"),
+        policy=str(head.get("policy") or "").encode("ascii", errors="replace") or None,
     )
+
+
+def _policy(head: Head) -> SigningPolicy:
+    largest = head.get("largest")
+    if not isinstance(largest, dict):
+        raise SignerRefused("malformed", "a policy names pairs and quantities")
+    return policy_from(largest)
 
 
 def _environment(head: Head) -> Environment:

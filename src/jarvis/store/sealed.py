@@ -48,6 +48,7 @@ class SealedStore(Database):
                         row.environment,
                         row.sealed,
                         row.revision,
+                        row.policy,
                     ),
                     row.fingerprint,
                     row.public_id,

@@ -24,10 +24,13 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from urllib.parse import quote
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from jarvis.domain.instrument import Pair
+from jarvis.domain.money import Asset
 from jarvis.signer.errors import InvalidSecret
 from jarvis.signer.operations import POSITIVE, Operation, Parameters, Shape, any_of, form, list_of, shape
 from jarvis.signer.records import SignedCall
@@ -310,3 +313,8 @@ KEY_ONLY = frozenset(
 def may_open(operation: str, parameters: Parameters) -> bool:
     """Whether this call could add risk. An order with AUTO_REPAY borrows nothing: it is how positions are closed."""
     return operation == "POST /sapi/v1/margin/order" and parameters.get("sideEffectType") != "AUTO_REPAY"
+
+
+def opened_by(order: Parameters) -> tuple[Pair, Decimal]:
+    """Which pair an order opens, and how much of it."""
+    return Pair(Asset(order["symbol"].removesuffix("USDT")), Asset("USDT")), Decimal(order["quantity"])

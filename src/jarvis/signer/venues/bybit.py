@@ -29,8 +29,11 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from urllib.parse import quote
 
+from jarvis.domain.instrument import Pair
+from jarvis.domain.money import Asset
 from jarvis.signer.errors import InvalidSecret
 from jarvis.signer.operations import POSITIVE, Operation, Parameters, Shape, any_of, list_of, shape
 from jarvis.signer.records import SignedCall
@@ -254,3 +257,8 @@ _ORDER_OF_FIELDS: Mapping[str, tuple[str, ...]] = {
 def may_open(operation: str, parameters: Parameters) -> bool:
     """Whether this call could add risk. An order's word for it is taken: exits must also go through on a full disk."""
     return operation == "POST /v5/order/create" and parameters.get("purpose") != "close"
+
+
+def opened_by(order: Parameters) -> tuple[Pair, Decimal]:
+    """Which pair an order opens, and how much of it: market orders say their size in the base coin."""
+    return Pair(Asset(order["symbol"].removesuffix("USDT")), Asset("USDT")), Decimal(order["qty"])

@@ -10,7 +10,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 
+from jarvis.domain.instrument import Pair
+from jarvis.domain.money import Asset
 from jarvis.signer.errors import InvalidSecret
 from jarvis.signer.operations import AMOUNT, POSITIVE, Operation, Parameters, any_of, form, is_zero, list_of, shape
 from jarvis.signer.records import SignedCall
@@ -95,6 +98,12 @@ _KRAKEN_IDS = ("XXBTZUSD", "XETHZUSD", "XXRPZUSD", "XLTCZUSD")
 _KRAKEN_BTNL = tuple(f"{name}:BTNL" for name in _KRAKEN_ALTNAMES if name != "BNBUSD")
 PAIRS = frozenset((*_KRAKEN_ALTNAMES, *_KRAKEN_IDS, *_KRAKEN_BTNL))
 """The catalogue's pairs in every spelling that Kraken's REST API takes."""
+
+_PAIR_OF = {
+    name: Pair(Asset({"XBT": "BTC", "XDG": "DOGE"}.get(base, base)), Asset("USD"))
+    for base in ("XBT", "ETH", "XRP", "SOL", "XDG", "ADA", "LTC", "LINK", "BNB")
+    for name in (f"{base}USD", f"X{base}ZUSD")
+}
 
 _PAIR = "|".join(re.escape(name) for name in sorted(PAIRS))
 _TXID = r"[A-Z0-9]{6}-[A-Z0-9]{5}-[A-Z0-9]{6}"
@@ -250,3 +259,8 @@ OPERATIONS: Mapping[str, Operation] = {
 def may_open(operation: str, parameters: Parameters) -> bool:
     """Whether this call could add risk."""
     return operation == "AddOrder" and parameters.get("reduce_only") != "true" and parameters.get("validate") != "true"
+
+
+def opened_by(order: Parameters) -> tuple[Pair, Decimal]:
+    """Which pair an order opens, and how much of it."""
+    return _PAIR_OF[order["pair"].removesuffix(":BTNL")], Decimal(order["volume"])

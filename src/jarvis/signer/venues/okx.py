@@ -19,8 +19,11 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from urllib.parse import quote
 
+from jarvis.domain.instrument import Pair
+from jarvis.domain.money import Asset
 from jarvis.signer.errors import InvalidSecret
 from jarvis.signer.operations import POSITIVE, Operation, Parameters, Shape, any_of, list_of, shape
 from jarvis.signer.records import SignedCall
@@ -313,3 +316,9 @@ _PLACES = frozenset({"POST /api/v5/trade/order", "POST /api/v5/trade/order-algo"
 def may_open(operation: str, parameters: Parameters) -> bool:
     """Whether this call could add risk. An order's word for it is taken: exits must also go through on a full disk."""
     return operation in _PLACES and parameters.get("purpose") != "close"
+
+
+def opened_by(order: Parameters) -> tuple[Pair, Decimal]:
+    """Which pair an order opens, and how much of it: a market buy, sized in the quote, is not on the list."""
+    base, _, quote = order["instId"].partition("-")
+    return Pair(Asset(base), Asset(quote)), Decimal(order["sz"])
