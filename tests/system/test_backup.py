@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import select
 
 from jarvis.cli.account import add_person, migrate_database
-from jarvis.cli.process import environment_of
+from jarvis.cli.demo import _sandbox_service
+from jarvis.cli.process import environment_of, signer_service
 from jarvis.cli.wiring import opened_store
 from jarvis.config import Settings
 from jarvis.domain.account import UserId
@@ -122,9 +123,6 @@ def database_url(database: str, request: pytest.FixtureRequest) -> str:
 async def test_after_backup_wipe_and_restore_the_books_are_equal_and_nothing_opens_before_somebody_looked(
     database_url: str, tmp_path: Path
 ) -> None:
-    from jarvis.cli.demo import _sandbox_service
-    from jarvis.cli.process import signer_service
-
     candles = wavy_candles(tmp_path / "btc.parquet", minutes=4000)
     (tmp_path / "backups").mkdir()
     file = tmp_path / "backups" / "drill.backup"
@@ -387,3 +385,51 @@ async def test_a_restore_that_is_killed_leaves_all_or_nothing_and_is_finished_by
 
     assert (await command(given, "restore", str(file), "--replace")).code == 0
     assert await rows_of(given) == backed_up
+
+
+# --- a copy of the database that somebody put back ------------------------------------------------------------------
+
+
+@pytest.mark.timeout(240)
+async def test_a_former_copy_of_the_database_is_recognised_and_opens_nothing_before_somebody_looked(
+    tmp_path: Path,
+) -> None:
+    candles = wavy_candles(tmp_path / "btc.parquet", minutes=4000)
+    copy = tmp_path / "copy.db"
+    async with installed(
+        tmp_path / "here", candles=[candles], strategies=["donchian_breakout"], parameters=QUICK_BREAKOUT, rate=480
+    ) as installation:
+        database = installation.given.data_dir / "jarvis.db"
+        await installation.supervisor.start(_sandbox_service(installation.given, installation.wishes))
+        async with serving(installation) as first:
+            await first.supervisor.start(signer_service(first.given))
+            await first.connect()
+            await first.start_worker()
+            await until_it_traded(first)
+            await ended_flat(first)
+            await first.command("trade", "resume")
+        shutil.copyfile(database, copy)  # nobody has it open: it is whole
+        async with serving(installation) as second:
+            await second.supervisor.start(signer_service(second.given))
+            await second.start_worker()
+            await until_it_traded(second)
+
+        shutil.copyfile(copy, database)
+        async with serving(installation) as third:
+            await third.supervisor.start(signer_service(third.given))
+            await third.start_worker()
+            await until(lambda: is_blocked(third), seconds=30, what="the old copy is recognised", every=0.5)
+            await ended_flat(third)  # what was opened meanwhile is found, closed and booked: exits are signed
+            await third.command("trade", "resume")
+            filled = len((await third.venue())["fills"])
+            await asyncio.sleep(8)
+            assert len((await third.venue())["fills"]) == filled
+            assert "stale_fence" not in third.log("worker")
+
+            assert (await third.command("entries", "allow")).code == 0
+            await until_it_traded(third)
+
+
+async def is_blocked(installation: Installation) -> bool:
+    told = (await installation.command("entries", "status", "--json")).json
+    return "older than what was signed since" in told["reason"]

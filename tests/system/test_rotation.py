@@ -14,16 +14,17 @@ from jarvis.cli.account import migrate_database
 from jarvis.cli.process import environment_of
 from jarvis.cli.wiring import opened_store
 from jarvis.config import Settings
-from jarvis.domain.account import AccountId, Credential, CredentialId, Environment
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, UserId
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import SignerRefused
 from jarvis.signer.marks import Marks, read_marks
 from jarvis.signer.vault import create_master_key, load_master_key
 from jarvis.store.db import hold_instance
+from jarvis.store.people_tables import totps
 from tests.store import samples
 from tests.system.installation import Said, run_command
 
-ROWS = 4
+ROWS, SEEDS = 3, 2
 
 
 def secret_of(number: int) -> tuple[str, str]:
@@ -35,7 +36,7 @@ def secret_of(number: int) -> tuple[str, str]:
     )
 
 
-async def made(folder: Path, *, rows: int = ROWS) -> Settings:
+async def made(folder: Path, *, rows: int = ROWS, seeds: int = SEEDS) -> Settings:
     """An installation with sealed keys that does not run."""
     given = Settings(data_dir=folder / "data", master_key_file=folder / "key" / "master.key", database_url="")
     given.data_dir.mkdir(mode=0o700, parents=True)
@@ -57,6 +58,15 @@ async def made(folder: Path, *, rows: int = ROWS) -> Settings:
                 public_id=core.identify(credential).public_id, permissions_json="{}", verdict="accepted",
                 execution_venue="", at=samples.NOON,
             )  # fmt: skip
+        for number in range(seeds):
+            seed = bytearray(Random(100 + number).randbytes(20))
+            user = UserId(f"person-{number}")
+            await store.add_person(samples.person(user))
+            async with store._write() as connection:
+                sealed = core.seal_seed(user, seed)
+                await connection.execute(
+                    totps.insert().values(user_id=user, sealed=sealed, last_step=0, created_at=samples.NOON)
+                )
     return given
 
 
@@ -95,11 +105,16 @@ async def require_rotated(given: Settings, former: bytes) -> None:
         assert new.identify(credential).public_id == f"{api_key[:4]}…{api_key[-4:]}"
         with pytest.raises(SignerRefused):
             old.identify(credential)
-    name = f"j1.{old.key_names()[0]}.".encode()
+    async with opened_store(given) as store:
+        for seed in await store.sealed_seeds():
+            assert new.match_code(seed.user_id, seed.sealed, "") is None
+            with pytest.raises(SignerRefused):
+                old.match_code(seed.user_id, seed.sealed, "")
+    name = f"1.{old.key_names()[0]}.".encode()
     for file in given.data_dir.iterdir():
         assert file.is_dir() or name not in file.read_bytes(), f"{file.name} still holds what the old key opens"
     checked = await command(given, "keys", "check", "--json")
-    assert [each["problem"] for each in checked.json] == [""] * ROWS
+    assert [each["problem"] for each in checked.json] == [""] * (ROWS + SEEDS)
     async with opened_store(given) as store:
         assert [line.kind for line in await store.audit_lines()] == ["keys.rotated"]
 
@@ -126,7 +141,7 @@ async def listed(given: Settings) -> list[dict[str, Any]]:
 
 POINTS = (
     "rotate_making", "rotate_made", "rotate_resealed", "rotate_row", "rotate_row:2", "rotate_resealed:3",
-    "rotate_row:4", "rotate_sealed", "rotate_noted", "rotate_checked", "rotate_retired",
+    "rotate_resealed:4", "rotate_row:5", "rotate_sealed", "rotate_noted", "rotate_checked", "rotate_retired",
 )  # fmt: skip
 
 
@@ -152,10 +167,10 @@ async def test_killed_at_each_row_in_turn_it_still_comes_to_its_end(tmp_path: Pa
     given = await made(tmp_path)
     former = given.master_key_file.read_bytes()
 
-    for _ in range(ROWS):
+    for row in range(ROWS + SEEDS):
         killed = await command(given, "keys", "rotate", crash_at="rotate_resealed")
         assert killed.code == -signal.SIGKILL
-        killed = await command(given, "keys", "rotate", crash_at="rotate_row:2")
+        killed = await command(given, "keys", "rotate", crash_at=f"rotate_row:{row + 1}")
         assert killed.code == -signal.SIGKILL
 
     assert (await command(given, "keys", "rotate")).code == 0
@@ -173,7 +188,7 @@ async def test_killed_after_the_last_step_it_was_done(tmp_path: Path) -> None:
 
 
 async def test_it_can_be_forgotten(tmp_path: Path) -> None:
-    given = await made(tmp_path, rows=1)
+    given = await made(tmp_path, rows=1, seeds=0)
 
     assert (await command(given, "keys", "rotate", "--forget")).code == 0
 
@@ -182,7 +197,7 @@ async def test_it_can_be_forgotten(tmp_path: Path) -> None:
 
 
 async def test_nonces_go_on_under_the_new_fingerprints(tmp_path: Path) -> None:
-    given = await made(tmp_path, rows=1)
+    given = await made(tmp_path, rows=1, seeds=0)
     (credential,) = await credentials_of(given)
     far = 9_000_000_000_000_000
     given.signer_state.mkdir(mode=0o700)
@@ -201,7 +216,7 @@ async def test_nonces_go_on_under_the_new_fingerprints(tmp_path: Path) -> None:
 
 
 async def test_while_jarvis_runs_nothing_is_rotated(tmp_path: Path) -> None:
-    given = await made(tmp_path, rows=1)
+    given = await made(tmp_path, rows=1, seeds=0)
     before = sorted(each.name for each in given.master_key_file.parent.iterdir())
 
     with hold_instance(given.store_url):
@@ -214,7 +229,7 @@ async def test_while_jarvis_runs_nothing_is_rotated(tmp_path: Path) -> None:
 
 
 async def test_a_row_that_does_not_open_is_named_and_nothing_is_begun(tmp_path: Path) -> None:
-    given = await made(tmp_path, rows=2)
+    given = await made(tmp_path, rows=2, seeds=0)
     async with opened_store(given) as store:
         first, second = await store.sealed_keys()
         await store.put_key(first, second.credential.sealed, first.fingerprint, None)
