@@ -34,7 +34,7 @@ def router(web: Web) -> APIRouter:
         shown = [Shown(kind_words(notice.kind), notice) for notice in found[:PAGE]]
         values = {
             "here": "notices",
-            "unseen": [each for each in shown if each.notice.seen_at is None],
+            "fresh": [each for each in shown if each.notice.seen_at is None],
             "seen": [each for each in shown if each.notice.seen_at is not None],
             "latest": found[0].notice_id if found else 0,
             "older": found[PAGE - 1].notice_id if len(found) > PAGE else None,

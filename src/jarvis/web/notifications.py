@@ -80,7 +80,7 @@ async def _page(web: Web, request: Request, *, errors: dict[str, str] | None = N
     values = {
         "here": "notifications",
         "said": _SAID.get(request.query_params.get("said", "")),
-        "errors": errors or {},
+        "errors": {"label": "", "address": "", **(errors or {})},
         "targets": targets,
         "most": MOST_TARGETS,
         "room": len(targets) < MOST_TARGETS,
