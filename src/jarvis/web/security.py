@@ -8,22 +8,27 @@ so that no handler can forget them; the third in `forms.guarded_form`, which eve
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Literal
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jarvis.web.proxies import Network
 
 log = structlog.get_logger()
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "font-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'"
+    "font-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'; "
+    "require-trusted-types-for 'script'; trusted-types jarvis-pieces; report-uri /reports/csp"
 )
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -35,9 +40,12 @@ HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), clipboard-read=()",
 }
+API = "/api/"
+"""Below this, scripts come with a token of their own: no cookie counts there, and a browser's signs may be missing."""
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 MAX_BODY_BYTES = 64 * 1024
+_LENGTH = re.compile("[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +57,17 @@ class WebSettings:
 
     origins: tuple[str, ...]
     secure: bool = False
-    sign_up_open: bool = True
+    sign_up: Literal["open", "invitation", "closed"] = "open"
     session_idle: timedelta = timedelta(minutes=30)
     session_absolute: timedelta = timedelta(hours=12)
     sandbox_url: str = ""
     """The address of the sandbox that this installation runs; empty when it runs none."""
+    trusted_proxies: tuple[Network, ...] = ()
+    """From where the headers of a proxy are believed."""
+    plain_webhooks: bool = False
+    """Whether receivers of notices may be named at http:// addresses."""
+    outbound_address: str = ""
+    """The address that venues see this installation at; empty if the operator did not say."""
     hosts: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,18 +94,26 @@ def token_fits(secret: str, token: str) -> bool:
     return hmac.compare_digest(token_for(secret).encode(), token.encode())
 
 
-def is_our_own_page(method: str, headers: Headers, settings: WebSettings) -> bool:
+def is_our_own_page(method: str, path: str, headers: Headers, settings: WebSettings) -> bool:
     """Whether a request may change state as far as the browser's own signs tell where it comes from."""
     if headers.get("host", "") not in settings.hosts:
         return False
     if method in SAFE_METHODS:
         return True
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if path.startswith(API):
+        return origin in (None, *settings.origins) and site in (None, "same-origin")
     if site is not None and site != "same-origin":
         return False
     if origin is not None:
         return origin in settings.origins
     return site == "same-origin"
+
+
+def problem(status: int, message: str) -> JSONResponse:
+    """What the API answers when it does not do as asked: a code for scripts, and our own sentence."""
+    code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
+    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
 
 
 def plain_page(status: HTTPStatus, message: str) -> HTMLResponse:
@@ -129,7 +151,7 @@ class Guard:
             await send(message)
 
         connection = HTTPConnection(scope)
-        refusal = self._refusal(scope["method"], connection.headers)
+        refusal = self._refusal(scope["method"], scope["path"], connection.headers)
         if refusal is not None:
             await refusal(scope, receive, send_with_headers)
             return
@@ -137,30 +159,32 @@ class Guard:
             await self._app(scope, _limited(receive), send_with_headers)
         except _BodyTooLargeError:
             if not started:
-                await _too_large()(scope, receive, send_with_headers)
+                await _too_large(scope["path"])(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 - the top of a request: the person gets one quiet page
             # The text of an exception may quote what was submitted, so only its kind and place are kept.
             log.error(  # noqa: TRY400 - never with the values of a traceback
                 "request_failed", path=scope["path"], error=type(error).__name__, place=_place(error)
             )
             if not started:
-                page = plain_page(
+                page = _plain_answer(
+                    scope["path"],
                     HTTPStatus.INTERNAL_SERVER_ERROR,
                     "Something broke on our side. Your positions are protected by orders that rest at the venue. "
                     "Nothing that you sent was kept; try again in a moment.",
                 )
                 await page(scope, receive, send_with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> HTMLResponse | None:
-        if not is_our_own_page(method, headers, self._settings):
-            return plain_page(
+    def _refusal(self, method: str, path: str, headers: Headers) -> Response | None:
+        if not is_our_own_page(method, path, headers, self._settings):
+            return _plain_answer(
+                path,
                 HTTPStatus.FORBIDDEN,
                 "This request did not come from a page of this installation, so nothing was done. Open the address "
                 "that Jarvis printed when it started, and try again from there.",
             )
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
-            return _too_large()
+        if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
+            return _too_large(path)
         return None
 
     def _add_headers(self, headers: MutableHeaders, path: str) -> None:
@@ -188,9 +212,16 @@ def _limited(receive: Receive) -> Receive:
     return receive_within_limit
 
 
-def _too_large() -> HTMLResponse:
+def _too_large(path: str) -> Response:
     limit = f"{MAX_BODY_BYTES // 1024} KiB"
-    return plain_page(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A form may hold {limit}; this one held more.")
+    return _plain_answer(path, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A form may hold {limit}; this one held more.")
+
+
+def _plain_answer(path: str, status: HTTPStatus, message: str) -> Response:
+    """A page for people, the same words as JSON for scripts."""
+    if path.startswith(API):
+        return problem(status, message)
+    return plain_page(status, message)
 
 
 def _place(error: BaseException) -> str:
