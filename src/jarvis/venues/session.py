@@ -333,7 +333,7 @@ class KeySession:
             try:
                 signed = await self._signer.sign(operation, parameters)
             except PermissionError as error:
-                raise NotPermitted(f"the signer refused {operation}; nothing was sent") from error
+                raise NotPermitted(f"the signer refused {operation}, nothing was sent: {error}") from error
             except OSError as error:
                 raise Unreachable(f"the signer does not answer; {operation} was not sent") from error
             url = self._rest_url + signed.path

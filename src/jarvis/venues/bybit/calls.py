@@ -176,7 +176,7 @@ class BybitCalls:
         try:
             return await self._key("WS login").sign("WS login", self._stamped({}))
         except PermissionError as error:
-            raise NotPermitted("the signer refused a login; nothing was sent") from error
+            raise NotPermitted(f"the signer refused a login, nothing was sent: {error}") from error
         except OSError as error:
             raise Unreachable("the signer does not answer; no login was sent") from error
 

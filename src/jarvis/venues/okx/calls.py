@@ -169,7 +169,7 @@ class OkxCalls:
         try:
             return (await self._required_signer(operation).sign(operation, stamped)).body
         except PermissionError as error:
-            raise NotPermitted(f"the signer refused {operation}; nothing was sent") from error
+            raise NotPermitted(f"the signer refused {operation}, nothing was sent: {error}") from error
         except OSError as error:
             raise Unreachable(f"the signer does not answer; {operation} was not sent") from error
 
