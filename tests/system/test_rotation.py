@@ -4,6 +4,7 @@ import base64
 import signal
 import stat
 import time
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from jarvis.cli.account import migrate_database
 from jarvis.cli.process import environment_of
 from jarvis.cli.wiring import opened_store
 from jarvis.config import Settings
-from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, UserId
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, SigningPolicy, UserId
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import SignerRefused
 from jarvis.signer.marks import Marks, read_marks
@@ -58,6 +59,9 @@ async def made(folder: Path, *, rows: int = ROWS, seeds: int = SEEDS) -> Setting
                 public_id=core.identify(credential).public_id, permissions_json="{}", verdict="accepted",
                 execution_venue="", at=samples.NOON,
             )  # fmt: skip
+            policy = core.seal_policy(credential, SigningPolicy({samples.BTC_USD: Decimal(number + 1)}))
+            (kept,) = [each for each in await store.sealed_keys() if each.credential.account_id == account]
+            assert await store.put_key(kept, sealed, kept.fingerprint, policy)
         for number in range(seeds):
             seed = bytearray(Random(100 + number).randbytes(20))
             user = UserId(f"person-{number}")
@@ -103,8 +107,10 @@ async def require_rotated(given: Settings, former: bytes) -> None:
     for number, credential in enumerate(found):
         api_key, _ = secret_of(number)
         assert new.identify(credential).public_id == f"{api_key[:4]}…{api_key[-4:]}"
-        with pytest.raises(SignerRefused):
-            old.identify(credential)
+        new.check_policy(credential)
+        for refused in (old.identify, old.check_policy):
+            with pytest.raises(SignerRefused):
+                refused(credential)
     async with opened_store(given) as store:
         for seed in await store.sealed_seeds():
             assert new.match_code(seed.user_id, seed.sealed, "") is None
@@ -114,7 +120,7 @@ async def require_rotated(given: Settings, former: bytes) -> None:
     for file in given.data_dir.iterdir():
         assert file.is_dir() or name not in file.read_bytes(), f"{file.name} still holds what the old key opens"
     checked = await command(given, "keys", "check", "--json")
-    assert [each["problem"] for each in checked.json] == [""] * (ROWS + SEEDS)
+    assert [each["problem"] for each in checked.json] == [""] * (2 * ROWS + SEEDS)
     async with opened_store(given) as store:
         assert [line.kind for line in await store.audit_lines()] == ["keys.rotated"]
 
@@ -232,14 +238,14 @@ async def test_a_row_that_does_not_open_is_named_and_nothing_is_begun(tmp_path: 
     given = await made(tmp_path, rows=2, seeds=0)
     async with opened_store(given) as store:
         first, second = await store.sealed_keys()
-        await store.put_key(first, second.credential.sealed, first.fingerprint, None)
+        await store.put_key(first, second.credential.sealed, first.fingerprint, first.credential.policy)
 
     checked = await command(given, "keys", "check")
     rotated = await command(given, "keys", "rotate")
 
     assert checked.code == 1
     assert "BAD  venue key of account-0" in checked.out
-    assert "1 of 2 sealed rows open" in checked.out
+    assert "3 of 4 sealed rows open" in checked.out
     assert rotated.code == 2
     assert "`jarvis keys check` says what" in rotated.err
     assert [each.name for each in given.master_key_file.parent.iterdir()] == ["master.key"]

@@ -73,7 +73,7 @@ def _described(key: "SealedKey") -> dict[str, object]:
         "environment": credential.environment.value,
         "key": key.public_id,
         "revision": credential.revision,
-        "policy": key.policy is not None,
+        "policy": credential.policy is not None,
         "master_key": sealed_under(credential.sealed),
     }
 
@@ -114,6 +114,9 @@ async def check_all(store: "Store", signer: "SignerClient") -> list[dict[str, st
         for key in venue_keys:
             problem = await _problem_of(_opens_as_kept(signer, key))
             found.append({"what": "venue key", "whose": key.credential.account_id, "problem": problem})
+            if key.credential.policy is not None:
+                problem = await _problem_of(signer.check_policy(key.credential))
+                found.append({"what": "policy", "whose": key.credential.account_id, "problem": problem})
             progress("venue keys", 1)
         for seed in seeds:
             # No code at all: the seed is opened, and nothing can match.
@@ -333,11 +336,17 @@ async def _resealing(given: "Settings", arguments: tuple[str, ...]) -> "AsyncIte
 
 
 async def _seal_key_anew(store: "Store", signer: "SignerClient", key: "SealedKey") -> None:
-    sealed, fingerprint = await signer.reseal(key.credential)
-    policy = None if key.policy is None else await signer.reseal_policy(key.credential)
-    if (sealed, fingerprint, policy) != (key.credential.sealed, key.fingerprint, key.policy):
+    anew = await _anew(signer, key)
+    if anew != (key.credential.sealed, key.fingerprint, key.credential.policy):
         crashpoint("rotate_resealed")
-        await store.put_key(key, sealed, fingerprint, policy)
+        await store.put_key(key, *anew)
+
+
+async def _anew(signer: "SignerClient", key: "SealedKey") -> tuple[bytes, str, bytes | None]:
+    """Key, fingerprint and policy as they are under the next master key."""
+    sealed, fingerprint = await signer.reseal(key.credential)
+    policy = key.credential.policy
+    return sealed, fingerprint, None if policy is None else await signer.reseal_policy(key.credential)
 
 
 async def _seal_seed_anew(store: "Store", signer: "SignerClient", seed: "SealedSeed") -> None:
@@ -354,8 +363,9 @@ async def _require_all(store: "Store", signer: "SignerClient", next_name: str) -
     """
     left = []
     for key in await store.sealed_keys():
-        again = await signer.reseal(key.credential)
-        if again != (key.credential.sealed, key.fingerprint) or sealed_under(again[0]) != next_name:
+        kept = key.credential.sealed, key.fingerprint, key.credential.policy
+        under = {sealed_under(each) for each in (kept[0], kept[2]) if each is not None}
+        if await _anew(signer, key) != kept or under != {next_name}:
             left.append(f"the key of account {key.credential.account_id}")
     for seed in await store.sealed_seeds():
         same = await signer.reseal_seed(seed.user_id, seed.sealed) == seed.sealed

@@ -200,6 +200,10 @@ class SignerClient:
         _, sealed = await self._ask(_named(credential) + _encode({"do": "seal_policy", "largest": largest}), _SEALED)
         return bytes(sealed)
 
+    async def check_policy(self, credential: Credential) -> None:
+        """Return if the key's policy opens, whatever it allows. Raises SignerRefused."""
+        await self._ask(_named(credential) + b'{"do":"check_policy"}', _SEALED)
+
     async def reseal_policy(self, credential: Credential) -> bytes:
         """The key's policy under the next master key. Raises SignerRefused."""
         _, sealed = await self._ask(_named(credential) + b'{"do":"reseal_policy"}', _SEALED)

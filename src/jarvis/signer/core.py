@@ -109,6 +109,14 @@ class SigningCore:
         self._note({"do": "seal_policy", **_whose(credential), "largest": largest, "outcome": "sealed"}, must=True)
         return sealed
 
+    def check_policy(self, credential: Credential) -> None:
+        """Return if the key's policy opens, whatever it allows. Raises SignerRefused."""
+        try:
+            self._policies.check(credential)
+        except SignerRefused as refusal:
+            self._note_refusal("check_policy", credential, refusal)
+            raise
+
     def reseal_policy(self, credential: Credential) -> bytes:
         """The key's policy under the next master key. Raises SignerRefused."""
         try:

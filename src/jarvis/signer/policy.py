@@ -65,6 +65,10 @@ class Policies:
         if quantity > largest:
             raise SignerRefused("policy", f"an order in {pair} is larger than any may be: arm the account again")
 
+    def check(self, credential: Credential) -> None:
+        """Return if the key's policy opens, whatever it allows. Raises SignerRefused."""
+        self._open(credential)
+
     def _sealed(self, credential: Credential, revision: int, policy: SigningPolicy) -> bytes:
         largest = {str(pair): f"{quantity:f}" for pair, quantity in policy.largest.items()}
         text = json.dumps(

@@ -180,6 +180,9 @@ class Answers:
                     return _pack({}, self._core.reseal_seed(_text(head, "user_id"), bytes(beside)))
                 case "seal_policy":
                     return _pack({}, self._core.seal_policy(self._credential(row), _policy(head)))
+                case "check_policy":
+                    self._core.check_policy(self._credential(row))
+                    return _pack({})
                 case "reseal_policy":
                     return _pack({}, self._core.reseal_policy(self._credential(row)))
                 case "seal_audit":

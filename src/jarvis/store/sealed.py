@@ -12,12 +12,11 @@ from jarvis.store.tables import accounts, credentials
 
 @dataclass(frozen=True, slots=True)
 class SealedKey:
-    """A venue key with what the signer may sign for it; both under seals."""
+    """A venue key with what the signer may sign for it, both under seals, and what it is known by."""
 
     credential: Credential
     fingerprint: str
     public_id: str
-    policy: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,6 @@ class SealedStore(Database):
                     ),
                     row.fingerprint,
                     row.public_id,
-                    row.policy,
                 )
                 for row in await connection.execute(query)
             ]
