@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from jarvis.cli.progress import shown
+from jarvis.cli.sources import has_master_key, place_of
 from jarvis.cli.wiring import CommandError, make_durable, opened_store, run, say, settings
 from jarvis.live.crashpoints import crashpoint
 
@@ -126,6 +127,10 @@ def restore(
     from jarvis.store.db import hold_instance
 
     given = settings()
+    if not has_master_key(given):
+        raise CommandError(
+            f"put the master key that the backup was made with at {place_of(given)} first: without it nothing opens"
+        )
     given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     with hold_instance(given.store_url):
         told = run(_restore(given, file, replace=replace))

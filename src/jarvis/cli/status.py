@@ -36,7 +36,10 @@ async def account_status(store: "Store", account: "TradingAccount") -> dict[str,
         "venue": account.venue,
         "environment": account.environment.value,
         "state": account.state.value,
-        "blocks": [block.message for block in overview.marks.blocks] if overview else [],
+        "blocks": [
+            *filter(None, [await store.entries_blocked()]),
+            *(block.message for block in (overview.marks.blocks if overview else ())),
+        ],
         "paused": overview.marks.paused if overview else False,
         "margin": None
         if margin is None
