@@ -112,6 +112,8 @@ async def guarded_form(request: Request, session_secret: str) -> Form:
     for name, value in submitted.multi_items():
         if isinstance(value, UploadFile) or len(value) > _LONG_TEXTS.get(name, _MAX_TEXT):
             raise FormError("A field is longer than any that this form has. Nothing was stored.")
+        if "\x00" in value:  # no text: databases differ in what they make of it
+            raise FormError("A field holds what cannot be typed. Nothing was stored.")
         lists[name] = (*lists.get(name, ()), value)
     fields = {name: values[0] for name, values in lists.items()}
     if not token_fits(session_secret, fields.get("form_token", "")):

@@ -182,6 +182,8 @@ class Guard:
                 "This request did not come from a page of this installation, so nothing was done. Open the address "
                 "that Jarvis printed when it started, and try again from there.",
             )
+        if not path.isprintable():  # no address of ours; databases and patterns differ in what they make of such text
+            return _plain_answer(path, HTTPStatus.NOT_FOUND, "There is no such page.")
         length = headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > MAX_BODY_BYTES:
             return _too_large(path)
