@@ -70,7 +70,6 @@ class SaidConnector:
             return None
         return await day.connect(self.store, user_id, Environment.SANDBOX, number=99)
 
-
     async def draw_policy(self, account: TradingAccount, limits: Limits) -> str:
         self.drawn.append((account.account_id, limits))
         return self.not_drawn

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from socket import socket
 from typing import TypeVar
 
@@ -22,6 +22,19 @@ T = TypeVar("T")
 
 
 @dataclass
+class Ahead:
+    """The wall clock, which a test may set ahead."""
+
+    by: timedelta = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.by
+
+    def pass_by(self, duration: timedelta) -> None:
+        self.by += duration
+
+
+@dataclass
 class Served:
     """A running server. `run` does something with the store on the server's own loop."""
 
@@ -29,6 +42,7 @@ class Served:
     loop: asyncio.AbstractEventLoop
     store: Store
     connector: SaidConnector
+    time: Ahead
     errors: list[str] = field(default_factory=list)
 
     def run(self, work: Callable[[Store], Awaitable[T]]) -> T:
@@ -39,8 +53,8 @@ class Served:
 
 
 @contextmanager
-def serving(database: str) -> Iterator[Served]:
-    """Serve the store at `database` on a free port of loopback."""
+def serving(database: str, host: str = "127.0.0.1") -> Iterator[Served]:
+    """Serve the store at `database` on a free port of loopback, which people reach as `host`."""
     started = threading.Event()
     served: list[Served] = []
     stop: list[Callable[[], None]] = []
@@ -48,8 +62,9 @@ def serving(database: str) -> Iterator[Served]:
     async def serve() -> None:
         with socket() as listener:
             listener.bind(("127.0.0.1", 0))
-            origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            origin = f"http://{host}:{listener.getsockname()[1]}"
             store = await Store.open(database)
+            time = Ahead()
             connector = SaidConnector(store)
             app = create_app(
                 WebSettings(origins=(origin,), sandbox_url=SANDBOX),
@@ -57,11 +72,11 @@ def serving(database: str) -> Iterator[Served]:
                 connector,
                 seeds=Seeds(),
                 passwords=Passwords(HashCost(time=3, memory=12 * 1024)),
-                now=lambda: datetime.now(UTC),
+                now=time,
             )
             config = uvicorn.Config(app, log_level="error", ws="none", timeout_graceful_shutdown=1, server_header=False)
             server = uvicorn.Server(config)
-            served.append(Served(origin, asyncio.get_running_loop(), store, connector))
+            served.append(Served(origin, asyncio.get_running_loop(), store, connector, time))
             stop.append(lambda: setattr(server, "should_exit", True))
             started.set()
             try:

@@ -260,6 +260,7 @@ def test_signing_out_leaves_nothing_behind_the_back_button(chromium: Browser, se
     sign_in(watched, OWNER)
     watched.open("/account")
 
+    watched.page.locator("details.menu summary").click()
     watched.page.get_by_role("button", name="Sign out").click()
     expect(watched.page.get_by_text("You are signed out.")).to_be_visible()
     watched.page.go_back()

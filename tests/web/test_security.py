@@ -15,7 +15,13 @@ CANARY = "canaryQ7mK4LpZ8"
 
 def routes(app: FastAPI, account_id: str = "nobody", position_id: str = "nothing") -> list[tuple[str, str]]:
     """(method, path) of every route, ids filled in."""
-    filled = {"account_id": account_id, "position_id": position_id, "part": "numbers", "venue": "kraken"}
+    filled = {
+        "account_id": account_id,
+        "position_id": position_id,
+        "part": "numbers",
+        "venue": "kraken",
+        "token": "x" * 43,
+    }
     return [
         (method.upper(), path.format(**filled))
         for path, methods in app.openapi()["paths"].items()

@@ -84,16 +84,17 @@ def router(web: Web) -> APIRouter:
     @routes.get("/{account_id}")
     async def desk(request: Request, account_id: str) -> Response:
         overview = await web.overview(request, account_id)
-        return await web.page(
-            request, "desk.html", await _whole_desk(web, overview, request.query_params.get("asked", ""))
-        )
+        values = await _whole_desk(web, overview, request.query_params.get("asked", ""))
+        values["mine"] = await _is_mine(web, request, overview)
+        return await web.page(request, "desk.html", values)
 
     @routes.get("/{account_id}/part/{part}")
     async def part(request: Request, account_id: str, part: str) -> Response:
         overview = await web.overview(request, account_id)
         if part not in _PARTS:
             raise HTTPException(404)
-        return await web.fragment(request, f"desk_{part}.html", await _PARTS[part](web, overview))
+        values = {**await _PARTS[part](web, overview), "mine": await _is_mine(web, request, overview)}
+        return await web.fragment(request, f"desk_{part}.html", values)
 
     @routes.get("/{account_id}/equity.json")
     async def equity(request: Request, account_id: str) -> Response:
@@ -113,7 +114,7 @@ def router(web: Web) -> APIRouter:
 
     @routes.get("/{account_id}/flatten")
     async def flatten_page(request: Request, account_id: str) -> Response:
-        account = await web.account(request, account_id)
+        account = await web.account(request, account_id, Deed.PAUSE_AND_FLATTEN)
         positions = await web.store.open_positions(account.owner_id, account.account_id)
         values = {"here": "desk", "account": card_of(account), "count": len(positions)}
         return await web.page(request, "desk_flatten.html", values)
@@ -174,6 +175,11 @@ async def _command(web: Web, request: Request, account_id: str, kind: CommandKin
 
 
 # --- the parts of the desk ---------------------------------------------------------------------------------------
+
+
+async def _is_mine(web: Web, request: Request, overview: Overview) -> bool:
+    """Whether this is one's own desk, and not one that one may look at."""
+    return (await web.person(request)).user_id == overview.account.owner_id
 
 
 async def _whole_desk(web: Web, overview: Overview, asked: str) -> dict[str, object]:

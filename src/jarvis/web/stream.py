@@ -47,7 +47,7 @@ def router(web: Web) -> APIRouter:
     async def events(request: Request, account_id: str, since: int = 0) -> Response:
         account = await web.account(request, account_id)
         session = await web.session(request)
-        if open_streams[account.owner_id] >= MOST_STREAMS_PER_PERSON:
+        if open_streams[session.user_id] >= MOST_STREAMS_PER_PERSON:
             raise HTTPException(429)
         token = web.session_token(request) or ""
         # A browser that was cut off says by itself what it heard last; a fresh page, what it was drawn after.
@@ -55,12 +55,12 @@ def router(web: Web) -> APIRouter:
         after = int(heard) if heard.isdecimal() else since
 
         async def told() -> AsyncIterator[str]:
-            open_streams[account.owner_id] += 1
+            open_streams[session.user_id] += 1
             try:
                 async for event in _changes(web, account, session, token, after):
                     yield event
             finally:
-                open_streams[account.owner_id] -= 1
+                open_streams[session.user_id] -= 1
 
         return StreamingResponse(told(), media_type="text/event-stream")
 
