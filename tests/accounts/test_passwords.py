@@ -1,18 +1,24 @@
 import asyncio
+import hashlib
+import random
 import threading
 import time
 import unicodedata
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jarvis.accounts.breached import BreachedPasswords
 from jarvis.accounts.common import COMMON_WORDS
-from jarvis.accounts.passwords import HashCost, PasswordProblem, Passwords, judge_password
+from jarvis.accounts.names import NAMES
+from jarvis.accounts.passwords import HashCost, PasswordProblem, Passwords, PasswordsBusy, judge_password
 
 CHEAP = HashCost(time=3, memory=12 * 1024)
+WORDS = sorted(COMMON_WORDS | NAMES)
 GOOD = "grüne Tomaten am Dienstag"
 
 
@@ -48,9 +54,25 @@ async def passwords() -> AsyncIterator[Passwords]:
         ("poiuytrewq", PasswordProblem.COMMON),
         ("abcdefghij1", PasswordProblem.COMMON),
         ("xyzxyzxyzx", PasswordProblem.COMMON),
-        ("Jarvis2026!", PasswordProblem.COMMON),
+        ("Jarvis2026!", PasswordProblem.PREDICTABLE),
         ("jarvis-trader", PasswordProblem.PREDICTABLE),
         ("KrakenBitcoin99", PasswordProblem.PREDICTABLE),
+        ("monkeydragon", PasswordProblem.COMMON),
+        ("monkey123dragon!", PasswordProblem.COMMON),
+        ("TheBigDragons77", PasswordProblem.COMMON),
+        ("blue_mountain", PasswordProblem.COMMON),
+        ("Sebastian1987", PasswordProblem.COMMON),
+        ("schatzischatzi", PasswordProblem.COMMON),
+        ("basketba", PasswordProblem.COMMON),
+        ("1qaz2wsx3edc", PasswordProblem.COMMON),
+        ("zaq12wsx", PasswordProblem.COMMON),
+        ("q1w2e3r4t5", PasswordProblem.COMMON),
+        ("1a2b3c4d", PasswordProblem.COMMON),
+        ("qweasdzxc", PasswordProblem.COMMON),
+        ("123qwe456asd", PasswordProblem.COMMON),
+        ("asd123456", PasswordProblem.COMMON),
+        ("12/24/1999", PasswordProblem.COMMON),
+        ("Aa@123456", PasswordProblem.COMMON),
         ("ada.lovelace", PasswordProblem.PREDICTABLE),
         ("Lovelace1815", PasswordProblem.PREDICTABLE),
         ("ada.lovelace@example.org", PasswordProblem.PREDICTABLE),
@@ -69,6 +91,9 @@ def test_a_weak_password_is_refused_with_its_reason(password: str, problem: Pass
         "lovelace wrote the first program",
         "kraken sleeps under the green sea",
         "tr0ub4dor and three",
+        "three little words more",
+        "JBSWY3DPEHPK3PXP",
+        "48151623 4219 ab 4815",
         "密码是一个长长的句子",
         "        x       y",
         "🦊🦉🐝🦋🐌🐞🐜🦗",
@@ -90,6 +115,90 @@ def test_every_text_is_judged(password: str) -> None:
 
     if not 8 <= len(unicodedata.normalize("NFKC", password)) <= 128:
         assert problem in {PasswordProblem.TOO_SHORT, PasswordProblem.TOO_LONG}
+
+
+@given(
+    st.sampled_from(sorted(NAMES)), st.sampled_from(sorted(COMMON_WORDS | NAMES)), st.text("0123456789!.- ", max_size=6)
+)
+def test_no_two_common_words_are_taken_with_digits_and_signs_among_them(one: str, other: str, between: str) -> None:
+    password = one + between + other.capitalize() + "1!"
+
+    assert judge_password(password) is not None or len(one + other) > 32
+
+
+@given(st.integers(0))
+def test_passwords_that_a_manager_made_are_taken(seed: int) -> None:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#%+:=?@"
+    password = "".join(random.Random(seed).choices(letters, k=16))
+
+    assert judge_password(password, context=("ada.lovelace@example.org",)) is None
+
+
+def test_a_long_text_is_judged_in_no_time() -> None:
+    began = time.perf_counter()
+    for text in ("a" * 128, "me" * 64, "love" * 32, "aquazseth" * 14, "x9K$" * 32):
+        judge_password(text)
+
+    assert time.perf_counter() - began < 0.5
+
+
+async def test_a_new_password_is_judged_and_hashed(passwords: Passwords, tmp_path: Path) -> None:
+    leaked = "ein geleaktes Passwort 7"
+    path = tmp_path / "breached.txt"
+    path.write_text(hashlib.sha1(leaked.encode(), usedforsecurity=False).hexdigest().upper() + ":12\n")
+    strict = Passwords(CHEAP, breached=BreachedPasswords(path))
+
+    made = await strict.make(GOOD)
+
+    assert isinstance(made, str)
+    assert (await passwords.verify(made, GOOD)).fits
+    assert await strict.make("password1") is PasswordProblem.COMMON
+    assert await strict.make(leaked) is PasswordProblem.BREACHED
+    assert isinstance(await passwords.make(leaked), str)
+    strict.close()
+
+
+async def test_so_many_wait_and_one_more_is_told_to_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords, release = Passwords(CHEAP, at_once=1, most_waiting=2), threading.Event()
+
+    def slow(_hasher: object, _stored: str, _text: str) -> bool:
+        return release.wait(10)
+
+    monkeypatch.setattr(PasswordHasher, "verify", slow)
+    waiting = [asyncio.create_task(passwords.verify(None, GOOD)) for _ in range(3)]
+    await asyncio.sleep(0.05)
+
+    for ask in (passwords.hash, passwords.make):
+        with pytest.raises(PasswordsBusy):
+            await ask(GOOD)
+    with pytest.raises(PasswordsBusy):
+        await passwords.verify(None, GOOD)
+
+    release.set()
+    assert [check.fits for check in await asyncio.gather(*waiting)] == [False] * 3
+    assert not (await passwords.verify(None, GOOD)).fits
+    passwords.close()
+
+
+async def test_a_request_that_was_given_up_keeps_its_place_until_its_work_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passwords, release = Passwords(CHEAP, at_once=1, most_waiting=0), threading.Event()
+
+    def slow(_hasher: object, _stored: str, _text: str) -> bool:
+        return release.wait(10)
+
+    monkeypatch.setattr(PasswordHasher, "verify", slow)
+    given_up = asyncio.create_task(passwords.verify(None, GOOD))
+    await asyncio.sleep(0.05)
+    given_up.cancel()
+    await asyncio.sleep(0.01)
+
+    with pytest.raises(PasswordsBusy):
+        await passwords.verify(None, GOOD)
+
+    release.set()
+    passwords.close()
 
 
 async def test_a_hash_fits_its_password_and_no_other(passwords: Passwords) -> None:

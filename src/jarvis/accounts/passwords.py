@@ -20,6 +20,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 
 from jarvis.accounts.breached import BreachedPasswords
 from jarvis.accounts.common import COMMON_WORDS
+from jarvis.accounts.names import NAMES
 
 T = TypeVar("T")
 
@@ -29,7 +30,23 @@ MAX_LENGTH = 128
 _OWN_WORDS = ("jarvis", "kraken", "binance", "bybit", "bitcoin", "ethereum", "crypto", "trading", "trader")
 _LOOKALIKES = str.maketrans("013457@$!|", "oleastasil")
 _AROUND = "0123456789 !?.,;:#*+-_=@$%&/()"
-_RUNS = ("0123456789", "abcdefghijklmnopqrstuvwxyz", "qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "azertyuiop")
+_DIGITS_OF_RUNS = ("0123456789", "abcdefghijklmnopqrstuvwxyz")
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm", "qwertzuiop", "yxcvbnm", "azertyuiop", "qsdfghjklm", "wxcvbn")
+_COLUMNS = ("qazwsxedcrfvtgbyhnujmikolp", "zaqxswcdevfrbgtnhymjukilop", "qawsedrftgyhujikolp", "qweasdzxc")
+_RUNS = _DIGITS_OF_RUNS + _ROWS + _COLUMNS
+_RUN = 3
+_WORDS = COMMON_WORDS | NAMES
+_LITTLE_WORDS = frozenset(
+    """
+    a i u x y s z o e k n d my me the mr mrs big hot lil is it im no one and of for to in on up we so go xx xxx lol
+    el la le de mi te er ed ing man boy girl
+    """.split()  # noqa: SIM905 - a list of words is read as a text
+)
+_LONGEST_WORD = max(map(len, _WORDS))
+_LONGEST_COMPOUND = 32
+_CUT_AT = 8
+# What old systems, which knew only eight characters, made of longer words.
+_CUT_WORDS = frozenset(word[:_CUT_AT] for word in _WORDS if len(word) > _CUT_AT)
 _LETTERS_OF_ITS_OWN = 4
 
 
@@ -53,11 +70,11 @@ def judge_password(password: str, *, context: Sequence[str] = ()) -> PasswordPro
     folded = text.casefold()
     # What was hung on at the end is taken off before digits are read as letters: `P@$$w0rd2026`.
     spellings = {folded, folded.translate(_LOOKALIKES), folded.rstrip(_AROUND).translate(_LOOKALIKES)}
-    if any(_is_common(spelling) for spelling in spellings):
-        return PasswordProblem.COMMON
     words = {word for part in context for word in _words_of(part)} | set(_OWN_WORDS)
     if any(_is_mostly(spelling, words) for spelling in spellings):
         return PasswordProblem.PREDICTABLE
+    if any(_is_common(spelling) for spelling in spellings):
+        return PasswordProblem.COMMON
     return None
 
 
@@ -176,10 +193,40 @@ def _normalised(password: str) -> str:
 
 
 def _is_common(text: str) -> bool:
+    """Whether it is of a class that guessing lists are made of, with digits and signs wherever they stand."""
     core = text.strip(_AROUND)
-    if text in COMMON_WORDS or core in COMMON_WORDS or not core:
+    letters = "".join(character for character in text if character not in _AROUND)
+    if len(letters) < _LETTERS_OF_ITS_OWN and len(text) < 2 * MIN_LENGTH:
         return True
-    return _is_repeated(text) or _is_repeated(core) or _is_run(text) or _is_run(core)
+    pieces = {text, core, letters}
+    if letters in _CUT_WORDS or _is_compound(letters):
+        return True
+    return any(piece in _WORDS or _is_repeated(piece) or _is_run(piece) for piece in pieces)
+
+
+def _is_compound(text: str) -> bool:
+    """Whether it is one or two common words and up to two little ones, or walks along the keyboard among them."""
+    if not _LETTERS_OF_ITS_OWN <= len(text) <= _LONGEST_COMPOUND:
+        return False
+    seen: set[tuple[int, int, int]] = set()
+
+    def is_made_of(start: int, words: int, little: int) -> bool:
+        if start == len(text):
+            return True
+        if (start, words, little) in seen:
+            return False
+        seen.add((start, words, little))
+        for end in range(start + 1, min(len(text), start + _LONGEST_WORD) + 1):
+            piece = text[start:end]
+            if little and piece in _LITTLE_WORDS and is_made_of(end, words, little - 1):
+                return True
+            if words and piece in _WORDS and is_made_of(end, words - 1, little):
+                return True
+            if len(piece) >= _RUN and _is_walk(piece) and is_made_of(end, words, little):
+                return True
+        return False
+
+    return is_made_of(0, 2, 2)
 
 
 def _is_repeated(text: str) -> bool:
@@ -189,7 +236,11 @@ def _is_repeated(text: str) -> bool:
 
 def _is_run(text: str) -> bool:
     """Whether it is a walk along the keyboard, the alphabet or the digits."""
-    return len(text) > 3 and any(text in run * 2 or text[::-1] in run * 2 for run in _RUNS)
+    return len(text) > _RUN and _is_walk(text)
+
+
+def _is_walk(text: str) -> bool:
+    return any(text in run * 2 or text[::-1] in run * 2 for run in _RUNS) or len(set(text)) == 1
 
 
 def _is_mostly(text: str, words: set[str]) -> bool:
