@@ -47,7 +47,7 @@ async def connect(
     account_id = AccountId(f"{user_id[:8]}acc{number}")
     quote = VENUES[venue].quote
     lent = {f"BTC/{quote}": 10, f"SOL/{quote}": 5, **({} if quote == USD else {f"ETH/{quote}": 10})}
-    credential = Credential(account_id, venue, CredentialId(f"cred{number}"), environment, b"sealed")
+    credential = Credential(account_id, venue, CredentialId(f"{user_id[:8]}cred{number}"), environment, b"sealed")
     await store.connect_account(
         user_id,
         credential,
