@@ -1,5 +1,6 @@
 """A browser as far as the tests need one: cookies, forms with their token, and the signs of its own origin."""
 
+import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -78,7 +79,9 @@ class Browser:
         chunks: list[bytes] = []
 
         async def receive() -> Message:
-            return parts.pop(0) if parts else {"type": "http.disconnect"}
+            if not parts:
+                await asyncio.Event().wait()  # it stays, to read what is sent piece by piece
+            return parts.pop(0)
 
         async def send(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,15 +1,18 @@
 """A person's own data: taking all of it along, and deleting the account with all of it."""
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from fastapi import APIRouter, Request
 from starlette.background import BackgroundTask
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 
 from jarvis.accounts.export import Export
 from jarvis.accounts.people import Deed, Person, Role, normalised_email
 from jarvis.web.context import Web
+
+_PIECE_BYTES = 64 * 1024
 
 
 def router(web: Web) -> APIRouter:
@@ -34,9 +37,12 @@ def router(web: Web) -> APIRouter:
         except BaseException:
             folder.cleanup()
             raise
-        name = f"jarvis-{now:%Y-%m-%d}.zip"
-        done = BackgroundTask(folder.cleanup)
-        return FileResponse(path, media_type="application/zip", filename=name, background=done)
+        return StreamingResponse(
+            _pieces(path),
+            media_type="application/zip",
+            headers={"Content-Disposition": f'attachment; filename="jarvis-{now:%Y-%m-%d}.zip"'},
+            background=BackgroundTask(folder.cleanup),
+        )
 
     @routes.post("/delete")
     async def delete(request: Request) -> Response:
@@ -63,6 +69,12 @@ def router(web: Web) -> APIRouter:
         return answer
 
     return routes
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            yield piece
 
 
 async def _data_page(web: Web, request: Request, person: Person, *, error: str = "", status: int = 200) -> Response:
