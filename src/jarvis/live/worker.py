@@ -19,6 +19,7 @@ from jarvis.live.books import Books
 from jarvis.live.floor import Floor
 from jarvis.live.gate import Gate
 from jarvis.live.guardian import Guardian
+from jarvis.live.housekeeping import keep_house
 from jarvis.live.plan import AccountPlan, read_plans
 from jarvis.live.trader import Trader
 from jarvis.market.clock import WallClock, sandbox_clock
@@ -63,6 +64,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_leases())
             tasks.create_task(self._gate.follow())
+            tasks.create_task(keep_house(self._store, WallClock()))
             while True:
                 for account in await self._store.trading_accounts():
                     key = account.venue, account.environment

@@ -3,10 +3,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jarvis.accounts.sessions import Sessions
 from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.market import Tick
 from jarvis.domain.people import AuditEntry, Person, Role
-from jarvis.live.erasing import erase_who_is_free
+from jarvis.live.housekeeping import erase_who_is_free, forget_what_is_over
 from jarvis.store.db import Store
 from tests.store.samples import FENCE, connect
 
@@ -58,3 +59,15 @@ async def test_a_lease_that_has_run_out_holds_nobody_back(store: Store) -> None:
     await begin(store, BOB)
 
     assert await erase_who_is_free(store, StandingClock()) == 1
+
+
+async def test_sessions_that_have_run_out_are_forgotten(store: Store) -> None:
+    opened = await Sessions(store).open(ADA, NOW - timedelta(hours=13), method="password", address="", agent="")
+    fresh = await Sessions(store).open(BOB, NOW - timedelta(minutes=1), method="password", address="", agent="")
+    assert opened is not None
+    assert fresh is not None
+
+    await forget_what_is_over(store, StandingClock())
+
+    assert await store.session(opened.session.token_hash) is None
+    assert await store.session(fresh.session.token_hash) is not None
