@@ -41,38 +41,42 @@ def init(
     no_account: Annotated[bool, typer.Option("--no-account", help="Make no account.")] = False,
 ) -> None:
     """Make the master key, the data folder, the tables, and the first account: an operator's."""
+    from jarvis.cli.sources import UNATTENDED, place_of
+
     given = settings()
     make_installation(given)
-    say(f"data in {given.data_dir}, master key in {given.master_key_file}: back them up, never together")
-    _make_first_account(given, email.strip(), no_account=no_account)
+    what_next = _make_first_account(given, email.strip(), no_account=no_account)
+    say(f"data in {given.data_dir}, master key in {place_of(given)}: back them up, never together")
+    if given.asks_for_passphrase:
+        say(UNATTENDED)
+    say(what_next)
 
 
-def _make_first_account(given: "Settings", email: str, *, no_account: bool) -> None:
-    """An operator, if nobody is here yet and somebody can be asked. Nobody ever has a password that we chose."""
+def _make_first_account(given: "Settings", email: str, *, no_account: bool) -> str:
+    """Make an operator, if nobody is here yet and somebody can be asked; what to do next.
+
+    Nobody ever has a password that we chose.
+    """
     from jarvis.domain.people import Role
 
     how = "`jarvis user add you@example.org --operator`"
     if run(people.people_count(given)):
         if email:
             raise CommandError(f"there are people here already; add more with {how}")
-        say("next: `jarvis up`")
-        return
+        return "next: `jarvis up`"
     if no_account or not (email or sys.stdin.isatty()):
-        say(f"next: {how}, then `jarvis up`")
-        return
+        return f"next: {how}, then `jarvis up`"
     email = email or str(typer.prompt("Your e-mail address")).strip()
     added = run(people.add_person(given, email, people.asked_password(), role=Role.OPERATOR))
-    say(f"{added.email} is the operator and can sign in; next: `jarvis up`")
+    return f"{added.email} is the operator and can sign in; next: `jarvis up`"
 
 
 def make_installation(given: "Settings") -> None:
     """Whatever of folder, master key and tables is missing."""
-    from jarvis.signer.vault import create_master_key
+    from jarvis.cli.sources import make_master_key
 
     given.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not given.master_key_file.exists():
-        given.master_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_master_key(given.master_key_file)
+    make_master_key(given)
     run(migrate_database(given))
 
 
@@ -106,17 +110,13 @@ def doctor(*, as_json: Json = False) -> None:
 async def _examine(given: "Settings") -> list[tuple[str, bool, str]]:
     import shutil
 
+    from jarvis.cli.sources import examined
     from jarvis.signer.client import SignerClient
-    from jarvis.signer.errors import MasterKeyError, SignerUnavailable
-    from jarvis.signer.vault import load_master_key
+    from jarvis.signer.errors import SignerUnavailable
     from jarvis.store.errors import StoreError
 
     findings: list[tuple[str, bool, str]] = []
-    try:
-        load_master_key(given.master_key_file, outside=[given.data_dir])
-        findings.append(("master key", True, f"{given.master_key_file}, mode 0600, outside the data folder"))
-    except (MasterKeyError, OSError) as error:
-        findings.append(("master key", False, str(error)))
+    findings.append(("master key", *examined(given)))
     try:
         async with opened_store(given) as store:
             people, accounts = await store.people(), await store.trading_accounts()

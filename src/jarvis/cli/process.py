@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -10,14 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from jarvis.cli.sources import hand_over, has_master_key, typed_passphrase
 from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
 
 if TYPE_CHECKING:
     import socket
+    import ssl
 
     from jarvis.config import Settings
     from jarvis.live.supervisor import Service, Supervisor
+    from jarvis.live.worker import Worker
+    from jarvis.signer.client import SignerClient
     from jarvis.sim.market import PriceSource
+    from jarvis.store.db import Store
 
 ParentPid = Annotated[int | None, typer.Option(hidden=True, help="End when this process has ended.")]
 
@@ -45,51 +51,70 @@ async def _up(given: "Settings", *, with_sandbox: bool) -> None:
     from jarvis.live.supervisor import Supervisor
     from jarvis.store.db import hold_instance
 
-    if not given.master_key_file.exists():
+    if given.next_master_key_file.exists():
+        raise CommandError("a rotation of the master key was interrupted: run `jarvis keys rotate`, which finishes it")
+    if not has_master_key(given):
         raise CommandError("there is no master key yet: run `jarvis init` first")
+    typed = typed_passphrase() if given.asks_for_passphrase and sys.stdin.isatty() else None
+    _tls_of(given)  # a certificate that will not do is said here, not by a child that dies again and again
     async with opened_store(given):
         pass  # the tables fit, or one line says what to do
     with hold_instance(given.store_url):
         supervisor = Supervisor(environment_of(given), given.data_dir / "logs")
         stopping = asked_to_stop()
         try:
-            if await ended_before(stopping, _start_all(supervisor, given, with_sandbox=with_sandbox)):
+            if await ended_before(stopping, _start_all(supervisor, given, typed, with_sandbox=with_sandbox)):
                 say(f"Jarvis runs at {supervisor.ready_lines['web']}")
                 await stopping
         finally:
             await supervisor.stop()
 
 
-async def _start_all(supervisor: "Supervisor", given: "Settings", *, with_sandbox: bool) -> None:
-    await supervisor.start(signer_service(given))
+async def _start_all(supervisor: "Supervisor", given: "Settings", typed: bytes | None, *, with_sandbox: bool) -> None:
+    await _start_signer(supervisor, given, typed)
     if with_sandbox:
         await supervisor.start(child_service("sandbox", "sandbox", "--port", str(given.sandbox_port), "--rate", "1"))
     await start_trading(supervisor)
 
 
+async def _start_signer(supervisor: "Supervisor", given: "Settings", typed: bytes | None) -> None:
+    """Start the signer; one that wants a passphrase gets what was typed, or waits for somebody to type it."""
+    if typed is None and given.asks_for_passphrase:
+        say("the signer waits for the passphrase of the master key: run `jarvis keys unlock`")
+    handing = None if typed is None else asyncio.create_task(hand_over(given, typed))
+    try:
+        await supervisor.start(signer_service(given))
+    finally:
+        if handing is not None:
+            handing.cancel()
+
+
 def environment_of(given: "Settings") -> dict[str, str]:
     """The environment for child processes: ours, with these settings said explicitly."""
-    said = {f"JARVIS_{name.upper()}": str(value) for name, value in given.model_dump().items() if value != ""}
+    said = {
+        f"JARVIS_{name.upper()}": str(value) for name, value in given.model_dump().items() if value not in ("", None)
+    }
     return {**os.environ, **said}
 
 
 def signer_service(given: "Settings") -> "Service":
     """The signer as a service of the supervisor."""
-    from jarvis.live.supervisor import Service, signer_command
+    from jarvis.live.supervisor import READY_WITHIN_SECONDS, Service, signer_command
 
     return Service(
         "signer",
         signer_command(
             "--socket", str(given.signer_socket), *master_key_arguments(given),
             "--state", str(given.signer_state), "--outside", str(given.data_dir),
-            "--parent-pid", str(os.getpid()),
+            "--passphrase-pipe", str(given.passphrase_pipe), "--parent-pid", str(os.getpid()),
         ),
+        patience=None if given.asks_for_passphrase else READY_WITHIN_SECONDS,
     )  # fmt: skip
 
 
 def master_key_arguments(given: "Settings") -> tuple[str, ...]:
     """What tells a signer where its master key is."""
-    return ("--master-key", str(given.master_key_file))
+    return ("--master-key", str(given.master_key_file), "--source", given.master_key)
 
 
 def child_service(name: str, *arguments: str) -> "Service":
@@ -154,39 +179,32 @@ def web_process(*, parent_pid: ParentPid = None) -> None:
 async def _web(given: "Settings", parent_pid: int | None) -> None:
     from random import SystemRandom
 
-    import uvicorn
-
+    from jarvis.cli.people import passwords_of
     from jarvis.signer.client import SignerClient
     from jarvis.web.app import create_app
     from jarvis.web.connector import VenueKeyConnector
     from jarvis.web.security import WebSettings
+    from jarvis.web.server import server_of
 
+    context = _tls_of(given)
     async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
         listener = _listen(given.web_host, given.web_port)
         port = listener.getsockname()[1]
-        scheme = "https" if given.secure_cookies else "http"
+        scheme = "https" if given.is_secure else "http"
         names = dict.fromkeys((given.web_host, "127.0.0.1", "localhost"))
-        typed = tuple(origin.strip().rstrip("/") for origin in given.public_origins.split(",") if origin.strip())
         web_settings = WebSettings(
-            origins=typed or tuple(f"{scheme}://{name}:{port}" for name in names),
-            secure=given.secure_cookies,
-            sign_up_open=given.sign_up == "open",
+            origins=given.origins_typed or tuple(f"{scheme}://{name}:{port}" for name in names),
+            secure=given.is_secure,
+            sign_up=given.sign_up,
             sandbox_url=given.sandbox_address,
+            trusted_proxies=given.proxies,
+            plain_webhooks=given.plain_webhooks,
+            outbound_address=given.outbound_address,
         )
         connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())
-        app = create_app(web_settings, store, connector)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                proxy_headers=False,
-                timeout_graceful_shutdown=2,
-            )
-        )
-        say_ready(f"{scheme}://{given.web_host}:{port}")
+        app = create_app(web_settings, store, connector, seeds=signer, passwords=passwords_of(given))
+        server = server_of(app, proxies=given.proxies, context=context)
+        say_ready(f"{'https' if context else 'http'}://{given.web_host}:{port}")
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         orphaned = asyncio.create_task(_parent_ended(parent_pid))
         await asyncio.wait({serving, orphaned}, return_when=asyncio.FIRST_COMPLETED)
@@ -220,12 +238,38 @@ async def _worker(given: "Settings", parent_pid: int | None) -> None:
         )
         stopping = asked_to_stop(parent_pid)
         say_ready(owner)
-        await ended_before(stopping, worker.run())
+        await ended_before(stopping, _worked(given, store, signer, worker))
+
+
+async def _worked(given: "Settings", store: "Store", signer: "SignerClient", worker: "Worker") -> None:
+    """Trade, and beside it send notices and have the audit sealed."""
+    from jarvis.live.notifier import Notifier, keep_sealing
+    from jarvis.notify import GuardedPost
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(worker.run())
+        tasks.create_task(Notifier(store, GuardedPost(plain_http=given.plain_webhooks), now).run())
+        tasks.create_task(keep_sealing(store, signer, now))
 
 
 def say_ready(what: str) -> None:
     """Tell the supervisor that this process can serve."""
     print(f"ready {what}", flush=True)
+
+
+def _tls_of(given: "Settings") -> "ssl.SSLContext | None":
+    """What TLS is served with; None without a certificate. Raises CommandError for one that will not do."""
+    from jarvis.web.tls import TlsError, server_context
+
+    if given.tls_certificate_file is None or given.tls_key_file is None:
+        return None
+    try:
+        return server_context(given.tls_certificate_file, given.tls_key_file, datetime.now(UTC))
+    except TlsError as error:
+        raise CommandError(str(error)) from None
 
 
 def _listen(host: str, port: int) -> "socket.socket":
