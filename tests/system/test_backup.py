@@ -7,6 +7,7 @@ import stat
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from jarvis.domain.account import UserId
 from jarvis.live.supervisor import Supervisor
 from jarvis.signer.marks import Marks, read_marks
 from jarvis.signer.vault import create_master_key
+from jarvis.store.records import CommandKind
 from jarvis.store.tables import metadata
 from tests.store import samples
 from tests.system.books import ended_flat, held_at, until_it_traded
@@ -427,7 +429,18 @@ async def test_a_former_copy_of_the_database_is_recognised_and_opens_nothing_bef
             assert "stale_fence" not in third.log("worker")
 
             assert (await third.command("entries", "allow")).code == 0
+            await explain(third)  # what the copy did not know of looked like somebody else's trades
             await until_it_traded(third)
+
+
+async def explain(installation: Installation) -> None:
+    """Say, as on the desk, that it was us."""
+    account = await installation.account()
+    async with opened_store(installation.given) as store:
+        await store.enqueue_command(
+            account.owner_id, account.account_id, CommandKind.EXPLAIN, at=datetime.now(UTC), pair=None
+        )
+    await installation.command("trade", "resume")
 
 
 async def is_blocked(installation: Installation) -> bool:
