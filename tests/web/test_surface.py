@@ -83,7 +83,7 @@ async def _asked(person: Browser, scope: dict[str, object]) -> int:
     async def receive() -> dict[str, object]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    await person.app(scope, receive, send)  # type: ignore[arg-type]
+    await person.app(scope, receive, send)
     return statuses[0]
 
 
@@ -439,7 +439,7 @@ def test_pages_are_served_over_tls_and_older_protocols_are_not(database: str, tm
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
         old.set_ciphers("ALL:@SECLEVEL=0")
-        with pytest.warns(DeprecationWarning):
+        with pytest.warns(DeprecationWarning, match="deprecated"):
             old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
         with create_connection(("127.0.0.1", served.port), timeout=5) as raw, pytest.raises((ssl.SSLError, OSError)):
             old.wrap_socket(raw)

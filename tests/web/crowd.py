@@ -1,0 +1,96 @@
+"""Everybody who may ask for what is not theirs, and an owner who has one of everything."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from jarvis.accounts.tokens import MadeToken, Tokens
+from jarvis.domain.account import UserId
+from jarvis.domain.people import AuditEntry, Passkey, Person, Role, Scope
+from jarvis.store.db import Store
+from jarvis.store.targets import Target
+from tests.web.client import Browser
+from tests.web.conftest import OWNER, PASSWORD, Time
+from tests.web.second_factor import enrol_app
+
+MADE_UP = "0123456789abcdef0123"
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Browsers of people who are signed in and proved, and what the owner's token for scripts is."""
+
+    owner: Browser
+    strangers: dict[str, Browser]
+    guest: Browser
+    token: str
+
+
+async def person_of(store: Store, email: str) -> Person:
+    person = await store.person_by_email(email)
+    assert person is not None
+    return person
+
+
+async def enter(app: FastAPI, store: Store, time: Time, email: str, role: Role = Role.TRADER) -> Browser:
+    """A new person of this role, signed in and proved."""
+    browser = Browser(app)
+    await browser.submit("/sign-up", {"email": email, "password": PASSWORD})
+    person = await person_of(store, email)
+    if role is not Role.TRADER:
+        noted = AuditEntry("role.changed", time(), "cli", person.user_id)
+        await store.set_role(person.user_id, role, noted=noted, told="")
+    answer = await browser.submit("/sign-in", {"email": email, "password": PASSWORD})
+    assert answer.status == 303, answer.text
+    await enrol_app(browser, PASSWORD, time())
+    return browser
+
+
+async def crowd_of(app: FastAPI, store: Store, time: Time, owner: Browser) -> Crowd:
+    """The owner of `owner` gets one of everything; others are there as a stranger of every kind."""
+    strangers = {
+        "trader": await enter(app, store, time, "mallory@example.org"),
+        "viewer": await enter(app, store, time, "victor@example.org", Role.VIEWER),
+        "operator": await enter(app, store, time, "olga@example.org", Role.OPERATOR),
+    }
+    guest = await enter(app, store, time, "vera@example.org", Role.VIEWER)
+    ada = await person_of(store, OWNER)
+    noted = AuditEntry("made.for_test", time(), ada.user_id, ada.user_id)
+    await store.grant_viewing(ada.user_id, "vera@example.org", noted=noted)
+    await store.add_target(
+        Target("target-of-ada", ada.user_id, "webhook", "a room", "https://a.example/x", time()), noted
+    )
+    session = next(value for name, value in owner.cookies.items() if "session" in name)
+    from jarvis.accounts.sessions import hash_of
+
+    await store.add_passkey(
+        Passkey(b"passkey-of-ada-0", ada.user_id, b"public", 0, (), backed_up=False, label="a key", created_at=time()),
+        most=20,
+        keeping=hash_of(session),
+        noted=noted,
+        told="",
+    )
+    made = await Tokens(store).make(
+        ada,
+        time(),
+        label="a script",
+        scopes=[Scope.READ, Scope.EXITS, Scope.RESUME],
+        expires_at=time() + timedelta(days=30),
+        noted=noted,
+    )
+    assert isinstance(made, MadeToken)
+    invited = await owner.submit("/account/sharing/invite", {"email": "friend@example.org"}, page="/account/sharing")
+    assert invited.status == 200, invited.text
+    return Crowd(owner, strangers, guest, made.secret)
+
+
+async def rows_of(store: Store, user_id: UserId) -> dict[str, list[tuple[object, ...]]]:
+    """Everything that is kept of a person, by table."""
+    found: dict[str, list[tuple[object, ...]]] = {}
+
+    def take(table: str, _columns: object, rows: object) -> None:
+        found.setdefault(table, []).extend(tuple(row) for row in rows)  # type: ignore[attr-defined]
+
+    await store.tell_person(user_id, take)
+    return found
