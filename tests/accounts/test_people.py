@@ -17,7 +17,7 @@ from jarvis.accounts.people import (
 )
 from jarvis.domain.people import AuditEntry
 from tests.accounts.conftest import CountingPasswords
-from tests.accounts.world import ELSEWHERE, EMAIL, HERE, NOW, PASSWORD, STRANGER, World, noted
+from tests.accounts.world import ELSEWHERE, EMAIL, HERE, NOW, PASSWORD, STRANGER, App, World, noted
 
 MINUTE = timedelta(minutes=1)
 
@@ -317,6 +317,27 @@ async def test_a_recovery_code_signs_in_once_and_lets_a_factor_be_added_but_prov
     assert await enrolment(29) is Enrolment.ALLOWED
     assert await enrolment(30) is Enrolment.PROOF_NEEDED
     assert any("recovery code was used" in message for message in await here.told(ada))
+
+
+async def test_who_lost_the_phone_comes_with_a_recovery_code_and_replaces_the_app(here: World) -> None:
+    ada = await here.person()
+    lost = await here.with_totp(ada)
+    code = (await here.codes(ada))[0]
+    begun = await here.people.sign_in(EMAIL, PASSWORD, address=HERE, now=NOW)
+    assert isinstance(begun, FactorNeeded)
+    entered = await here.people.finish_sign_in(begun.ceremony_token, code, address=HERE, now=NOW)
+    assert isinstance(entered, SignedIn)
+    session = entered.session.session
+
+    allowed = await here.people.allows_enrolment(ada, session, password=None, address=HERE, now=NOW)
+    assert allowed is Enrolment.ALLOWED
+    found = App(await here.offered(ada))
+    assert await here.totp.confirm(ada, found.code(NOW), NOW, keeping=session, noted=noted("factor.added", ada))
+
+    later = NOW + MINUTE
+    assert not await here.totp.check(ada.user_id, lost.code(later), later)
+    proved = await here.people.prove_by_code(ada, entered.session.token, found.code(later), address=HERE, now=later)
+    assert not isinstance(proved, CodeRefused | TryLater)
 
 
 async def test_another_persons_code_opens_nothing(here: World) -> None:

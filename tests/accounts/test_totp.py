@@ -24,7 +24,6 @@ async def test_a_seed_counts_for_nothing_before_its_first_code(here: World) -> N
 async def test_the_offer_is_what_an_authenticator_app_reads(here: World) -> None:
     offer = await here.totp.begin(await here.person(), NOW)
 
-    assert offer is not None
     parts = urlsplit(offer.uri)
     assert (parts.scheme, parts.netloc, unquote(parts.path)) == ("otpauth", "totp", f"/Jarvis:{EMAIL}")
     assert parse_qs(parts.query) == {
@@ -54,12 +53,27 @@ async def test_the_first_code_puts_it_in_force_and_ends_the_other_sessions(here:
     assert "authenticator app was added" in (await here.told(ada))[-1]
 
 
-async def test_a_person_has_one_authenticator_app(here: World) -> None:
+async def test_a_person_has_one_authenticator_app_and_a_new_one_replaces_it_when_it_is_confirmed(here: World) -> None:
     ada = await here.person()
     app = await here.with_totp(ada)
+    other = App(await here.offered(ada, NOW + STEP))
+    session, later = (await here.signed_in(ada)).session, NOW + 2 * STEP
 
-    assert await here.totp.begin(ada, NOW) is None
     assert await here.totp.check(ada.user_id, app.code(NOW + STEP), NOW + STEP)
+    assert not await here.totp.check(ada.user_id, other.code(NOW + STEP), NOW + STEP)
+    assert await here.totp.confirm(ada, other.code(later), later, keeping=session, noted=noted("factor.added", ada))
+
+    assert not await here.totp.check(ada.user_id, app.code(later + STEP), later + STEP)
+    assert await here.totp.check(ada.user_id, other.code(later + STEP), later + STEP)
+
+
+async def test_an_offer_waits_for_half_an_hour(here: World) -> None:
+    ada = await here.person()
+    app, session, line = App(await here.offered(ada)), (await here.signed_in(ada)).session, noted("factor.added", ada)
+    late = NOW + 60 * STEP
+
+    assert not await here.totp.confirm(ada, app.code(late), late, keeping=session, noted=line)
+    assert await here.totp.confirm(ada, app.code(late - STEP), late - STEP, keeping=session, noted=line)
 
 
 async def test_a_seed_that_was_offered_again_is_the_only_one(here: World) -> None:

@@ -86,9 +86,7 @@ class World:
 
     async def offered(self, person: Person, now: datetime = NOW) -> str:
         """The seed of an offer."""
-        offer = await self.totp.begin(person, now)
-        assert offer is not None
-        return offer.seed
+        return (await self.totp.begin(person, now)).seed
 
     async def with_passkey(
         self, person: Person, now: datetime = NOW, *, authenticator: Authenticator | None = None, label: str = "laptop"

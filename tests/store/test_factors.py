@@ -102,25 +102,45 @@ async def test_a_persons_own_passkey_is_removed_and_no_other(people: Store) -> N
     assert await people.passkey(b"one") is None
 
 
+async def offered(store: Store, seed: TotpSeed = SEED) -> None:
+    await store.offer_totp(seed, expires_at=at(1800))
+
+
+async def confirm(store: Store, seed: TotpSeed = SEED) -> bool:
+    return await store.confirm_totp(seed, 100, keeping=KEEPING, noted=line("factor.added"), told=TOLD)
+
+
 async def test_a_seed_is_in_force_when_exactly_it_is_confirmed(people: Store) -> None:
-    assert await people.offer_totp(SEED)
-    assert await people.offer_totp(replace(SEED, sealed=b"another"))
+    other = replace(SEED, sealed=b"another")
+    await offered(people)
+    await offered(people, other)
 
-    async def confirm(seed: TotpSeed) -> bool:
-        return await people.confirm_totp(seed, 100, keeping=KEEPING, noted=line("factor.added"), told=TOLD)
-
+    assert await people.offered_totp(OWNER, at(1799)) == other
+    assert await people.offered_totp(OWNER, at(1800)) is None
+    assert await people.offered_totp(STRANGER, at(1)) is None
     assert not await people.use_totp_step(OWNER, 1000)
-    assert not await confirm(SEED)
-    assert await confirm(replace(SEED, sealed=b"another"))
-    assert not await confirm(replace(SEED, sealed=b"another"))
-    assert not await people.offer_totp(SEED)
-    assert await people.totp(OWNER) == TotpSeed(OWNER, b"another", 100, NOON, NOON)
+    assert not await confirm(people)
+    assert await people.totp(OWNER) is None
+    assert sum(await asyncio.gather(*(confirm(people, other) for _ in range(4)))) == 1
+    assert await people.totp(OWNER) == replace(other, last_step=100)
+    assert (await people.factors(OWNER)).totp_since == NOON
     assert await sessions(people) == {"kept", "theirs"}
 
 
+async def test_an_offer_leaves_the_seed_in_force_until_it_is_confirmed(people: Store) -> None:
+    other = replace(SEED, sealed=b"another")
+    await offered(people)
+    await confirm(people)
+
+    await offered(people, other)
+    assert await people.totp(OWNER) == replace(SEED, last_step=100)
+    assert await confirm(people, other)
+    assert await people.totp(OWNER) == replace(other, last_step=100)
+
+
 async def test_a_step_is_used_by_one_and_takes_those_before_it(people: Store) -> None:
-    await people.offer_totp(SEED)
-    await people.confirm_totp(SEED, 100, keeping=KEEPING, noted=line("factor.added"), told=TOLD)
+    await offered(people)
+    await confirm(people)
 
     assert not await people.use_totp_step(OWNER, 100)
     assert sum(await asyncio.gather(*(people.use_totp_step(OWNER, 102) for _ in range(8)))) == 1
@@ -130,8 +150,8 @@ async def test_a_step_is_used_by_one_and_takes_those_before_it(people: Store) ->
 
 async def test_codes_go_with_the_last_factor_and_not_before(people: Store) -> None:
     await add(people, passkey())
-    await people.offer_totp(SEED)
-    await people.confirm_totp(SEED, 100, keeping=KEEPING, noted=line("factor.added"), told=TOLD)
+    await offered(people)
+    await confirm(people)
     noted = line("factor.codes_made")
     await people.set_recovery_codes(OWNER, [b"a", b"b"], keeping=KEEPING, noted=noted, told=TOLD)
 

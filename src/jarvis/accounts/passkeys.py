@@ -13,10 +13,12 @@ from enum import Enum
 from typing import Protocol
 
 import webauthn
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
+from webauthn.authentication.verify_authentication_response import VerifiedAuthentication
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, parse_authentication_credential_json
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
+    AuthenticationCredential,
     AuthenticatorSelectionCriteria,
     AuthenticatorTransport,
     PublicKeyCredentialDescriptor,
@@ -300,18 +302,30 @@ class Passkeys:
         self, begun: Ceremony, credential_json: str, address: str, now: datetime
     ) -> Passkey | PasskeyProblem:
         """The passkey that signed this challenge, its use noted."""
-        if len(credential_json) > MOST_JSON:
-            return PasskeyProblem.WRONG
-        passkey = None
+        credential = _parsed(credential_json)
+        passkey = None if credential is None else await self._storage.passkey(credential.raw_id)
+        if credential is None or passkey is None or begun.user_id not in (None, passkey.user_id):
+            return await self._refused(None, address, now)
+        verified = self._verified(credential, begun, passkey)
+        if verified is None:
+            return await self._refused(passkey, address, now)
+        is_next = await self._storage.use_passkey(
+            passkey.credential_id, verified.new_sign_count, backed_up=verified.credential_backed_up, at=now
+        )
+        if not is_next:
+            await self._warn(passkey, address, now)
+            return PasskeyProblem.COPIED
+        return passkey
+
+    def _verified(
+        self, credential: AuthenticationCredential, begun: Ceremony, passkey: Passkey
+    ) -> VerifiedAuthentication | None:
+        """What a credential proves; None if it does not prove that this passkey signed this challenge here."""
+        handle = credential.response.user_handle
+        if handle is not None and handle != passkey.user_id.encode():
+            return None
         try:
-            credential = webauthn.helpers.parse_authentication_credential_json(credential_json)
-            passkey = await self._storage.passkey(credential.raw_id)
-            if passkey is None or begun.user_id not in (None, passkey.user_id):
-                return await self._refused(None, "passkey", address, now)
-            handle = credential.response.user_handle
-            if handle is not None and handle != passkey.user_id.encode():
-                return await self._refused(passkey, "passkey", address, now)
-            verified = webauthn.verify_authentication_response(
+            return webauthn.verify_authentication_response(
                 credential=credential,
                 expected_challenge=begun.challenge,
                 expected_rp_id=self._rp_id,
@@ -321,18 +335,11 @@ class Passkeys:
                 require_user_verification=True,
             )
         except _MALFORMED:
-            return await self._refused(passkey, "passkey", address, now)
-        is_next = await self._storage.use_passkey(
-            passkey.credential_id, verified.new_sign_count, backed_up=verified.credential_backed_up, at=now
-        )
-        if not is_next:
-            await self._warn(passkey, address, now)
-            return PasskeyProblem.COPIED
-        return passkey
+            return None
 
-    async def _refused(self, passkey: Passkey | None, wrong: str, address: str, now: datetime) -> PasskeyProblem:
+    async def _refused(self, passkey: Passkey | None, address: str, now: datetime) -> PasskeyProblem:
         user_id = None if passkey is None else passkey.user_id
-        details = {"wrong": wrong, "address": address[:64]}
+        details = {"wrong": "passkey", "address": address[:64]}
         await self._storage.note_if_possible(AuditEntry("session.refused", now, "nobody", user_id, details=details))
         return PasskeyProblem.WRONG
 
@@ -361,6 +368,16 @@ def credential_named(name: str) -> bytes:
 
 def _is_label(text: str) -> bool:
     return 0 < len(text) <= LONGEST_LABEL and text.isprintable()
+
+
+def _parsed(credential_json: str) -> AuthenticationCredential | None:
+    """What a browser sent; None for what nobody's browser sends."""
+    if len(credential_json) > MOST_JSON:
+        return None
+    try:
+        return parse_authentication_credential_json(credential_json)
+    except _MALFORMED:
+        return None
 
 
 def _descriptors(passkeys: Sequence[Passkey]) -> list[PublicKeyCredentialDescriptor]:

@@ -4,7 +4,7 @@ import base64
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from jarvis.domain.people import AuditEntry, Person, Session, TotpSeed
 
 SEED_BYTES = 20
 CODE_DIGITS = 6
+OFFER_LASTS = timedelta(minutes=30)
 
 
 class SeedKeeper(Protocol):
@@ -31,15 +32,19 @@ class TotpStorage(Protocol):
     """What keeps authenticator apps."""
 
     async def totp(self, user_id: UserId) -> TotpSeed | None:
-        """The person's authenticator app, confirmed or not."""
+        """The person's authenticator app, if one is in force."""
         ...
 
-    async def offer_totp(self, seed: TotpSeed) -> bool:
-        """Keep a seed that waits for its first code, in the place of one that waits; False if one is in force."""
+    async def offer_totp(self, seed: TotpSeed, *, expires_at: datetime) -> None:
+        """Keep a seed that waits for its first code, in the place of one that waits; one in force stays so."""
+        ...
+
+    async def offered_totp(self, user_id: UserId, now: datetime) -> TotpSeed | None:
+        """The seed that waits for the person's first code."""
         ...
 
     async def confirm_totp(self, seed: TotpSeed, step: int, *, keeping: bytes, noted: AuditEntry, told: str) -> bool:
-        """Put exactly this seed in force and end the other sessions; False if it is another one's turn by now."""
+        """Put exactly this offered seed in force, in the place of another, and end the other sessions."""
         ...
 
     async def use_totp_step(self, user_id: UserId, step: int) -> bool:
@@ -75,30 +80,36 @@ class Totp:
         self._issuer = issuer
         self._entropy = entropy
 
-    async def begin(self, person: Person, now: datetime) -> TotpOffer | None:
-        """A new seed, which counts for nothing before its first code; None if the person has one in force."""
+    async def begin(self, person: Person, now: datetime) -> TotpOffer:
+        """A new seed, which counts for nothing before its first code; an app in force stays so until then.
+
+        The caller has made sure that the person may enrol one. Who lost the phone and came with a recovery code
+        replaces the app so.
+        """
         seed = self._entropy(SEED_BYTES)
         sealed = await self._seeds.seal_seed(user_id=person.user_id, seed=seed)
-        if not await self._storage.offer_totp(TotpSeed(person.user_id, sealed, last_step=0, created_at=now)):
-            return None
+        await self._storage.offer_totp(
+            TotpSeed(person.user_id, sealed, last_step=0, created_at=now), expires_at=now + OFFER_LASTS
+        )
         text = base64.b32encode(seed).decode()
         return TotpOffer(text, _uri(self._issuer, person.email, text))
 
     async def confirm(self, person: Person, code: str, now: datetime, *, keeping: Session, noted: AuditEntry) -> bool:
         """Put the offered seed in force if the code is its own; the person's other sessions end."""
-        seed = await self._storage.totp(person.user_id)
-        if seed is None or seed.confirmed_at is not None:
+        seed = await self._storage.offered_totp(person.user_id, now)
+        step = None if seed is None else await self._step(seed, code, now)
+        if seed is None or step is None:
             return False
-        step = await self._step(seed, code, now)
-        if step is None:
-            return False
-        told = "An authenticator app was added to your account. It is asked for at every sign-in from now on."
+        told = (
+            "An authenticator app was added to your account, in the place of any earlier one. "
+            "It is asked for at every sign-in with your password from now on."
+        )
         return await self._storage.confirm_totp(seed, step, keeping=keeping.token_hash, noted=noted, told=told)
 
     async def check(self, user_id: UserId, code: str, now: datetime) -> bool:
         """Whether the code is right and was not used; it is used up by that."""
         seed = await self._storage.totp(user_id)
-        if seed is None or seed.confirmed_at is None:
+        if seed is None:
             return False
         step = await self._step(seed, code, now)
         return step is not None and await self._storage.use_totp_step(user_id, step)

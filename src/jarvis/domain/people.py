@@ -23,6 +23,7 @@ class CeremonyKind(Enum):
     PASSKEY_SIGN_IN = "passkey_sign_in"
     PASSKEY_REGISTRATION = "passkey_registration"
     PASSKEY_SUDO = "passkey_sudo"
+    TOTP_ENROLMENT = "totp_enrolment"
 
 
 class LinkKind(Enum):
@@ -101,13 +102,12 @@ class Passkey:
 
 @dataclass(frozen=True, slots=True)
 class TotpSeed:
-    """A person's authenticator app: its seed as the signer sealed it, in force once it is confirmed."""
+    """A person's authenticator app: its seed as the signer sealed it, and the last 30 seconds that are used up."""
 
     user_id: UserId
     sealed: bytes = field(repr=False)
     last_step: int
     created_at: datetime
-    confirmed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Whatever may be used once is used by one statement that finds it unused: two requests at the same moment cannot both.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -96,38 +97,49 @@ class FactorStore(Database):
             return removed
 
     async def totp(self, user_id: UserId) -> TotpSeed | None:
-        """The person's authenticator app, confirmed or not."""
+        """The person's authenticator app, if one is in force."""
         async with self._read() as connection:
             row = (await connection.execute(select(totps).where(totps.c.user_id == user_id))).first()
-            return None if row is None else _totp(row)
+            return None if row is None else TotpSeed(UserId(row.user_id), row.sealed, row.last_step, row.created_at)
 
-    async def offer_totp(self, seed: TotpSeed) -> bool:
-        """Keep a seed that waits for its first code, in the place of one that waits; False if one is in force."""
+    async def offer_totp(self, seed: TotpSeed, *, expires_at: datetime) -> None:
+        """Keep a seed that waits for its first code, in the place of one that waits; one in force stays so."""
         async with self._write() as connection:
-            await _lock(connection, seed.user_id)
-            in_force = select(totps.c.user_id).where(totps.c.user_id == seed.user_id, totps.c.confirmed_at.is_not(None))
-            if (await connection.execute(in_force)).first() is not None:
-                return False
-            row = {
-                "user_id": seed.user_id,
-                "sealed": seed.sealed,
-                "last_step": seed.last_step,
-                "created_at": seed.created_at,
-                "confirmed_at": None,
-            }
-            await self._put(connection, totps, row)
-            return True
+            await connection.execute(delete(ceremonies).where(ceremonies.c.token_hash == _offer_of(seed.user_id)))
+            await connection.execute(
+                insert(ceremonies).values(
+                    token_hash=_offer_of(seed.user_id),
+                    kind=CeremonyKind.TOTP_ENROLMENT,
+                    user_id=seed.user_id,
+                    challenge=seed.sealed,
+                    attempts=0,
+                    begun_at=seed.created_at,
+                    expires_at=expires_at,
+                )
+            )
+
+    async def offered_totp(self, user_id: UserId, now: datetime) -> TotpSeed | None:
+        """The seed that waits for the person's first code."""
+        begun = await self.ceremony(_offer_of(user_id), CeremonyKind.TOTP_ENROLMENT, now)
+        return None if begun is None else TotpSeed(user_id, begun.challenge, 0, begun.begun_at)
 
     async def confirm_totp(self, seed: TotpSeed, step: int, *, keeping: bytes, noted: AuditEntry, told: str) -> bool:
-        """Put exactly this seed in force and end the other sessions; False if it is another one's turn by now."""
+        """Put exactly this offered seed in force, in the place of another, and end the other sessions.
+
+        False if it is not the one that is offered now.
+        """
+        offered = (ceremonies.c.token_hash == _offer_of(seed.user_id)) & (ceremonies.c.challenge == seed.sealed)
+        row = {
+            "user_id": seed.user_id,
+            "sealed": seed.sealed,
+            "last_step": step,
+            "created_at": seed.created_at,
+            "confirmed_at": noted.at,
+        }
         async with self._write() as connection:
-            confirmed = await self._change(
-                connection,
-                update(totps)
-                .where(totps.c.user_id == seed.user_id, totps.c.sealed == seed.sealed, totps.c.confirmed_at.is_(None))
-                .values(confirmed_at=noted.at, last_step=step),
-            )
+            confirmed = await self._change(connection, delete(ceremonies).where(offered))
             if confirmed:
+                await self._put(connection, totps, row)
                 await end_other_sessions(connection, seed.user_id, keeping)
                 await note_and_tell(connection, noted, told)
             return confirmed
@@ -242,6 +254,11 @@ class FactorStore(Database):
             return ceremony if ceremony is not None and ceremony.expires_at > now else None
 
 
+def _offer_of(user_id: UserId) -> bytes:
+    """Under what a person's offered seed is kept: one a person, and no token leads there."""
+    return hashlib.sha256(b"offered seed of " + user_id.encode()).digest()
+
+
 async def _lock(connection: AsyncConnection, user_id: UserId) -> None:
     """Let one transaction at a time count what a person has. SQLite has one writer anyway."""
     await connection.execute(select(users.c.user_id).where(users.c.user_id == user_id).with_for_update())
@@ -282,10 +299,6 @@ def _passkey(row: Row[Any]) -> Passkey:
         row.created_at,
         row.used_at,
     )
-
-
-def _totp(row: Row[Any]) -> TotpSeed:
-    return TotpSeed(UserId(row.user_id), row.sealed, row.last_step, row.created_at, row.confirmed_at)
 
 
 def _ceremony(row: Row[Any]) -> Ceremony:

@@ -151,8 +151,6 @@ def _add_totp(routes: APIRouter, web: Web) -> None:
         if refused:
             return await page(web, request, errors={"totp": refused}, status=status)
         offer = await web.totp.begin(person, web.now())
-        if offer is None:
-            return await page(web, request, errors={"totp": "There is one already; remove it first."}, status=422)
         values = {"here": "security", "seed": _grouped(offer.seed), "picture": qr_code(offer.uri), "error": ""}
         return await web.page(request, "totp.html", values)
 
