@@ -120,12 +120,13 @@ async def test_every_part_of_the_desk_can_be_asked_for_alone(owner: Browser, acc
 async def test_pause_resume_and_flatten_become_commands_of_the_owner(
     owner: Browser, store: Store, account: AccountId
 ) -> None:
-    for kind in CommandKind:
+    kinds = [CommandKind.PAUSE, CommandKind.RESUME, CommandKind.FLATTEN]
+    for kind in kinds:
         answer = await owner.submit(f"/desk/{account}/{kind.value}", {}, page=f"/desk/{account}")
         assert answer.status == 303
 
     commands = await store.take_commands(account)
-    assert [command.kind for command in commands] == list(CommandKind)
+    assert [command.kind for command in commands] == kinds
     assert {command.by_user for command in commands} == {await owner_id(store)}
 
 

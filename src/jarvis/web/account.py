@@ -15,9 +15,11 @@ from jarvis.domain.instrument import Pair
 from jarvis.store.records import TradingAccount
 from jarvis.venues.catalog import KRAKEN, VENUES
 from jarvis.venues.permissions import TABLES, Need
+from jarvis.venues.revoking import GUIDES, RevokeGuide
 from jarvis.web.connect import ConnectOutcome
 from jarvis.web.context import Web
 from jarvis.web.forms import FormError, pasted_key
+from jarvis.web.keyhealth import is_bound, outbound_address, trouble_of
 from jarvis.web.venues import FORMS, VenueForm, execution_venue_words
 
 _NO_ERRORS = {"api_key": "", "api_secret": "", "api_passphrase": "", "environment": "", "execution_venue": ""}
@@ -47,6 +49,9 @@ class Card:
     risks: tuple[str, ...]
     ends_at: datetime | None
     ends_in: timedelta | None
+    is_bound: bool | None
+    trouble: tuple[str, ...]
+    guide: RevokeGuide | None
 
 
 _SAID = {
@@ -149,6 +154,9 @@ def card_of(account: TradingAccount) -> Card:
         ends_at=ends_at,
         # Reckoned from the venue's own clock, as it was when the key was last looked at.
         ends_in=None if ends_at is None else ends_at - account.permissions_at,
+        is_bound=is_bound(account),
+        trouble=trouble_of(account),
+        guide=GUIDES.get(account.venue),
     )
 
 
@@ -185,6 +193,7 @@ async def _account_page(
         "venues": [FORMS[name] for name in VENUES],
         "venue_chosen": asked is not None,
         "cards": [card_of(account) for account in accounts],
+        "outbound": outbound_address(web.settings.outbound_address, accounts),
         "said": _SAID.get(request.query_params.get("said", "")),
         "outcome": outcome,
         "errors": errors or _NO_ERRORS,

@@ -30,6 +30,7 @@ from jarvis.venues.revoking import GUIDES
 from jarvis.web.account import card_of, pairs_of
 from jarvis.web.context import Web
 from jarvis.web.drawing import waterfall_bars
+from jarvis.web.keyhealth import trouble_of
 from jarvis.web.positions import PositionView, charged_so_far, position_of, side_word, strategy_title
 from jarvis.web.venues import level_words
 from jarvis.web.views import (
@@ -287,6 +288,7 @@ def _status(overview: Overview, asked: str = "") -> Status:
     blocks = [block.message for block in overview.marks.blocks]
     if account.state in (AccountState.BLIND, AccountState.FROZEN):
         blocks.append(account.state_reason or account.state.value)
+    blocks.extend(trouble_of(account))
     return Status(
         armed=account.state is not AccountState.DISARMED,
         paused=paused,

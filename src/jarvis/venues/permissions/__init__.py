@@ -42,7 +42,8 @@ class PermissionRow:
 class Verdict:
     """The whole answer: one row per box, and the risks that stay although the key is taken, in plain words.
 
-    `ends_soon` is the one among them that a person must act on by a day: the key is about to die.
+    `ends_soon` is the one among them that a person must act on by a day: the key is about to die. `is_bound`: the key
+    works from listed addresses only.
     """
 
     outcome: Outcome
@@ -50,12 +51,14 @@ class Verdict:
     risks: tuple[str, ...] = ()
     expires_at: datetime | None = None
     ends_soon: str = ""
+    is_bound: bool = False
 
     def told(self) -> dict[str, object]:
         """What is kept of it, as JSON has it."""
         return {
             "granted": [row.name for row in self.rows if row.granted],
             "risks": list(self.risks),
+            "is_bound": self.is_bound,
             "advice": list(self.advice) if self.outcome in (Outcome.REFUSED, Outcome.INCOMPLETE) else [],
             "expires_at": None if self.expires_at is None else self.expires_at.isoformat(),
         }
@@ -99,7 +102,8 @@ def judge(venue: VenueName, permissions: KeyPermissions, now: datetime) -> Verdi
         outcome = Outcome.INCOMPLETE
     else:
         outcome = Outcome.ACCEPTED_WITH_RISK if risks else Outcome.ACCEPTED
-    return Verdict(outcome, tuple(rows), risks, permissions.expires_at, _ends_soon(permissions, now))
+    is_bound = bool(permissions.ip_allowlist) or permissions.is_ip_restricted
+    return Verdict(outcome, tuple(rows), risks, permissions.expires_at, _ends_soon(permissions, now), is_bound)
 
 
 def _row(box: Box, *, granted: bool) -> PermissionRow:
