@@ -65,7 +65,7 @@ async def test_both_need_a_fresh_proof(path: str, owner: Browser, time: Time) ->
 async def test_an_account_with_something_open_is_not_deleted(owner: Browser, account: AccountId, store: Store) -> None:
     page = await owner.get(PAGE)
 
-    assert "Flatten it on the desk first" in page.text
+    assert "Flatten on the desk first" in page.text
     answer = await owner.submit(f"{PAGE}/delete", {"email": OWNER, "understood": "yes"}, page=PAGE)
     assert answer.status == 422
     assert await store.people_to_erase() == []

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from jarvis.accounts.export import Export
 from jarvis.accounts.people import Deed, Person, Role, normalised_email
+from jarvis.venues.catalog import VENUES
 from jarvis.web.context import Web
 
 _PIECE_BYTES = 64 * 1024
@@ -90,10 +91,8 @@ async def _obstacles(web: Web, person: Person) -> list[str]:
             held = await web.store.open_positions(person.user_id, account.account_id)
             if held:
                 pairs = ", ".join(str(each.story.pair) for each in held)
-                obstacles.append(
-                    f"{pairs} at {account.venue.capitalize()} is open. Flatten it on the desk first: Jarvis could not "
-                    "look after it any more."
-                )
+                title = VENUES[account.venue].title
+                obstacles.append(f"Open at {title}: {pairs}. Flatten on the desk first; nobody would look after it.")
     if person.role is Role.OPERATOR:
         operators = [each for each in await web.store.people() if each.role is Role.OPERATOR]
         if len(operators) == 1:
