@@ -8,7 +8,7 @@ SOAK_SEEDS ?= 2000
 PYTEST := $(BIN)/pytest
 ASSETS := src/jarvis/web/assets/vendor/.complete
 
-.PHONY: demo test check bench soak lock clean install
+.PHONY: demo test check audit bench soak lock clean install
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -37,6 +37,9 @@ check: $(VENV)/dev.stamp  ## what must hold before a change lands: format, lint,
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+audit: $(VENV)/dev.stamp  ## what this is made of: locks, parts, advisories (ADVISORIES=off asks nobody)
+	$(BIN)/python scripts/audit.py
 
 bench: $(VENV)/dev.stamp  ## figures as ratios, each against its peer in the same run
 	$(BIN)/python -m benchmarks
