@@ -1,6 +1,8 @@
 """Where the master key is kept, as a person sets it: `init`, `doctor`, `keys move`, and a signer that waits."""
 
 import asyncio
+import json
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -121,3 +123,43 @@ async def test_a_start_that_nobody_attends_waits_for_the_passphrase(tmp_path: Pa
         async with asyncio.timeout(60):
             assert b"Jarvis runs at" in await up.stdout.readline()
         assert (await run_command("keys", "check", environment=environment)).code == 0, "the running signer is asked"
+
+
+async def test_a_key_in_the_keyring_is_in_no_file_of_ours_and_moves(tmp_path: Path) -> None:
+    environment = {
+        **environment_in(tmp_path, master_key="keyring:jarvis"),
+        "PYTHON_KEYRING_BACKEND": "tests.signer.keyrings.TestedKeyring",
+        "XDG_DATA_HOME": str(tmp_path),
+    }
+    first = await run_command("init", "--no-account", environment=environment)
+    assert first.code == 0, first.err
+    kept = (tmp_path / "keyring.json").read_text()
+    assert (await run_command("init", "--no-account", environment=environment)).code == 0
+    assert (tmp_path / "keyring.json").read_text() == kept, "a key that is there stays"
+    assert not (tmp_path / "key").exists()
+    assert (await run_command("keys", "check", environment=environment)).code == 0
+
+    moved = await run_command("keys", "move", "--to", "file", environment=environment)
+
+    assert moved.code == 0, moved.err
+    assert "keyring del jarvis" in moved.out
+    assert "set JARVIS_MASTER_KEY=file where it is set now" in moved.out
+    assert json.loads(kept)["jarvis/jarvis master key"] == (tmp_path / "key" / "master.key").read_text()
+
+
+async def test_a_key_that_systemd_hands_over_is_used_and_moving_there_says_how(tmp_path: Path) -> None:
+    environment = environment_in(tmp_path)
+    assert (await run_command("init", "--no-account", environment=environment)).code == 0
+    untold = await run_command("keys", "move", "--to", "credential:jarvis", environment=environment)
+    assert_one_clear_line(untold, "LoadCredentialEncrypted=jarvis")
+    credentials = tmp_path / "credentials"
+    credentials.mkdir(mode=0o700)
+    shutil.copy(tmp_path / "key" / "master.key", credentials / "jarvis")
+    environment["CREDENTIALS_DIRECTORY"] = str(credentials)
+
+    moved = await run_command("keys", "move", "--to", "credential:jarvis", "--remove-old", environment=environment)
+
+    assert moved.code == 0, moved.err
+    assert not (tmp_path / "key" / "master.key").exists()
+    checked = await run_command("keys", "check", environment=environment)
+    assert checked.code == 0, checked.err
