@@ -11,7 +11,7 @@ from jarvis.store.audit import AuditSeal, append
 from jarvis.store.chain import FIRST_PREVIOUS, first_broken
 from jarvis.store.db import Store
 from jarvis.store.people_tables import audit
-from tests.store.samples import ACCOUNT, NOON, OWNER, STRANGER, at
+from tests.store.samples import ACCOUNT, NOON, OWNER, STRANGER, at, person
 
 
 def entry(
@@ -133,8 +133,11 @@ async def test_the_head_waits_for_a_seal_until_there_is_one(store: Store) -> Non
 
 
 async def test_what_happens_in_any_case_is_noted_if_that_is_possible(sqlite_store: Store) -> None:
+    await sqlite_store.add_person(person(OWNER))
     assert await sqlite_store.note_if_possible(entry("account.flattened"))
     async with sqlite_store._write() as connection:
         await connection.execute(text("DROP TABLE audit"))
 
     assert not await sqlite_store.note_if_possible(entry("account.flattened"))
+    (told,) = await sqlite_store.notices_of(OWNER)
+    assert (told.kind, "account.flattened" in told.message) == ("audit.missed", True)

@@ -6,6 +6,7 @@ without a gap. The signer countersigns the chain's head now and then; those seal
 
 import secrets
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.people import AuditEntry
 from jarvis.store.chain import FIRST_PREVIOUS, AuditLine, line_of
 from jarvis.store.database import Database
-from jarvis.store.people_tables import audit, audit_seals
+from jarvis.store.people_tables import audit, audit_seals, notices
 
 log = structlog.get_logger()
 
@@ -79,8 +80,22 @@ class AuditStore(Database):
             await self.note(entry)
         except Exception:
             log.exception("audit_not_written", kind=entry.kind, actor=entry.actor, account=entry.account_id)
+            with suppress(Exception):
+                await self._tell_unnoted(entry)
             return False
         return True
+
+    async def _tell_unnoted(self, entry: AuditEntry) -> None:
+        """Tell the person at least that a line is missing; a database that takes nothing takes this neither."""
+        if entry.user_id is None:
+            return
+        message = f"“{entry.kind}” was done, but could not be written into the audit. The operator should look why."
+        async with self._write() as connection:
+            await connection.execute(
+                insert(notices).values(
+                    user_id=entry.user_id, at=entry.at, kind="audit.missed", severity="warning", message=message
+                )
+            )
 
     async def audit_head(self) -> AuditLine | None:
         """The chain's last line; None while it has none."""

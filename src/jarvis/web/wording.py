@@ -8,6 +8,7 @@ KINDS: Mapping[str, str] = {
     "account.flattened": "Everything was closed",
     "account.paused": "Trading was paused",
     "account.resumed": "Trading was resumed",
+    "audit.missed": "A line is missing in the audit",
     "audit.sealed_anew": "The audit was sealed anew by an operator",
     "backup.made": "A backup was made",
     "entries.allowed": "Opening positions was allowed again",
