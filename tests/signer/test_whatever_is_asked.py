@@ -107,7 +107,6 @@ def test_nothing_on_the_list_is_about_moving_money_or_changing_settings(venue: s
             "kraken": {"GetApiKeyInfo"},
             "binance": {
                 "GET /sapi/v1/margin/transfer",
-                "GET /sapi/v1/margin/borrow-repay",
                 "POST /sapi/v1/margin/borrow-repay",
             },
             "okx": set(),
