@@ -188,7 +188,7 @@ def test_no_parameter_is_smuggled_into_a_listed_call(data: st.DataObject, venue:
         core.sign(credential, 1, call, {name: value})
 
     assert refused.value.code == "parameter"
-    assert value not in str(refused.value) or len(value) < 12
+    assert value not in str(refused.value) or value in f"{call} {name}" or len(value) < 12
 
 
 @pytest.mark.parametrize("venue", sorted(VENUES))
