@@ -27,6 +27,7 @@ from jarvis.web.connector import VenueKeyConnector
 from tests.signer.canary import scan
 from tests.system.candles import QUICK, wavy_candles
 from tests.system.installation import Installation, get_json, installed, until
+from tests.web.second_factor import App, seed_on
 
 EMAIL = "grace@jarvis.example"
 PAIR = Pair.parse("BTC/USD")
@@ -160,7 +161,7 @@ async def test_no_secret_is_anywhere_but_in_the_signer(tmp_path: Path) -> None:
         said: list[str] = []
 
         async with browser(origin) as pages:
-            await walk_in(pages, password)
+            app = await walk_in(pages, password)
             await connect_wrongly(pages, api_key, wrong_secret, *withdrawing)
             await connect_rightly(pages, api_key, secret)
             await arm(installation)
@@ -192,16 +193,27 @@ async def test_no_secret_is_anywhere_but_in_the_signer(tmp_path: Path) -> None:
             *said,
         ]
         assert scan(places, marked) == []
+        seed: dict[str, str | bytes] = {
+            "seed of the app": app.seed,
+            "seed of the app, decoded": base64.b32decode(app.seed),
+        }
+        assert scan([installation.given.data_dir, *said], seed) == [], "a seed is shown once, on its page"
         assert scan(places[1:], {"API key": api_key}) == [], "a key is shown by its first and last letters"
         assert not any(in_memory.values()), in_memory
 
 
-async def walk_in(pages: Browser, password: str) -> None:
-    """Sign up and in, with a wrong password on the way."""
+async def walk_in(pages: Browser, password: str) -> App:
+    """Sign up and in, with a wrong password on the way, and enrol an authenticator app."""
     await pages.post("/sign-up", "/sign-up", email=EMAIL, password=password)
     await pages.post("/sign-in", "/sign-in", email=EMAIL, password=password + "!")
     status, _ = await pages.post("/sign-in", "/sign-in", email=EMAIL, password=password)
     assert status == 303
+    _, text = await pages.post("/account/security/totp", "/account/security", password=password)
+    app = seed_on(text)
+    code = app.code(datetime.now(UTC))
+    status, _ = await pages.post("/account/security/totp/confirm", "/account/security", code=code)
+    assert status == 303
+    return app
 
 
 async def connect(pages: Browser, api_key: str, secret: str) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from tests.system.installation import get_json, installed
 from tests.walk.market import PAIRS, three_wavy_pairs
 from tests.walk.visitor import Visitor, chromium
+from tests.web.second_factor import App
 from tests.web.test_browser import CHROMIUM
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -40,6 +42,7 @@ async def test_a_person_goes_from_nothing_to_a_first_trade_and_to_a_flat_account
         page = await person.context.new_page()
 
         await sign_up_and_in(person, page, origin)
+        await add_a_second_factor(person, page)
         await connect_a_key(person, page)
         await connect_a_key_of_three_values(person, page)
         account_id = await choose_and_arm(person, page)
@@ -66,6 +69,23 @@ async def sign_up_and_in(person: Visitor, page: Page, origin: str) -> None:
     await person.looks(page, "desk-before-a-key")
     await page.get_by_role("navigation").get_by_role("link", name="Account").click()
     await expect(page.get_by_role("heading", name="Connect a venue")).to_be_visible()
+    await person.looks(page, "account-without-a-factor")
+
+
+async def add_a_second_factor(person: Visitor, page: Page) -> None:
+    """An authenticator app: the way that works at every address."""
+    await page.get_by_role("link", name="Add a second factor").click()
+    await person.looks(page, "security")
+    await page.get_by_label("Your password").fill(PASSWORD)
+    await page.get_by_role("button", name="Add an authenticator app").click()
+    app = App((await page.locator(".seed").inner_text()).replace(" ", ""))
+    await person.looks(page, "authenticator-app")
+    await page.get_by_label("Code").fill(app.code(datetime.now(UTC)))
+    await page.get_by_role("button", name="Add the app").click()
+    await page.get_by_role("button", name="Make recovery codes").click()
+    await expect(page.locator(".codes li")).to_have_count(10)
+    await person.looks(page, "recovery-codes")
+    await page.get_by_role("navigation").get_by_role("link", name="Account").click()
     await person.looks(page, "account-empty")
 
 
@@ -225,6 +245,7 @@ async def assert_flat_at_the_venue(sandbox: str) -> None:
 
 async def sign_out(person: Visitor, page: Page, browser: Browser, origin: str) -> None:
     cookies = await person.context.cookies()
+    await page.locator("details.menu summary").click()
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_text("You are signed out.")).to_be_visible()
     await person.looks(page, "signed-out")

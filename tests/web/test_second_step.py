@@ -10,6 +10,7 @@ from jarvis.store.db import Store
 from tests.web.client import Answer, Browser
 from tests.web.conftest import OWNER, PASSWORD, Time, sign_in
 from tests.web.second_factor import App, enrol_app
+from tests.web.test_factors import owner_id
 
 STEP = timedelta(seconds=30)
 
@@ -112,12 +113,6 @@ async def test_recovery_codes_are_shown_once_and_kept_as_hashes(owner: Browser, 
     codes = await make_codes(owner)
 
     page = (await owner.get("/account/security")).text
-    kept = str(await store.factors((await _owner(store))))
+    kept = str(await store.factors(await owner_id(store)))
 
     assert all(code not in page and code not in kept for code in codes)
-
-
-async def _owner(store: Store):  # noqa: ANN202
-    person = await store.person_by_email(OWNER)
-    assert person is not None
-    return person.user_id
