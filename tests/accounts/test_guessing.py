@@ -33,26 +33,31 @@ class Attack:
 
     def second(self) -> None:
         """One second of it."""
+        self.everybody_asks()
+        self.now += timedelta(seconds=1)
+
+    def everybody_asks(self) -> None:
+        """All of them, in any order."""
         askers = [f"10.{number >> 8}.{number & 255}.1" for number in range(self.addresses)]
         self.order.shuffle(askers)
         for address in askers:
             self.asked += 1
             self.guesses += self._ask(self.order.choice(self.accounts), address) == 0
-        self.now += timedelta(seconds=1)
 
     def _ask(self, account: str, address: str) -> float:
         return self.throttle.ask(account, address, self.now)
 
     def owner_waits(self, owner: str, most: int) -> int:
-        """Seconds until the owner is let through, asking only when told to come back."""
+        """Seconds until the owner is let through, who asks when told to, and always after everybody else."""
         due, began = self.now, self.now
         while (self.now - began).total_seconds() <= most:
-            self.second()
+            self.everybody_asks()
             if self.now >= due:
                 wait = self._ask(ADA, owner)
                 if wait == 0:
                     return round((self.now - began).total_seconds())
                 due = self.now + timedelta(seconds=wait)
+            self.now += timedelta(seconds=1)
         return most + 1
 
 
