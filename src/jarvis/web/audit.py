@@ -14,7 +14,7 @@ from jarvis.web.notices import number_of
 from jarvis.web.wording import actor_words, kind_words
 
 PAGE = 50
-_PLACES = ("address", "agent")
+_PLACES = ("address", "browser", "agent")
 _HIDDEN = frozenset({*_PLACES, "session"})
 
 

@@ -57,7 +57,12 @@ KINDS: Mapping[str, str] = {
     "viewing.granted": "Somebody may look at the accounts",
 }
 
-_ACTORS = {"cli": "the operator at the machine", "worker": "Jarvis", "signer": "the signer", "nobody": "not signed in"}
+_ACTORS = {
+    "cli": "the operator at the machine",
+    "worker": "Jarvis",
+    "signer": "the signer",
+    "nobody": "somebody who was not signed in",
+}
 
 
 def kind_words(kind: str) -> str:
