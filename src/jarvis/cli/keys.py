@@ -1,6 +1,7 @@
 """`jarvis keys`: what is sealed, whether it opens, and how a new master key takes the place of the old one.
 
-A rotation has four steps, and each can be begun again after a kill:
+A rotation has four steps, and each can be begun again after a kill; why this is so without any other memory is in
+docs/decisions/019-one-name-says-which-master-key.md:
 
 1. `master.key.next` is made beside `master.key`.
 2. A signer with both seals each row anew, one transaction a row; the name in a sealed form says under which it is.
