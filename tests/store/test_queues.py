@@ -3,7 +3,7 @@ from collections.abc import Awaitable, Callable
 
 from jarvis.store.db import Store
 from jarvis.store.records import Command, CommandKind, OutboxEvent
-from jarvis.trading.events import Flatten, Pause, Resume
+from jarvis.trading.events import Flatten, ForeignExplained, Pause, Resume
 from tests.store.samples import ACCOUNT, BTC_USD, OTHER, OWNER, STRANGER, at, connect, margin, open_position
 
 
@@ -34,7 +34,7 @@ async def test_a_command_becomes_the_engines_event(store: Store) -> None:
 
     events = [command.as_event(at(9)) for command in await store.take_commands(ACCOUNT)]
 
-    assert events == [Pause(at(9)), Resume(at(9)), Flatten(at(9), BTC_USD)]
+    assert events == [Pause(at(9)), Resume(at(9)), Flatten(at(9), BTC_USD), ForeignExplained(at(9))]
 
 
 async def test_a_stranger_can_neither_command_nor_ask(store: Store) -> None:
