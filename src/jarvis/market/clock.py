@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import websockets
-from pyreqwest.client import ClientBuilder
-from pyreqwest.exceptions import RequestError
 from websockets.asyncio.client import ClientConnection
 
 from jarvis.domain.market import Tick
+from jarvis.venues.http1 import AnswerBrokenError, HttpClient, NothingSentError
 
 TICK = timedelta(seconds=1)
+_SANDBOX_SECONDS = 30.0
+_MAX_BODY_BYTES = 64 * 1024
 
 
 class WallClock:
@@ -87,14 +88,22 @@ async def sandbox_clock(url: str, *, follow: bool) -> AsyncIterator[SandboxClock
     Raises ConnectionError when no sandbox answers there.
     """
     try:
-        async with ClientBuilder().no_proxy().build() as client:
-            answer = await client.get(f"{url}/sandbox/clock").build().send()
-            now = datetime.fromisoformat((await answer.json())["now"])
+        now = await _sandbox_now(url)
         address = f"{url.replace('http', 'ws', 1)}/sandbox/clock?follow={int(follow)}"
         socket = await websockets.connect(address, proxy=None, ping_interval=None)
-    except (OSError, RequestError) as error:
+    except (OSError, NothingSentError, AnswerBrokenError) as error:
         raise ConnectionError(f"no sandbox answers at {url}; start it with `jarvis sandbox`") from error
     try:
         yield SandboxClock(socket, now)
     finally:
         await socket.close()
+
+
+async def _sandbox_now(url: str) -> datetime:
+    seconds = _SANDBOX_SECONDS
+    client = HttpClient([url], user_agent="jarvis-trader", connect_seconds=seconds, max_body_bytes=_MAX_BODY_BYTES)
+    try:
+        _, _, body = await client.request("GET", f"{url}/sandbox/clock", {}, b"", seconds)
+    finally:
+        await client.close()
+    return datetime.fromisoformat(json.loads(body)["now"])

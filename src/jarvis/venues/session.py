@@ -1,4 +1,4 @@
-"""HTTP and WebSocket for every venue: the only file here that does I/O.
+"""HTTP and WebSocket for every venue: with `http1.py` below it, all I/O of this package.
 
 It knows nothing of any venue's words. It carries bytes, says whether a request may have arrived, keeps one key's
 requests in the order of their nonces, and keeps the venue's request counters from overflowing. Streams that heal
@@ -16,9 +16,6 @@ from urllib.parse import urlsplit
 
 import structlog
 import websockets
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import RequestError
-from pyreqwest.response import Response
 from websockets.asyncio.client import ClientConnection, connect
 
 from jarvis import __version__
@@ -30,6 +27,7 @@ from jarvis.venues.base import (
     RequestSigner,
     Unreachable,
 )
+from jarvis.venues.http1 import AnswerBrokenError, HttpClient, NothingSentError
 
 log = structlog.get_logger()
 
@@ -71,8 +69,9 @@ class VenueUrls:
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
+    """All before the path; a user's name or a query there makes it another one than any that is known."""
+    end = url.find("/", url.find("://") + 3)
+    return url if end < 0 else url[:end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,19 +143,15 @@ class NetworkTransport:
 
     def __init__(self, urls: Iterable[VenueUrls]) -> None:
         self._origins = frozenset(origin for each in urls for origin in each.origins)
-        self._client: Client | None = None
+        self._client: HttpClient | None = None
 
     async def __aenter__(self) -> Self:
-        builder = (
-            ClientBuilder()
-            .user_agent(USER_AGENT)
-            .follow_redirects(enable=False)
-            .default_cookie_store(enable=False)
-            .no_proxy()
-            .http1_only()
-            .connect_timeout(timedelta(seconds=CONNECT_SECONDS))
+        self._client = HttpClient(
+            (origin for origin in self._origins if origin.startswith("http")),
+            user_agent=USER_AGENT,
+            connect_seconds=CONNECT_SECONDS,
+            max_body_bytes=MAX_BODY_BYTES,
         )
-        self._client = await builder.build().__aenter__()
         return self
 
     async def __aexit__(
@@ -178,20 +173,16 @@ class NetworkTransport:
         body: bytes,
         timeout: float,  # noqa: ASYNC109 - the transport's own contract
     ) -> HttpAnswer:
-        """As Transport says. The client repeats nothing that was begun to be written."""
+        """As Transport says."""
         self._check(url)
         if self._client is None:
             raise Unreachable("the transport is not open")
-        request = self._client.request(method, url).headers(headers).timeout(timedelta(seconds=timeout))
-        if body:
-            request = request.body_bytes(body)
         try:
-            async with request.build_streamed() as response:
-                return HttpAnswer(response.status, response.headers, await _bounded(response))
-        except (RequestError, OSError) as error:
-            if _never_connected(error):
-                raise Unreachable(f"could not connect to {_origin(url)}: {type(error).__name__}") from error
-            raise AnswerLost(f"{_origin(url)}: {type(error).__name__}") from error
+            return HttpAnswer(*await self._client.request(method, url, headers, body, timeout))
+        except NothingSentError as error:
+            raise Unreachable(f"{_origin(url)}: {error}; nothing was sent") from error
+        except AnswerBrokenError as error:
+            raise AnswerLost(f"{_origin(url)}: {error}") from error
 
     async def open_socket(self, url: str) -> Socket:
         """As Transport says."""
@@ -214,28 +205,6 @@ class NetworkTransport:
     def _check(self, url: str) -> None:
         if _origin(url) not in self._origins:
             raise Unreachable(f"{_origin(url)} is not one of the venue's addresses; nothing was sent")
-
-
-def _never_connected(error: Exception) -> bool:
-    """Whether the client says that no connection came about.
-
-    Its classes do not tell: ConnectError and ConnectTimeoutError also mean a connection that broke, or an answer that
-    did not come, after the request was sent (pyreqwest 0.15). The named cause does; without it nothing is proved.
-    """
-    causes = error.details["causes"] if isinstance(error, RequestError) else None
-    return any(cause["message"] == "client error (Connect)" for cause in causes or ())
-
-
-async def _bounded(response: Response) -> bytes:
-    stated = response.get_header("content-length")
-    if stated is not None and stated.isdecimal() and int(stated) <= MAX_BODY_BYTES:
-        return bytes(await response.bytes())  # never longer than stated: the rest is no part of this answer
-    body = bytearray()
-    while (chunk := await response.body_reader.read_chunk()) is not None:
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise AnswerLost(f"the answer is larger than {MAX_BODY_BYTES} bytes")
-    return bytes(body)
 
 
 class _WebSocket:
