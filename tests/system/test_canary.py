@@ -118,6 +118,10 @@ async def overwrite_buffers(pages: Browser) -> None:
     """Send a long body that holds nothing: what a form left in a buffer of the server is overwritten by the next."""
     for _ in range(4):
         await pages.send("/sign-out", b"x" * 60_000, {"Content-Type": "application/octet-stream"})
+    for length in range(40, 240, 10):  # and of the shape of the form that held it
+        await pages.post(
+            "/account/kraken", "/account", environment="none", api_key="x" * length, api_secret="y" * length
+        )
 
 
 async def force_errors(installation: Installation, pages: Browser) -> None:
