@@ -17,6 +17,7 @@ from jarvis.venues.catalog import OKX, VENUES
 from jarvis.web.connect import PermissionLine
 from tests.web import day, samples
 from tests.web.conftest import OWNER, PASSWORD
+from tests.web.second_factor import App
 from tests.web.serving import Served, serving
 from tests.web.test_account import API_KEY, SECRET
 
@@ -219,6 +220,13 @@ def test_a_key_is_refused_with_the_box_named_then_connected_and_armed(chromium: 
     expect(page.get_by_text("Your desk is ready")).to_be_visible()
     watched.looks_right("desk-empty")
     page.get_by_role("link", name="Connect a venue").click()
+    page.get_by_role("link", name="Add a second factor").click()
+    page.get_by_label("Your password").fill(PASSWORD)
+    page.get_by_role("button", name="Add an authenticator app").click()
+    device = App(page.locator(".seed").inner_text().replace(" ", ""))
+    page.get_by_label("Code").fill(device.code(served.time()))
+    page.get_by_role("button", name="Add the app").click()
+    watched.open("/account")
     served.connector.verdict = "refused"
     served.connector.rows = (
         PermissionLine("Query Funds", needed=True, granted=True, advice="", group="Funds Permissions"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Error, Page, expect, sync_playwright
 
+from jarvis.domain.account import AccountId
 from jarvis.domain.people import AuditEntry, Role
 from jarvis.store.db import Store
 from tests.web import day
@@ -267,7 +268,7 @@ def test_every_page_of_a_person_looks_right(
     add_passkey(watched, "A name that is as long as a name of a passkey here may be, so")
     watched.looks_right(f"security-{kind}")
     add_app(watched, served)
-    served.run(lambda store: _everything(store, email))
+    account = served.run(lambda store: _everything(store, email))
     page.get_by_role("button", name="Make recovery codes").click()
     watched.looks_right(f"codes-{kind}")
     watched.open("/account/tokens")
@@ -276,10 +277,10 @@ def test_every_page_of_a_person_looks_right(
     watched.looks_right(f"token-{kind}")
     for name in (
         "account", "account/security", "account/tokens", "account/notices", "account/notifications", "account/audit",
-        "account/sharing", "account/data", "installation",
+        "account/sharing", "account/data", "installation", f"account/{account}/trading", f"account/{account}/disconnect",
     ):  # fmt: skip
         watched.open(f"/{name}")
-        watched.looks_right(f"{name.replace('/', '-')}-{kind}")
+        watched.looks_right(f"{name.replace(account, 'of').replace('/', '-')}-{kind}")
     page.locator("details.menu summary").click()
     watched.looks_right(f"menu-{kind}")
     page.keyboard.press("Escape")
@@ -302,10 +303,10 @@ def test_every_page_of_a_person_looks_right(
     context.close()
 
 
-async def _everything(store: Store, email: str) -> None:
+async def _everything(store: Store, email: str) -> AccountId:
     """The person runs the installation and has seen a lot."""
     person = await store.person_by_email(email)
     assert person is not None
     noted = AuditEntry("role.changed", person.created_at, "cli", person.user_id)
     await store.set_role(person.user_id, Role.OPERATOR, noted=noted, told="You run this installation now.")
-    await day.lived(store, person.user_id)
+    return await day.lived(store, person.user_id)
