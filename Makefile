@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEEDS ?= 200
 SOAK_SEEDS ?= 2000
+FUZZ_SECONDS ?= 600
 PYTEST := $(BIN)/pytest
 ASSETS := src/jarvis/web/assets/vendor/.complete
 
@@ -47,6 +48,7 @@ bench: $(VENV)/dev.stamp  ## figures as ratios, each against its peer in the sam
 soak: $(VENV)/dev.stamp  ## many seeds at every venue, and many kills: make soak SOAK_SEEDS=100000
 	SIMULATION_SEEDS=$(SOAK_SEEDS) $(PYTEST) -n 2 --timeout 0 tests/simulation $(ARGS)
 	$(PYTEST) -n 2 --timeout 0 -m soak tests/system $(ARGS)
+	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) -n 2 --timeout 0 tests/fuzz $(ARGS)
 
 lock:  ## write the hashed locks anew (needs uv)
 	uv pip compile pyproject.toml --extra postgres --extra keyring --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/run.txt

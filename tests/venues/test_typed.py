@@ -277,3 +277,24 @@ def test_numbers_that_nothing_can_be_are_refused_by_name(kind: str, key: str, va
 
     with pytest.raises(UnreadableAnswer, match=rf"\b{key}\b"):
         read(json.dumps(changed))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"data": 7, "more": [',  # cut off after what does not fit
+        '{"data": [{"a": "x"}], "data": 7, "data": [{"a": "x"}], "data": 9',
+        '{"data": [{"a": "x"}], "data": 7}',  # a key said twice
+    ],
+)
+def test_a_frame_that_does_not_fit_and_is_broken_too_is_unreadable_and_no_other_error(text: str) -> None:
+    class Row(msgspec.Struct):
+        a: int
+
+    class Frame(msgspec.Struct):
+        data: list[Row]
+
+    with pytest.raises(msgspec.DecodeError) as told:
+        msgspec.json.decode(text, type=Frame)
+
+    assert isinstance(misfit(told.value, text, "A venue", "frame"), UnreadableAnswer)

@@ -35,12 +35,15 @@ def misfit(error: Exception, told: object, venue: str, what: str) -> UnreadableA
         steps.pop()
     if not steps:
         return UnreadableAnswer(f"{venue} {what}: '(object)' is missing or unreadable")
-    record: Any = msgspec.json.decode(told) if isinstance(told, str | bytes) else told
-    for step in steps[:-1]:
-        record = record[step]
-    return UnreadableAnswer(
-        f"{venue} {what}: {steps[-1]!r} is missing or unreadable; keys: {', '.join(sorted(record))}"
-    )
+    try:
+        record: Any = msgspec.json.decode(told) if isinstance(told, str | bytes) else told
+        for step in steps[:-1]:
+            record = record[step]
+        keys = ", ".join(sorted(record))
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
+        # It is cut off after what does not fit, or says a key twice: then nothing can be said of its keys.
+        keys = "unreadable"
+    return UnreadableAnswer(f"{venue} {what}: {steps[-1]!r} is missing or unreadable; keys: {keys}")
 
 
 def unfit(record: msgspec.Struct, venue: str, what: str, *fields: str) -> UnreadableAnswer:

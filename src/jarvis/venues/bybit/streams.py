@@ -248,10 +248,10 @@ def parse_candles(frame: Record, symbols: Symbols) -> list[BarUpdate]:
     "timestamp":1672324988882}],"ts":1672324988882,"type":"snapshot"}`
     """
     what = "kline"
-    _, name, symbol = text(frame, "topic", what).split(".")
-    pair = symbols.pair(symbol)
+    _, name, symbol = (*text(frame, "topic", what).split(".", 2), "", "")[:3]
     if name not in _BAR_LENGTHS:
         raise unreadable(what, "topic", frame)
+    pair = symbols.pair(symbol)
     return [BarUpdate(bar_of(record, pair, _BAR_LENGTHS[name], what)) for record in rows(frame, what, "data")]
 
 
