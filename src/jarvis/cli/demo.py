@@ -250,6 +250,7 @@ async def _connect_sample_account(
     from random import SystemRandom
 
     from jarvis.domain.account import Environment, UserId, VenueName
+    from jarvis.domain.people import AuditEntry
     from jarvis.signer.client import SignerClient
     from jarvis.store.records import AccountState
     from jarvis.venues.permissions import TABLES
@@ -291,7 +292,9 @@ async def _connect_sample_account(
         failed = "it is gone" if account is None else await connector.draw_policy(account, limits)
         if failed:
             raise CommandError(f"the sample account cannot be armed: {failed}")
-        await store.set_account_state(account_id, AccountState.ARMED, "", datetime.now(UTC))
+        now = datetime.now(UTC)
+        noted = AuditEntry("account.armed", now, "cli", owner, account_id)
+        await store.set_account_state(account_id, AccountState.ARMED, "", now, noted=noted)
     return offered
 
 
