@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from jarvis.accounts.passwords import HashCost, Passwords
 from jarvis.domain.account import AccountId, Environment, UserId, VenueName
 from jarvis.domain.instrument import Pair
-from jarvis.domain.people import AuditEntry
+from jarvis.domain.people import AuditEntry, Role
 from jarvis.store.db import Store
 from jarvis.store.records import TradingAccount
 from jarvis.trading.limits import Limits
@@ -152,3 +152,14 @@ async def account(store: Store, owner: Browser) -> AccountId:
     person = await store.person_by_email(OWNER)
     assert person is not None
     return await day.lived(store, person.user_id)
+
+
+async def share(store: Store, owner_email: str, viewer_email: str) -> None:
+    """Make somebody a viewer, and let them look at the owner's accounts."""
+    owner, viewer = [await store.person_by_email(email) for email in (owner_email, viewer_email)]
+    assert owner is not None
+    assert viewer is not None
+    noted = AuditEntry("role.changed", owner.created_at, "cli", viewer.user_id)
+    await store.set_role(viewer.user_id, Role.VIEWER, noted=noted, told="")
+    granted = AuditEntry("viewing.granted", owner.created_at, owner.user_id, owner.user_id)
+    assert await store.grant_viewing(owner.user_id, viewer.email, noted=granted)

@@ -277,7 +277,8 @@ def test_every_page_of_a_person_looks_right(
     watched.looks_right(f"token-{kind}")
     for name in (
         "account", "account/security", "account/tokens", "account/notices", "account/notifications", "account/audit",
-        "account/sharing", "account/data", "installation", f"account/{account}/trading", f"account/{account}/disconnect",
+        "account/sharing", "account/data", "installation", f"account/{account}/trading",
+        f"account/{account}/disconnect",
     ):  # fmt: skip
         watched.open(f"/{name}")
         watched.looks_right(f"{name.replace(account, 'of').replace('/', '-')}-{kind}")

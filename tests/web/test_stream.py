@@ -10,13 +10,14 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import Message
 
+from jarvis.accounts.sessions import Sessions
 from jarvis.domain.account import AccountId, Environment
 from jarvis.store.db import Store
 from jarvis.web import stream
 from jarvis.web.security import CONTENT_SECURITY_POLICY
 from tests.web import day, samples
 from tests.web.client import Browser
-from tests.web.conftest import OWNER, Time
+from tests.web.conftest import OWNER, STRANGER, Time, share
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Listener:
     heard: list[str] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     closed: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def until(self, words: str, times: int = 1) -> None:
         async with asyncio.timeout(5):
@@ -57,6 +59,8 @@ async def listening(
             listener.headers = {name.decode(): value.decode() for name, value in message["headers"]}
         else:
             listener.heard.append(message.get("body", b"").decode())
+            if not message.get("more_body", False):
+                listener.over.set()
         listener.news.set()
 
     path = f"/desk/{account}/events" + ("" if since is None else f"?since={since}")
@@ -145,6 +149,37 @@ async def test_the_stream_ends_with_the_session(
         time.pass_by(timedelta(hours=13))
 
         await listener.until("signed-out")
+
+
+async def test_a_proof_moves_the_stream_to_the_new_token_and_signs_nobody_out(
+    app: FastAPI, owner: Browser, account: AccountId, store: Store, time: Time
+) -> None:
+    async with listening(app, owner, account, await store.last_event_id()) as listener:
+        proved = await Sessions(store).prove(owner.cookies["jarvis-session"], time(), method="totp")
+        assert proved is not None
+        async with asyncio.timeout(5):
+            await listener.over.wait()
+
+    assert "signed-out" not in "".join(listener.heard)
+    owner.cookies["jarvis-session"] = proved.token
+    async with listening(app, owner, account) as again:
+        await again.until("still-here")
+
+
+async def test_who_looks_along_takes_no_stream_from_the_owner(
+    app: FastAPI, owner: Browser, stranger: Browser, account: AccountId, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MOST_STREAMS_PER_PERSON", 1)
+    await share(store, OWNER, STRANGER)
+
+    async with (
+        listening(app, stranger, account) as first,
+        listening(app, owner, account) as second,
+    ):
+        await first.until("still-here")
+        await second.until("still-here")
+
+    assert (first.status, second.status) == (200, 200)
 
 
 async def test_one_person_cannot_hold_streams_without_end(

@@ -90,7 +90,9 @@ def router(web: Web) -> APIRouter:
         limits = read_limits(form, leverage_ceiling(account), pairs_of(account))
         if limits is None:
             return await _trading_page(web, request, account, limit_errors=form.errors, status=422)
-        if account.is_armed or wants_to_arm:
+        is_arming = wants_to_arm and not account.is_armed
+        obstacle = await _obstacle(web, request, account) if is_arming else ""
+        if account.is_armed or (is_arming and not obstacle):
             # What the signer may open is drawn before the limits are kept: an order within them can then be signed.
             failed = await web.connector.draw_policy(account, limits)
             if failed:
@@ -102,9 +104,8 @@ def router(web: Web) -> APIRouter:
             noted=await web.entry(request, "limits.changed", account.account_id, limits=limits.to_json()),
             told=f"The limits of your account at {VENUES[account.venue].title} were changed.",
         )
-        if account.is_armed or not wants_to_arm:
+        if not is_arming:
             return _back(account, "saved")
-        obstacle = await _obstacle(web, request, account)
         if obstacle:
             return await _trading_page(web, request, account, limit_errors={"": obstacle}, status=422)
         await web.store.set_account_state(
