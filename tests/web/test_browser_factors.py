@@ -287,6 +287,8 @@ def test_every_page_of_a_person_looks_right(
     page.keyboard.press("Escape")
     served.time.pass_by(SUDO)
     for name, path in (
+        ("trading-unproved", f"/account/{account}/trading"),
+        ("account-unproved", "/account"),
         ("security-unproved", "/account/security"),
         ("prove", "/prove"),
         ("tokens-unproved", "/account/tokens"),
