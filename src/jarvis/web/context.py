@@ -209,7 +209,7 @@ class Web:
     def keep_session(self, answer: Response, token: str) -> None:
         """Give the browser the session of somebody who has just signed in; every form that it shows gets old."""
         self.keep_proved(answer, token)
-        self._set_cookie(answer, _VISITOR, new_token())
+        self._set_cookie(answer, _VISITOR, new_token(), self.settings.session_absolute)
 
     def keep_proved(self, answer: Response, token: str) -> None:
         """Give the browser the new token of its session."""
