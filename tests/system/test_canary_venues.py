@@ -110,7 +110,7 @@ def copies_in(process_id: int, *pieces: str) -> int:
     return sum(region.count(piece.encode()) for region in memory_of(process_id) for piece in pieces)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("venue", FORMS)
 async def test_no_secret_of_a_key_is_anywhere_but_in_the_signer(venue: str, tmp_path: Path) -> None:
     candles = wavy_candles(tmp_path / "btc.parquet", minutes=2000)

@@ -49,7 +49,7 @@ async def ended(children: list[psutil.Process]) -> None:
     )
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_a_second_instance_is_refused_and_the_first_is_not_disturbed(tmp_path: Path) -> None:
     environment = environment_in(tmp_path, web_port=str(free_port()))
     assert (await run_command("init", environment=environment)).code == 0
@@ -71,7 +71,7 @@ async def test_a_second_instance_is_refused_and_the_first_is_not_disturbed(tmp_p
         await ended(children)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_when_it_is_killed_nothing_stays_behind_and_it_starts_again(tmp_path: Path) -> None:
     environment = environment_in(tmp_path, web_port=str(free_port()))
     assert (await run_command("init", environment=environment)).code == 0
@@ -87,7 +87,7 @@ async def test_when_it_is_killed_nothing_stays_behind_and_it_starts_again(tmp_pa
             assert await again.wait() == 0
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_asked_to_stop_while_it_starts_it_stops_what_it_has_started(tmp_path: Path) -> None:
     environment = environment_in(tmp_path, web_port=str(free_port()))
     assert (await run_command("init", environment=environment)).code == 0

@@ -107,7 +107,7 @@ async def started(environment: dict[str, str]) -> AsyncIterator[asyncio.subproce
         await process.communicate()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_a_start_that_nobody_attends_waits_for_the_passphrase(tmp_path: Path) -> None:
     environment = environment_in(tmp_path, master_key="passphrase", web_port=str(free_port()))
     made = await run_command("init", "--no-account", environment=environment, stdin=WORDS)

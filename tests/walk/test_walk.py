@@ -15,7 +15,7 @@ from tests.walk.visitor import Visitor, chromium
 from tests.web.second_factor import App
 from tests.web.test_browser import CHROMIUM
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 EMAIL = "grace@example.org"
 PASSWORD = "three green lanterns at dusk"

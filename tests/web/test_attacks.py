@@ -23,7 +23,7 @@ from tests.web.serving import Served
 from tests.web.test_browser import DESK, chromium, lived, served, watch
 
 __all__ = ["chromium", "lived", "served"]  # fixtures
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 CORPUS = (
     "<script>alert(1)</script>",

@@ -21,7 +21,7 @@ from tests.web.second_factor import App
 from tests.web.serving import Served, serving
 from tests.web.test_account import API_KEY, SECRET
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 ARGUMENTS = [

@@ -19,7 +19,7 @@ from tests.web.second_factor import App
 from tests.web.serving import Served, serving
 from tests.web.test_browser import ARGUMENTS, CHROMIUM, DESK, PHONE, Watched, sign_up, watch
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SUDO = timedelta(minutes=10)
 AUTHENTICATOR = {
