@@ -166,6 +166,7 @@ async def test_no_secret_is_anywhere_but_in_the_signer(tmp_path: Path) -> None:
 
         async with browser(origin) as pages:
             app = await walk_in(pages, password)
+            shown_once = await what_is_shown_once(pages)
             await connect_wrongly(pages, api_key, wrong_secret, *withdrawing)
             await connect_rightly(pages, api_key, secret)
             await arm(installation)
@@ -202,6 +203,7 @@ async def test_no_secret_is_anywhere_but_in_the_signer(tmp_path: Path) -> None:
             "seed of the app, decoded": base64.b32decode(app.seed),
         }
         assert scan([installation.given.data_dir, *said], seed) == [], "a seed is shown once, on its page"
+        assert scan(places, shown_once) == [], "what is shown once is kept as a hash and shown on no other page"
         assert scan(places[1:], {"API key": api_key}) == [], "a key is shown by its first and last letters"
         assert not any(in_memory.values()), in_memory
 
@@ -218,6 +220,34 @@ async def walk_in(pages: Browser, password: str) -> App:
     status, _ = await pages.post("/account/security/totp/confirm", "/account/security", code=code)
     assert status == 303
     return app
+
+
+async def what_is_shown_once(pages: Browser) -> dict[str, str | bytes]:
+    """Recovery codes, a token and an invitation, each used or misused once; the pages that show them are not kept."""
+    begun = len(pages.seen)
+    _, codes = await pages.post("/account/security/codes", "/account/security")
+    _, tokens = await pages.post("/account/tokens", "/account/tokens", label="a script", scope="read", days="30")
+    _, invited = await pages.post("/account/sharing/invite", "/account/sharing", email="friend@jarvis.example")
+    del pages.seen[begun:]
+    found = {
+        "recovery code": re.search(r"(?<=<li>)[^<]{12,40}(?=</li>)", codes),
+        "API token": re.search(r"jvs_[A-Za-z0-9_-]{43}", tokens),
+        "invitation": re.search(r"(?<=/link/)[A-Za-z0-9_-]{43}", invited),
+    }
+    once: dict[str, str | bytes] = {}
+    for name, match in found.items():
+        assert match is not None, name
+        once[name] = match.group()
+    for address in ("/api/v1/me", "/api/v1/accounts/nobody", "/api/v1/accounts?limit=x"):
+        async with pages.session.get(
+            pages.origin + address, headers={"Authorization": f"Bearer {once['API token']!s}"}
+        ) as answer:
+            pages.seen.append(await answer.read())
+            assert answer.status < 500
+    for text in once.values():
+        await pages.post("/prove", "/prove", then="/account", code=str(text))
+        await pages.post("/account/tokens/end", "/account/tokens", token=str(text))
+    return once
 
 
 async def connect(pages: Browser, api_key: str, secret: str) -> tuple[int, str]:
