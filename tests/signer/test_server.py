@@ -1,8 +1,10 @@
 import asyncio
+import errno
 import json
 import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -20,7 +22,8 @@ from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.process import peer_uid
 from jarvis.signer.records import SealVerdict
-from jarvis.signer.server import SignerServer, SocketPlaceError
+from jarvis.signer.server import SignerServer as OneThread
+from jarvis.signer.server import SocketPlaceError
 from jarvis.venues.base import RequestSigner
 from tests.signer.canary import scan
 from tests.signer.inprocess import MASTER_KEY, WIDE, made_up_key
@@ -28,6 +31,20 @@ from tests.signer.test_operations import ENTRY
 
 KEY, SECRET = made_up_key("server")
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
+
+
+class SignerServer(OneThread):
+    """The server in a thread of its own, as it has a process of its own when it is installed."""
+
+    async def start(self) -> None:
+        self.listen()
+        self._thread = threading.Thread(target=self.serve)
+        self._thread.start()
+
+    async def end(self) -> None:
+        self.stop()
+        await asyncio.to_thread(self._thread.join, 10)
+        assert not self._thread.is_alive()
 
 
 @pytest.fixture
@@ -51,7 +68,7 @@ async def server(core: SigningCore, place: Path) -> AsyncIterator[SignerServer]:
     server = SignerServer(core, place)
     await server.start()
     yield server
-    await server.stop()
+    await server.end()
 
 
 @pytest.fixture
@@ -173,7 +190,7 @@ async def test_a_restarted_signer_is_found_again(core: SigningCore, place: Path)
     await first.start()
     async with SignerClient(place, patience=3) as client:
         credential = await sealed_by(client)
-        await first.stop()
+        await first.end()
         asking = asyncio.create_task(client.sign(credential, 1, "Balance", {}))
         await asyncio.sleep(0.1)
         second = SignerServer(core, place)
@@ -181,7 +198,7 @@ async def test_a_restarted_signer_is_found_again(core: SigningCore, place: Path)
 
         request = await asking
 
-    await second.stop()
+    await second.end()
     assert request.path == "/0/private/Balance"
 
 
@@ -196,7 +213,7 @@ async def test_a_socket_left_behind_by_a_killed_signer_is_replaced(core: Signing
 
     async with SignerClient(place) as client:
         assert (await client.ping()).process_id == os.getpid()
-    await server.stop()
+    await server.end()
     assert os.listdir(place.parent) == []  # noqa: PTH208 - a path's own methods count as blocking here
 
 
@@ -238,7 +255,7 @@ async def test_a_process_of_another_user_gets_no_answer(core: SigningCore, place
         with pytest.raises(SignerUnavailable):
             await client.ping()
 
-    await server.stop()
+    await server.end()
 
 
 def test_the_kernel_tells_the_peers_user() -> None:
@@ -432,25 +449,27 @@ async def test_an_asker_that_reads_nothing_is_not_read_either_and_loses_no_answe
     asking = socket.socket(socket.AF_UNIX)
     asking.connect(str(place))
     asking.setblocking(False)
-    request = framed(b'{"do":"ping"}') * 100
+    one = framed(b'{"do":"ping"}')
     sent = 0
-    with suppress(BlockingIOError):
-        for _ in range(100_000):
-            sent += asking.send(request)
+    async with asyncio.timeout(20):
+        while not any(each._unsent for each in server._open):
+            with suppress(BlockingIOError):
+                sent += asking.send((one * 100)[sent % len(one) :])
             await asyncio.sleep(0)
 
-    (connection,) = [each for each in server._open if each._waits_for_reader]
-    held = connection._transport.get_write_buffer_size()
+    (connection,) = [each for each in server._open if each._unsent]
+    held = len(connection._unsent)
     others = await client.ping()
     answers = 0
     reader, writer = await asyncio.open_unix_connection(sock=asking)
-    for _ in range(sent // len(request) * 100):
+    for _ in range(sent // len(one)):
         answers += "process_id" in await one_frame(reader)
 
     writer.close()
+    await writer.wait_closed()
     assert others.process_id == os.getpid()
     assert 0 < held < 70_000
-    assert answers == sent // len(request) * 100
+    assert answers == sent // len(one)
 
 
 async def test_more_connections_than_allowed_are_closed(
@@ -468,6 +487,66 @@ async def test_more_connections_than_allowed_are_closed(
     writer.close()
     assert told == b""
     assert (await client.ping()).process_id == os.getpid()
+
+
+async def test_without_descriptors_the_signer_takes_connections_again_after_a_while(
+    server: SignerServer, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("jarvis.signer.server._PAUSE_SECONDS", 0.2)
+    real, refused = server._listening, 0
+
+    class Full:
+        """A listening socket whose process has no descriptors left."""
+
+        fileno = real.fileno
+
+        def accept(self) -> None:
+            nonlocal refused
+            refused += 1
+            server._listening = real
+            raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(server, "_listening", Full())
+    begun = time.monotonic()
+    async with SignerClient(place) as client:
+        await client.ping()
+
+    assert time.monotonic() - begun > 0.15
+    assert refused == 1
+    assert "signer_failed kind=OSError" in capfd.readouterr().err
+
+
+async def test_a_fault_of_one_connection_ends_it_and_not_the_signer(
+    client: SignerClient, server: SignerServer, place: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server._answers, "to", lambda *_: 1 / 0)
+        reader, writer = await asyncio.open_unix_connection(place)
+        writer.write(framed(b'{"do":"ping"}'))
+        told = await reader.read()
+        writer.close()
+
+    assert told == b""
+    assert (await client.ping()).process_id == os.getpid()
+    assert "signer_failed kind=ZeroDivisionError" in capfd.readouterr().err
+
+
+async def test_a_server_that_nobody_wants_any_more_ends_by_itself(core: SigningCore, place: Path) -> None:
+    server = SignerServer(core, place)
+    wanted = [True]
+    server.listen()
+    serving = threading.Thread(target=server.serve, args=(lambda: wanted[0],))
+    serving.start()
+    async with SignerClient(place) as client:
+        await client.ping()
+
+        wanted.clear()
+        wanted.append(False)
+        await asyncio.to_thread(serving.join, 5)
+
+    assert not serving.is_alive()
+    assert not os.listdir(place.parent)  # noqa: PTH208 - a path's own methods count as blocking here
+    server.stop()
 
 
 async def test_a_credential_that_cannot_be_read_ends_the_connection(server: SignerServer, place: Path) -> None:
@@ -568,7 +647,7 @@ def test_client_and_server_work_on_the_installed_loop_too(core: SigningCore, pla
             for _ in range(3):
                 await client.sign(credential, 1, "Balance", {})
             signed = (await client.ping()).signed
-        await server.stop()
+        await server.end()
         return signed
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

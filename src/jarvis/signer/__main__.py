@@ -1,7 +1,6 @@
 """`python -m jarvis.signer`: the signer process. Prints `ready` and its socket, or one line that says what is wrong."""
 
 import argparse
-import asyncio
 import signal
 import sys
 import time
@@ -12,7 +11,7 @@ from jarvis.signer.errors import MasterKeyError
 from jarvis.signer.marks import StateDamagedError, StateInUseError
 from jarvis.signer.passphrase import read_line, wait_at
 from jarvis.signer.process import Parent, harden
-from jarvis.signer.server import SocketPlaceError, run
+from jarvis.signer.server import SignerServer, SocketPlaceError
 from jarvis.signer.sources import Source, needed_environment
 from jarvis.signer.vault import load_master_key
 
@@ -35,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             following = load_master_key(options.next_master_key, outside=outside)
         core = SigningCore(master_key, time.time_ns, options.state, following)
         try:
-            asyncio.run(_serve(core, options.socket, parent))
+            _serve(core, options.socket, parent)
         finally:
             core.close()
     except (MasterKeyError, StateInUseError, StateDamagedError, SocketPlaceError) as problem:
@@ -47,12 +46,15 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def _serve(core: SigningCore, socket_path: Path, parent: Parent | None) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
+def _serve(core: SigningCore, socket_path: Path, parent: Parent | None) -> None:
+    """Serve until asked to stop or the parent has ended; prints `ready` once connections are taken."""
+    server = SignerServer(core, socket_path)
+    server.listen()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    await run(core, socket_path, stopped, parent, ready=f"ready {socket_path}")
+        signal.signal(number, lambda *_: server.stop())
+    sys.stdout.write(f"ready {socket_path}\n")
+    sys.stdout.flush()
+    server.serve(lambda: parent is None or parent.is_alive())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,31 +1,33 @@
 """The signer's socket: private, for our own user only, one bounded frame at a time, every mistake an answer.
 
-It does no I/O but this socket and its state folder, and knows no other part of Jarvis than the domain. Requests are
-answered in the loop's callbacks, without task or stream between (docs/decisions/012-a-short-way-to-the-signer.md).
+It does no I/O but this socket and its state folder, and knows no other part of Jarvis than the domain. One loop over
+the sockets that are ready, and nothing else: docs/decisions/015-less-between-an-order-and-the-wire.md.
 """
 
-import asyncio
 import json
+import math
 import os
+import selectors
 import socket
 import stat
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, SigningPolicy, VenueName
 from jarvis.signer import frames
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
 from jarvis.signer.policy import policy_from
-from jarvis.signer.process import Parent, peer_uid
+from jarvis.signer.process import peer_uid
 from jarvis.signer.vault import wipe
 
 MAX_SOCKET_PATH = 100
-PARENT_CHECK_SECONDS = 0.5
-_MAX_CONNECTIONS = 512
+CHECK_SECONDS = 0.5
+_MAX_CONNECTIONS, _BACKLOG = 512, 100
+_PAUSE_SECONDS = 1.0
 _KEPT_CREDENTIALS, _LONGEST_KEPT = 4096, 8 * 1024
 _HASH_BYTES = 32
 
@@ -39,100 +41,152 @@ class SocketPlaceError(Exception):
 
 
 class SignerServer:
-    """Answers on a Unix socket for one SigningCore."""
+    """Answers on a Unix socket for one SigningCore: `listen`, then `serve`, until `stop` is called from anywhere."""
 
     def __init__(self, core: SigningCore, path: Path, *, allowed_uid: int | None = None) -> None:
         self._answers = Answers(core)
         self._path = path
         self._allowed_uid = os.geteuid() if allowed_uid is None else allowed_uid
-        self._server: asyncio.Server | None = None
+        self._selector = selectors.DefaultSelector()
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._waking, self._woken = socket.socketpair()
+        self._accepts_again_at = math.inf
         self._open: set[_Connection] = set()
+        self._is_stopped = False
 
-    async def start(self) -> None:
-        """Listen. Raises SocketPlaceError if the socket's folder is not private, or another signer answers there."""
-        _private_folder(self._path)
-        _remove_dead_socket(self._path)
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    def listen(self) -> None:
+        """Take connections. Raises SocketPlaceError if the folder is not private, or another signer answers there."""
         try:
-            listening.bind(os.fspath(self._path))
+            _private_folder(self._path)
+            _remove_dead_socket(self._path)
+            self._listening.bind(os.fspath(self._path))
             self._path.chmod(0o600)
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_unix_server(self._connection, sock=listening)
+            self._listening.listen(_BACKLOG)
         except BaseException:
-            listening.close()
+            self._close()
             raise
+        for each in (self._listening, self._waking, self._woken):
+            each.setblocking(False)
+        self._selector.register(self._woken, selectors.EVENT_READ, lambda _: None)
+        self._selector.register(self._listening, selectors.EVENT_READ, self._accept)
 
-    async def stop(self) -> None:
-        """Close every connection and remove the socket."""
-        if self._server is not None:
-            self._server.close()
+    def serve(self, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Answer until `stop` is called or `goes_on` says no, which is asked at least twice a second.
+
+        Then every connection is closed and the socket removed.
+        """
+        try:
+            while not self._is_stopped and goes_on():
+                for key, events in self._selector.select(CHECK_SECONDS):
+                    key.data(events)
+                if time.monotonic() >= self._accepts_again_at:
+                    self._accepts_again_at = math.inf
+                    self._selector.register(self._listening, selectors.EVENT_READ, self._accept)
+        finally:
             for connection in tuple(self._open):
                 connection.end()
-            await self._server.wait_closed()
-            with suppress(FileNotFoundError):
-                self._path.unlink()
-            self._server = None
+            self._close()
+            self._path.unlink(missing_ok=True)
 
-    def _connection(self) -> "_Connection":
-        return _Connection(self._answers, self._open, self._allowed_uid)
+    def stop(self) -> None:
+        """End `serve` soon; may be called by another thread and by a signal's handler."""
+        self._is_stopped = True
+        with suppress(OSError):  # it is ending already
+            self._waking.send(b"!")
+
+    def _accept(self, _: int) -> None:
+        try:
+            connection, _address = self._listening.accept()
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError as error:
+            # No descriptors are left: asking again at once would be all that this process does.
+            _report(error)
+            self._selector.unregister(self._listening)
+            self._accepts_again_at = time.monotonic() + _PAUSE_SECONDS
+            return
+        if len(self._open) >= _MAX_CONNECTIONS or peer_uid(connection) != self._allowed_uid:
+            connection.close()
+        else:
+            self._open.add(_Connection(connection, self._answers, self._open, self._selector))
+
+    def _close(self) -> None:
+        self._selector.close()
+        for each in (self._listening, self._waking, self._woken):
+            each.close()
 
 
-class _Connection(asyncio.BufferedProtocol):
+class _Connection:
     """One asker: its frames are answered in their order, each before the next one is looked at."""
 
-    _transport: asyncio.Transport
+    __slots__ = ("_among", "_answers", "_inbox", "_selector", "_socket", "_unsent")
 
-    def __init__(self, answers: "Answers", among: "set[_Connection]", allowed_uid: int) -> None:
+    def __init__(
+        self,
+        connection: socket.socket,
+        answers: "Answers",
+        among: "set[_Connection]",
+        selector: selectors.BaseSelector,
+    ) -> None:
+        self._socket = connection
         self._answers = answers
         self._among = among
-        self._allowed_uid = allowed_uid
+        self._selector = selector
         self._inbox = frames.Inbox()
-        self._waits_for_reader = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        connection = transport.get_extra_info("socket")
-        if len(self._among) >= _MAX_CONNECTIONS or peer_uid(connection) != self._allowed_uid:
-            self._transport.abort()
-        else:
-            self._among.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's
-        self._among.discard(self)
-        self._inbox.wipe()
+        self._unsent = b""
+        connection.setblocking(False)
+        selector.register(connection, selectors.EVENT_READ, self.proceed)
 
     def end(self) -> None:
         """Close at once, whatever the asker has not read yet."""
-        self._transport.abort()
+        if self in self._among:
+            self._among.discard(self)
+            self._selector.unregister(self._socket)
+            self._socket.close()
+            self._inbox.wipe()
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - a frame's bound, not the loop's wish
-        return self._inbox.free()
+    def proceed(self, events: int) -> None:
+        """Read and answer, or go on sending, as far as it goes now."""
+        try:
+            if events & selectors.EVENT_WRITE:
+                self._send(self._unsent)
+                self._answer_all()
+            elif self._receive():
+                self._answer_all()
+        except (OSError, frames.MalformedFrameError):
+            self.end()  # Whoever has gone, or speaks another language, is not answered.
+        except Exception as error:  # noqa: BLE001 - the connection's top: one of them must not end the signer
+            _report(error)
+            self.end()
 
-    def buffer_updated(self, nbytes: int) -> None:
-        self._inbox.filled(nbytes)
-        self._answer_all()
-
-    def pause_writing(self) -> None:
-        """An asker that does not read its answers is not read either."""
-        self._waits_for_reader = True
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self._waits_for_reader = False
-        self._answer_all()
-        if not self._waits_for_reader and not self._transport.is_closing():
-            self._transport.resume_reading()
+    def _receive(self) -> bool:
+        try:
+            size = self._socket.recv_into(self._inbox.free())
+        except BlockingIOError:
+            return False
+        if not size:
+            self.end()
+        self._inbox.filled(size)
+        return size > 0
 
     def _answer_all(self) -> None:
+        while not self._unsent and (frame := self._inbox.take()) is not None:
+            head, beside = frame
+            try:
+                self._send(self._answers.to(head, beside))
+            finally:
+                wipe(beside)
+
+    def _send(self, answer: bytes | bytearray) -> None:
+        """Send as much as is taken. An asker that does not read its answers is not read either."""
         try:
-            while not self._waits_for_reader and (frame := self._inbox.take()) is not None:
-                head, beside = frame
-                try:
-                    self._transport.write(self._answers.to(head, beside))
-                finally:
-                    wipe(beside)
-        except frames.MalformedFrameError:
-            self._transport.close()  # Whoever speaks another language is not answered.
+            sent = self._socket.send(answer)
+        except BlockingIOError:
+            sent = 0
+        waited, self._unsent = bool(self._unsent), bytes(answer[sent:])
+        if waited != bool(self._unsent):
+            awaited = selectors.EVENT_WRITE if self._unsent else selectors.EVENT_READ
+            self._selector.modify(self._socket, awaited, self.proceed)
 
 
 class Answers:
@@ -255,21 +309,6 @@ class Answers:
                 "security_events": counters.security_events,
             }
         )
-
-
-async def run(core: SigningCore, path: Path, stopped: asyncio.Event, parent: Parent | None, *, ready: str) -> None:
-    """Serve until `stopped` is set or the parent has ended; prints `ready` once connections are taken."""
-    server = SignerServer(core, path)
-    await server.start()
-    sys.stdout.write(f"{ready}\n")
-    sys.stdout.flush()
-    try:
-        while not stopped.is_set() and (parent is None or parent.is_alive()):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PARENT_CHECK_SECONDS):
-                    await stopped.wait()
-    finally:
-        await server.stop()
 
 
 def _private_folder(path: Path) -> None:

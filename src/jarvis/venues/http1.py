@@ -2,7 +2,8 @@
 
 It sends a request once, over one connection, and never again by itself: it says only whether nothing was sent at all
 (NothingSentError) or whether it may have arrived (AnswerBrokenError). It follows no redirect, asks no proxy, keeps no
-cookie, and reads no answer without a stated end. Why it is ours: docs/decisions/015-our-own-http-client.md.
+cookie, and reads no answer without a stated end. Why it is ours:
+docs/decisions/015-less-between-an-order-and-the-wire.md.
 """
 
 import asyncio
