@@ -10,6 +10,7 @@ import types
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -279,6 +280,20 @@ def test_every_signature_has_one_line_of_audit_that_says_who_what_and_how_much(
     assert (read["operation"], read["outcome"]) == ("BalanceEx", "signed")
     assert (refused["operation"], refused["outcome"], refused["code"]) == ("AddOrder", "refused", "parameter")
     assert (core.counters.signed, core.counters.refused) == (2, 1)
+
+
+@pytest.mark.parametrize("later_ns", [0, 1_000, 999_999_999, 1_000_000_000, 1_000_123_999, -1_000_000, -86_400 * 10**9])
+def test_the_audit_says_when_to_the_microsecond_whatever_the_clock_does(
+    later_ns: int, core: SigningCore, wall: Wall, tmp_path: Path
+) -> None:
+    credential = credential_in(core)
+    begun = datetime.fromisoformat(audit_in(tmp_path)[0]["at"])
+    wall.now += later_ns
+    core.sign(credential, 1, "Balance", {})
+
+    told = {line["do"]: line["at"] for line in audit_in(tmp_path)}
+
+    assert told["sign"] == (begun + timedelta(microseconds=later_ns // 1000)).isoformat()
 
 
 def test_the_audit_starts_a_file_each_day_and_is_private(core: SigningCore, wall: Wall, tmp_path: Path) -> None:

@@ -24,16 +24,21 @@ class Audit:
         self._day = -1
         self._file = -1
         self._torn = False
+        self._second = -1
+        self._second_text = ""
 
     def write(self, now_ns: int, event: Mapping[str, object]) -> None:
         """Append one line. Raises SignerUnavailable when it cannot be written."""
         if self._folder is None:
             return
-        at = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC).replace(microsecond=now_ns // 1000 % 1_000_000)
+        second, rest = divmod(now_ns, 1_000_000_000)
+        if second != self._second:
+            self._second, self._second_text = second, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
         try:
             if now_ns // _DAY_NS != self._day:
-                self._open(at)
-            line = _write({"at": at.isoformat(), **event}).encode() + b"\n"
+                self._open(datetime.fromtimestamp(second, UTC))
+            fraction = f".{rest // 1000:06d}" if rest >= 1000 else ""
+            line = _write({"at": f"{self._second_text}{fraction}+00:00", **event}).encode() + b"\n"
             if self._torn:
                 line = b"\n" + line
             self._torn = os.write(self._file, line) != len(line)

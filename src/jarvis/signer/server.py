@@ -32,7 +32,7 @@ _KEPT_CREDENTIALS, _LONGEST_KEPT = 4096, 8 * 1024
 _HASH_BYTES = 32
 
 Head = Mapping[str, object]
-_read = json.JSONDecoder().decode
+_read = json.JSONDecoder().raw_decode
 _write = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -336,10 +336,11 @@ def _remove_dead_socket(path: Path) -> None:
 
 def _object(head: bytes) -> Head:
     try:
-        found = _read(str(head, "utf-8"))
+        text = str(head, "utf-8")
+        found, end = _read(text)
     except (ValueError, RecursionError):
         raise frames.MalformedFrameError("a frame's head is not JSON") from None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or end != len(text):
         raise frames.MalformedFrameError("a frame's head is not an object")
     return found
 
