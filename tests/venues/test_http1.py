@@ -143,6 +143,9 @@ async def test_a_request_arrives_as_it_was_meant() -> None:
         ("GET", "/", {"A": "b\r\nC: d"}),
         ("GET", "/", {"A": "b\n"}),
         ("GET", "/", {"A": "b\0"}),
+        ("GET", "/", {"A": "b\x7f"}),
+        ("GET", "/", {"A": "b\u2028"}),
+        ("OPTIONS", "/", {}),
         ("GET", "/", {"A": "ä"}),
         ("GET", "/", {"A\r\nB": "c"}),
         ("GET", "/", {"A: b\r\nC": "d"}),
@@ -161,11 +164,22 @@ async def test_what_would_be_another_request_is_not_sent(method: str, target: st
         assert server.connections == 0
 
 
+async def test_a_name_that_was_good_once_stays_good_and_no_other_does() -> None:
+    async with serving(answering(OK)) as server, client_of(server) as client:
+        for _ in range(2):
+            await ask(client, server)
+            for name in ("X-Key\r\nX", "host", "X Key"):
+                with pytest.raises(NothingSentError):
+                    await client.request("GET", f"{server.address}/", {"X-Key": "k", name: "v"}, b"", 5)
+
+        assert server.connections == 1
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://known@127.0.0.1:1/", "http://127.0.0.1:1?a=/", "x"])
 async def test_nothing_goes_to_an_address_that_is_not_known(url: str) -> None:
     client = HttpClient(["http://127.0.0.1:1"], user_agent="us/1", connect_seconds=2, max_body_bytes=MOST)
 
-    with pytest.raises(NothingSentError, match="not open here"):
+    with pytest.raises(NothingSentError, match="not one of the venue's addresses"):
         await client.request("GET", url, {}, b"", 5)
 
 

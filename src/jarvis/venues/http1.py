@@ -24,9 +24,11 @@ _KEPT_CONNECTIONS = 64
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "upgrade"})
 _SWITCHING, _BODILESS = 101, frozenset({204, 304})
 _ENDED = frozenset({"content-length", "transfer-encoding"})
-_WITHOUT_BODY = frozenset({"GET", "DELETE"})
-_LINE = re.compile(r"[A-Z]+ /[\x21-\x7e]*")
-_FIELD = re.compile(r"[A-Za-z0-9-]+: [\x20-\x7e]*\r\n")
+_METHODS = {"GET": False, "DELETE": False, "POST": True, "PUT": True}
+"""Whether a request without a body has to say so."""
+
+_NAME = re.compile(r"[A-Za-z0-9-]+")
+_KEPT_NAMES = 64
 
 Answer = tuple[int, dict[str, str], bytes]
 """Status, headers (names in lower case; repeated ones joined by a comma) and body."""
@@ -82,7 +84,7 @@ class HttpClient:
         origin = _origin(url)
         host = self._hosts.get(origin)
         if host is None or self._is_closed:
-            raise NothingSentError(f"{origin} is not open here")
+            raise NothingSentError(f"{origin} is not one of the venue's addresses, or closed")
         message = host.message(method, url[len(origin) :], headers, body)
         connection = host.free(loop.time()) or await self._connected(host, timeout)
         answer = await connection.exchange(message, give_up_at)
@@ -128,22 +130,31 @@ class _Host:
         # A compressed answer could be small on the wire and endless when it is read.
         self._common = f" HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
         self._free: deque[tuple[float, _Connection]] = deque()
+        self._names: set[str] = set()
 
     def message(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
         """The request's bytes. Raises NothingSentError for what would not be the one request that was meant."""
-        head = f"{method} {target or '/'}{self._common}"
-        if not _LINE.fullmatch(head, 0, len(head) - len(self._common)):
+        if method not in _METHODS or " " in target or not _is_plain(target):
             raise NothingSentError("a request line with blanks or signs where none belong")
+        head = f"{method} {target or '/'}{self._common}"
         for name, value in headers.items():
-            field = f"{name}: {value}\r\n"
-            if not _FIELD.fullmatch(field) or name.lower() in _OURS:
-                raise NothingSentError("a header with signs where none belong, or one that is not the caller's to say")
-            head += field
+            if name not in self._names:
+                self._learn(name)
+            if not _is_plain(value):
+                raise NothingSentError(f"the value of {name} has signs that none may have")
+            head += f"{name}: {value}\r\n"
         if "User-Agent" not in headers:
             head += self._agent
-        if body or method not in _WITHOUT_BODY:
+        if body or _METHODS[method]:
             head += f"Content-Length: {len(body)}\r\n"
         return f"{head}\r\n".encode("ascii") + body
+
+    def _learn(self, name: str) -> None:
+        """Check a header's name, once: callers have few of them."""
+        if not _NAME.fullmatch(name) or name.lower() in _OURS:
+            raise NothingSentError("a header's name with signs where none belong, or one that is not the caller's")
+        if len(self._names) < _KEPT_NAMES:
+            self._names.add(name)
 
     def free(self, now: float) -> "_Connection | None":
         """The connection that was used last, if it still stands; older ones are let go in time."""
@@ -265,6 +276,11 @@ class _Connection(asyncio.Protocol):
         answer, self._waiting = self._waiting, None
         if answer is not None and not answer.done():
             answer.set_result((status, self._headers, b"".join(self._body)))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is ASCII without control characters: no line of its own, no end of ours."""
+    return text.isascii() and text.isprintable()
 
 
 def _verifying() -> ssl.SSLContext:

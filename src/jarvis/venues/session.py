@@ -174,19 +174,19 @@ class NetworkTransport:
         timeout: float,  # noqa: ASYNC109 - the transport's own contract
     ) -> HttpAnswer:
         """As Transport says."""
-        self._check(url)
         if self._client is None:
             raise Unreachable("the transport is not open")
         try:
             return HttpAnswer(*await self._client.request(method, url, headers, body, timeout))
         except NothingSentError as error:
-            raise Unreachable(f"{_origin(url)}: {error}; nothing was sent") from error
+            raise Unreachable(f"{error}; nothing was sent to {_origin(url)}") from error
         except AnswerBrokenError as error:
             raise AnswerLost(f"{_origin(url)}: {error}") from error
 
     async def open_socket(self, url: str) -> Socket:
         """As Transport says."""
-        self._check(url)
+        if _origin(url) not in self._origins:
+            raise Unreachable(f"{_origin(url)} is not one of the venue's addresses; nothing was sent")
         try:
             connection = await _NoRedirect(
                 url,
@@ -201,10 +201,6 @@ class NetworkTransport:
         except (OSError, websockets.WebSocketException) as error:
             raise Unreachable(f"could not open a stream to {_origin(url)}: {type(error).__name__}") from error
         return _WebSocket(connection)
-
-    def _check(self, url: str) -> None:
-        if _origin(url) not in self._origins:
-            raise Unreachable(f"{_origin(url)} is not one of the venue's addresses; nothing was sent")
 
 
 class _WebSocket:
