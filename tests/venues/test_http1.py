@@ -325,6 +325,43 @@ async def test_a_cancelled_request_takes_its_connection_with_it() -> None:
         assert server.connections == 2
 
 
+async def test_a_request_cancelled_with_its_answer_in_hand_leaves_no_connection_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    complete = http1._Connection.on_message_complete
+
+    def cancelling(connection: http1._Connection) -> None:
+        complete(connection)
+        asking.cancel()
+
+    monkeypatch.setattr(http1._Connection, "on_message_complete", cancelling)
+
+    async with serving(answering(OK)) as server, client_of(server) as client:
+        asking = asyncio.create_task(ask(client, server))
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await until(lambda: server.closed == 1)
+
+        assert not client._open
+
+
+async def test_a_client_closed_while_it_connects_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[bytes] = []
+    made = http1._Connection.connection_made
+
+    def closing(connection: http1._Connection, transport: asyncio.BaseTransport) -> None:
+        made(connection, transport)
+        client._is_closed = True
+
+    monkeypatch.setattr(http1._Connection, "connection_made", closing)
+
+    async with serving(answering(OK, requests=requests)) as server, client_of(server) as client:
+        with pytest.raises(NothingSentError):
+            await ask(client, server)
+
+    assert requests == []
+
+
 async def test_closing_the_client_tells_who_waits() -> None:
     arrived = asyncio.Event()
 

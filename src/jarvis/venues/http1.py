@@ -115,6 +115,9 @@ class HttpClient:
                 )
         except OSError as error:  # TimeoutError and every error of TLS are among them
             raise NothingSentError(f"could not connect: {type(error).__name__}") from error
+        if self._is_closed:
+            connection.end()
+            raise NothingSentError("the client was closed while it connected")
         return connection
 
 
@@ -206,10 +209,11 @@ class _Connection(asyncio.Protocol):
         try:
             self._transport.write(message)
             return await answer
+        except BaseException:
+            self.end()  # Also when the answer came, but not to whoever asked: nobody would give the connection back.
+            raise
         finally:
             limit.cancel()
-            if self._waiting is not None:
-                self.end()
 
     def end(self, error: Exception | None = None) -> None:
         """Close at once; whoever waits for an answer is told why."""
