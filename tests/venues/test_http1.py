@@ -258,6 +258,12 @@ async def test_half_an_answer_or_nonsense_is_a_broken_answer(broken: bytes) -> N
         assert server.connections == 1
 
 
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 502 Bad\r\nX-A: 1\r\n\r\n"])
+async def test_an_answer_that_does_not_state_its_end_is_not_waited_for(head: bytes) -> None:
+    with pytest.raises(AnswerBrokenError, match="ValueError"):
+        await asked(answering(head + b"some of it"))
+
+
 @pytest.mark.parametrize(
     "pieces",
     [

@@ -22,7 +22,7 @@ KEPT_SECONDS = 55.0
 
 _KEPT_CONNECTIONS = 64
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding", "upgrade"})
-_SWITCHING, _BODILESS = 101, frozenset({204, 304})
+_BODILESS = frozenset({204, 304})
 _ENDED = frozenset({"content-length", "transfer-encoding"})
 _METHODS = {"GET": False, "DELETE": False, "POST": True, "PUT": True}
 """Whether a request without a body has to say so."""
@@ -263,9 +263,7 @@ class _Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self._has_head = True
         status = self._parser.get_status_code()
-        if status == _SWITCHING:
-            self.end(ValueError("the server speaks of another protocol"))
-        elif status not in _BODILESS and not _ENDED.intersection(self._headers) and status >= 200:
+        if status not in _BODILESS and not _ENDED.intersection(self._headers) and status >= 200:
             # Its end would be the connection's: nobody could tell it from one that was cut off.
             self.end(ValueError("the answer does not say how long it is"))
 
