@@ -11,11 +11,16 @@ from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
+from hypothesis import settings
 from sqlalchemy import delete
 
 from jarvis.store.db import Store, migrate
 from jarvis.store.tables import metadata
 from tests.support.postgres import find_binaries, running_server
+
+# How long an example takes depends on the machine and on what else it does; the tests' own time-outs are enough.
+settings.register_profile("jarvis", deadline=None)
+settings.load_profile("jarvis")
 
 _numbers = itertools.count()
 _stderr = pytest.StashKey[int]()

@@ -85,7 +85,7 @@ def signer() -> Iterator[Signer]:
 
 @pytest.fixture
 async def client(signer: Signer) -> AsyncIterator[SignerClient]:
-    async with SignerClient(signer.socket) as client:
+    async with SignerClient(signer.socket, patience=20) as client:
         yield client
 
 

@@ -7,6 +7,7 @@ asked for, too. What is not on the allow-list is refused, counted as a security 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jarvis.domain.account import Credential
+from jarvis.domain.account import AccountId, Credential, CredentialId, Environment
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import SignerRefused
 from jarvis.signer.venues import VENUES
-from tests.signer.inprocess import InProcessSigner, made_up_key
+from tests.signer.inprocess import MASTER_KEY, InProcessSigner, made_up_key
 
 NOW_NS = 1_750_000_000_000_000_000
 KEYS = {
@@ -34,6 +35,12 @@ MOVES_OR_CHANGES = re.compile(
     r"apikey|api-key|set-|switch|wallet|fiat|giftcard|lending|borrow|mining|savings|asset/dust|universal",
     re.IGNORECASE,
 )
+READS = {
+    "kraken": "Balance",
+    "binance": "GET /sapi/v1/margin/account",
+    "okx": "GET /api/v5/account/balance",
+    "bybit": "GET /v5/user/query-api",
+}
 PARAMETERS = {"asset": "BTC", "coin": "BTC", "amount": "1", "address": "x", "key": "x", "to": "x", "from": "x"}
 
 
@@ -199,3 +206,37 @@ def test_no_key_signs_another_venues_calls(venue: str, other: str) -> None:
     for call in VENUES[other].operations.keys() - VENUES[venue].operations.keys():
         with pytest.raises(SignerRefused):
             core.sign(credential, 1, call, {})
+
+
+@pytest.mark.parametrize("venue", sorted(VENUES))
+def test_no_listed_call_is_signed_with_what_belongs_elsewhere(venue: str) -> None:
+    core, credential = core_and_key(venue)
+    elsewhere = Environment.LIVE if credential.environment is Environment.SANDBOX else Environment.SANDBOX
+    operations = VENUES[venue].operations
+    stamp = {"timestamp": str(NOW_NS // 1_000_000), "recvWindow": "5000"}
+    read = READS[venue]
+    told = {name: value for name, value in stamp.items() if name in operations[read].parameters}
+
+    core.sign(credential, 7, read, told)
+    for moved, fence in (
+        (replace(credential, account_id=AccountId("somebody-else")), 7),
+        (replace(credential, credential_id=CredentialId("another")), 7),
+        (replace(credential, environment=elsewhere), 7),
+        (replace(credential, revision=2), 7),
+        (credential, 6),
+    ):
+        with pytest.raises(SignerRefused) as refused:
+            core.sign(moved, fence, read, told)
+        assert refused.value.code in {"broken_seal", "stale_revision", "stale_fence"}
+
+    assert (core.counters.signed, core.counters.refused) == (1, 5)
+
+
+def test_a_signer_that_changes_the_master_key_signs_nothing() -> None:
+    _, credential = core_and_key("kraken")
+    moving = SigningCore(MASTER_KEY, lambda: NOW_NS, None, bytes(range(1, 33)))
+
+    with pytest.raises(SignerRefused) as refused:
+        moving.sign(credential, 1, "Balance", {})
+
+    assert refused.value.code == "moving"

@@ -25,7 +25,7 @@ from jarvis.venues.permissions import TABLES
 from tests.signer.canary import scan
 from tests.system.candles import QUICK, wavy_candles
 from tests.system.installation import Installation, get_json, installed, until
-from tests.system.test_canary import Browser, arm, browser, memory_of, overwrite_buffers, walk_in
+from tests.system.test_canary import WIPED_WITHIN_SECONDS, Browser, arm, browser, memory_of, walk_in
 
 HEX = "0123456789ABCDEF"
 PAIR = Pair.parse("BTC/USDT")
@@ -144,7 +144,7 @@ async def test_no_secret_of_a_key_is_anywhere_but_in_the_signer(venue: str, tmp_
             for command in (("venues", "--json"), ("trade", "status")):
                 answer = await installation.command(*command)
                 said += [answer.out, answer.err]
-            await overwrite_buffers(pages)
+            await asyncio.sleep(WIPED_WITHIN_SECONDS)
             middle = form.length // 2
             # Of the form that the pages were handed a piece may be left in what was freed: that is not promised away.
             searched = {"web": (secret,), "worker": (secret[:middle], secret[middle:])}

@@ -103,7 +103,16 @@ class SigningCore:
         return fresh
 
     def seal_policy(self, credential: Credential, policy: SigningPolicy) -> bytes:
-        """What may be opened with this key from now on, sealed. Raises SignerUnavailable."""
+        """What may be opened with this key from now on, sealed.
+
+        Raises SignerRefused if the key does not open for this row, SignerUnavailable.
+        """
+        try:
+            with self._vault.open(credential):
+                pass  # nobody draws a policy for a key that they only know the name of
+        except SignerRefused as refusal:
+            self._note_refusal("seal_policy", credential, refusal)
+            raise
         sealed = self._policies.seal(credential, policy)
         largest = {str(pair): f"{quantity:f}" for pair, quantity in policy.largest.items()}
         self._note({"do": "seal_policy", **_whose(credential), "largest": largest, "outcome": "sealed"}, must=True)
@@ -218,6 +227,8 @@ class SigningCore:
         """
         try:
             check(credential.venue, operation, parameters)
+            if self._resealer is not None:
+                raise SignerRefused("moving", "this signer was started to change the master key and signs nothing")
             self._check_timestamp(credential, parameters)
             self._check_fence(credential, fence)
             signing = signing_of(credential.venue)

@@ -1,8 +1,10 @@
 """What may be opened for one key: which pairs, and how large one order may be. Sealed by the signer, kept by the store.
 
-The allow-list says what anybody may ever do; a policy says what this person wanted when they last armed. A worker or
-web process that went astray cannot sign an opening order beyond it. It never stands in the way of an exit, a cancel or
-a read, and it is no secret: `p1.` + the master key's name + `.` + its text + `.` + an HMAC over both.
+The allow-list says what anybody may ever do; a policy says what this person wanted when they last armed: it is held
+against every opening order when that is placed. It is a wall against mistakes and against whoever has the worker's
+orders but not its socket: who may talk to the signer may also draw another policy, which is a line of its audit.
+It never stands in the way of an exit, a cancel or a read, and it is no secret: `p1.` + the master key's name + `.` +
+its text + `.` + an HMAC over both.
 """
 
 import base64

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from jarvis.web.proxies import Network, is_among
+from jarvis.web.wiping import WipedReading, Wiper
 
 DEADLINE_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 15
@@ -26,6 +27,8 @@ MOST_CONNECTIONS = 1000
 MOST_OF_ONE_ADDRESS = 100
 MAX_HEADER_BYTES = 16 * 1024
 MAX_HEADERS = 100
+_LONG_ADDRESS = 100
+"""No address of ours is as long; one that is may hold what was pasted into the wrong place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Doorkeeper:
 
     limits: Limits
     proxies: Sequence[Network] = ()
+    wiper: Wiper = field(default_factory=Wiper)
     _waiting: dict["PatientProtocol", None] = field(default_factory=dict)
     """Connections without a whole request, the one that has waited the longest first."""
     _all: dict["PatientProtocol", str] = field(default_factory=dict)
@@ -103,6 +107,7 @@ class PatientProtocol(HttpToolsProtocol):
         self._reading_headers = True
         self._header_bytes = 0
         self._is_refused = False
+        self._held_something = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and begin to be patient."""
@@ -116,6 +121,8 @@ class PatientProtocol(HttpToolsProtocol):
         """Forget it."""
         self._expect(None)
         self._keeper.leaves(self)
+        if self._held_something:
+            self._keeper.wiper.soon()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -140,6 +147,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """A piece of the address."""
         super().on_url(url)
+        self._held_something = self._held_something or len(self.url) > _LONG_ADDRESS
         if len(self.url) > self._limits.header_bytes:
             self._stop()
 
@@ -157,6 +165,11 @@ class PatientProtocol(HttpToolsProtocol):
         self._expect(self._limits.body_within)
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """A piece of a form."""
+        self._held_something = True
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """The request is all here."""
         self._expect(None)
@@ -169,6 +182,9 @@ class PatientProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """The next request may come."""
         super().on_response_complete()
+        if self._held_something:
+            self._held_something = False
+            self._keeper.wiper.soon()
         if not self.transport.is_closing() and self._deadline is None:
             self._waits_for_headers()
 
@@ -216,8 +232,8 @@ def server_of(
     """A server of this application, which speaks TLS if there is a context for it."""
     keeper = Doorkeeper(limits or Limits(), proxies)
 
-    def protocol(**parts: Any) -> PatientProtocol:
-        return PatientProtocol(**parts, keeper=keeper)
+    def protocol(**parts: Any) -> WipedReading:
+        return WipedReading(PatientProtocol(**parts, keeper=keeper))
 
     given = {"ssl_context_factory": lambda _config, _default: context} if context is not None else {}
     config = uvicorn.Config(
