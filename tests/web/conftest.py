@@ -39,6 +39,7 @@ class SaidConnector:
     drawn: list[tuple[AccountId, Limits]] = field(default_factory=list)
     not_drawn: str = ""
     noted: list[AuditEntry] = field(default_factory=list)
+    replaced: list[AccountId | None] = field(default_factory=list)
 
     async def connect(
         self,
@@ -51,14 +52,18 @@ class SaidConnector:
         passphrase: str = "",
         execution_venue: str = "",
         noted: AuditEntry | None = None,
+        replacing: TradingAccount | None = None,
     ) -> ConnectOutcome:
         assert noted is not None
         self.noted.append(noted)
+        self.replaced.append(None if replacing is None else replacing.account_id)
         self.chosen.append((venue, passphrase, execution_venue))
         self.given.append((user_id, environment, api_key, secret))
         offer = MarginOffer("Margin is enabled.", ((Pair.parse("BTC/USD"), 10), (Pair.parse("SOL/USD"), 5)))
         account_id = None
-        if self.verdict == "accepted":
+        if self.verdict == "accepted" and replacing is not None:
+            account_id = replacing.account_id
+        elif self.verdict == "accepted":
             account_id = await day.connect(self.store, user_id, environment, len(self.given), venue)
         pending = "waiting" if self.verdict == "accepted_with_risk" else ""
         return ConnectOutcome(

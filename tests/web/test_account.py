@@ -265,3 +265,43 @@ async def test_a_strategy_is_removed_and_the_account_disarmed(owner: Browser, ac
     changed = await only_account(store)
     assert changed.assignments == ()
     assert changed.state is AccountState.DISARMED
+
+
+async def test_a_key_is_replaced_on_its_own_card(owner: Browser, account: AccountId, connector: SaidConnector) -> None:
+    page = await owner.get(f"/account?replace={account}")
+    answer = await owner.post(
+        "/account/kraken", {"form_token": page.token, "account": account, "api_key": API_KEY, "api_secret": SECRET}
+    )
+
+    assert f'href="/account?replace={account}#connect"' in (await owner.get("/account")).text
+    assert "Replace the key of Kraken" in page.text
+    assert 'name="environment"' not in page.text
+    assert answer.status == 200
+    assert connector.replaced == [account]
+    assert connector.noted[-1].kind == "key.replaced"
+
+
+async def test_nobody_replaces_the_key_of_another(
+    stranger: Browser, account: AccountId, connector: SaidConnector
+) -> None:
+    assert (await stranger.get(f"/account?replace={account}")).status == 404
+    page = await stranger.get("/account")
+    answer = await stranger.post(
+        "/account/kraken", {"form_token": page.token, "account": account, "api_key": API_KEY, "api_secret": SECRET}
+    )
+
+    assert answer.status == 404
+    assert connector.given == []
+
+
+async def test_a_key_is_replaced_by_one_of_the_same_venue_only(
+    owner: Browser, account: AccountId, connector: SaidConnector
+) -> None:
+    page = await owner.get(f"/account?replace={account}")
+    answer = await owner.post(
+        "/account/bybit",
+        {"form_token": page.token, "account": account, "api_key": "aB3" * 6, "api_secret": "cD4" * 12},
+    )
+
+    assert answer.status == 404
+    assert connector.given == []

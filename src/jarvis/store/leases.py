@@ -64,6 +64,11 @@ class LeaseStore(Database):
             ours = (leases.c.name == account_id, leases.c.owner == owner, leases.c.fence == fence)
             await connection.execute(update(leases).where(*ours).values(until=NEVER_HELD))
 
+    async def lease_fence(self, account_id: AccountId) -> int:
+        """The fence that the account's worker has, or had last; 0 if none ever served it."""
+        async with self._read() as connection:
+            return await connection.scalar(select(leases.c.fence).where(leases.c.name == account_id)) or 0
+
     async def _require_fence(self, connection: AsyncConnection, account_id: AccountId, fence: int) -> None:
         """Raise StaleFence unless `fence` is the account's; nobody takes it over before this transaction ends."""
         current = await connection.scalar(

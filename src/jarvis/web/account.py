@@ -18,7 +18,7 @@ from jarvis.venues.permissions import TABLES, Need
 from jarvis.venues.revoking import GUIDES, RevokeGuide
 from jarvis.web.connect import ConnectOutcome
 from jarvis.web.context import Web
-from jarvis.web.forms import FormError, pasted_key
+from jarvis.web.forms import Form, FormError, pasted_key
 from jarvis.web.keyhealth import is_bound, outbound_address, trouble_of
 from jarvis.web.venues import FORMS, VenueForm, execution_venue_words
 
@@ -70,6 +70,10 @@ def router(web: Web) -> APIRouter:
 
     @routes.get("")
     async def account_page(request: Request) -> Response:
+        replaced = request.query_params.get("replace")
+        if replaced:
+            account = await web.account(request, replaced, Deed.MANAGE_KEYS)
+            return await _account_page(web, request, _form_of(account.venue), replacing=account)
         venue = request.query_params.get("venue")
         return await _account_page(web, request, _form_of(venue) if venue else None)
 
@@ -78,13 +82,17 @@ def router(web: Web) -> APIRouter:
         person = await web.person(request, Deed.MANAGE_KEYS)
         asked = _form_of(venue)
         form = await web.form(request)
+        replacing = await _replaced(web, request, form, asked)
         offered = ("sandbox", "live") if web.settings.sandbox_url else ("live",)
-        environment = form.choice("environment", offered)
-        chosen = form.choice("execution_venue", tuple(each.value for each in asked.choices)) if asked.choices else ""
+        environment = replacing.environment.value if replacing else form.choice("environment", offered)
+        choices = () if replacing else tuple(each.value for each in asked.choices)
+        chosen = form.choice("execution_venue", choices) if choices else ""
         values = pasted_key(form, asked)
         if form.errors:
             errors = {**_NO_ERRORS, **form.errors}
-            return await _account_page(web, request, asked, errors=errors, environment=environment, status=422)
+            return await _account_page(
+                web, request, asked, errors=errors, environment=environment, replacing=replacing, status=422
+            )
         outcome = await web.connector.connect(
             user_id=person.user_id,
             venue=asked.name,
@@ -93,10 +101,15 @@ def router(web: Web) -> APIRouter:
             secret=values.secret,
             passphrase=values.passphrase,
             execution_venue=chosen,
-            noted=await web.entry(request, "key.connected", venue=asked.name, environment=environment),
+            noted=await web.entry(
+                request, "key.replaced" if replacing else "key.connected", venue=asked.name, environment=environment
+            ),
+            replacing=replacing,
         )
         status = 200 if outcome.account_id or outcome.pending_id else 422
-        return await _account_page(web, request, asked, outcome=outcome, environment=environment, status=status)
+        return await _account_page(
+            web, request, asked, outcome=outcome, environment=environment, replacing=replacing, status=status
+        )
 
     @routes.post("/{venue}/confirm")
     async def confirm(request: Request, venue: str) -> Response:
@@ -180,6 +193,7 @@ async def _account_page(
     outcome: ConnectOutcome | None = None,
     errors: dict[str, str] | None = None,
     environment: str = "",
+    replacing: TradingAccount | None = None,
     status: int = 200,
 ) -> Response:
     person = await web.person(request)
@@ -200,10 +214,21 @@ async def _account_page(
         "has_errors": errors is not None,
         "environment": environment or ("sandbox" if web.settings.sandbox_url else "live"),
         "sandbox_url": web.settings.sandbox_url,
+        "replacing": None if replacing is None or (outcome and outcome.account_id) else card_of(replacing),
         "needed_boxes": _boxes(venue.name, Need.REQUIRED),
         "forbidden_boxes": _boxes(venue.name, Need.FORBIDDEN),
     }
     return await web.page(request, "account.html", values, status)
+
+
+async def _replaced(web: Web, request: Request, form: Form, asked: VenueForm) -> TradingAccount | None:
+    """The account whose key is to be replaced; None for a new one. Raises HTTPException 404 for a stranger's."""
+    if not form.text("account"):
+        return None
+    account = await web.account(request, form.text("account"), Deed.MANAGE_KEYS)
+    if account.venue != asked.name:
+        raise HTTPException(404)
+    return account
 
 
 def _form_of(venue: str) -> VenueForm:

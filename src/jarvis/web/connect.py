@@ -70,9 +70,11 @@ class KeyConnector(Protocol):
         passphrase: str = "",
         execution_venue: str = "",
         noted: AuditEntry | None = None,
+        replacing: TradingAccount | None = None,
     ) -> ConnectOutcome:
         """Ask the venue what the key may do; seal and store it only when it is accepted. Raises nothing of a venue.
 
+        `replacing` is the account that gets this key in the place of its own: it is disarmed, its history goes on.
         `execution_venue` is the one that the person chose; empty where the check finds it out. `noted` is what the
         audit says if the key is stored; the account is put in here.
         """

@@ -6,7 +6,7 @@ the signer, with the sealed key. A key that is refused leaves nothing behind but
 
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -35,7 +35,6 @@ from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
 log = structlog.get_logger()
 
 CONFIRM_WITHIN = timedelta(minutes=15)
-_BEFORE_ANY_LEASE = 0
 _MINUTE = timedelta(minutes=1)
 
 
@@ -53,6 +52,7 @@ class _Candidate:
     execution_venue: str
     venue_time: datetime
     judged_at: datetime
+    replaces: bool
 
 
 class VenueKeyConnector:
@@ -76,9 +76,12 @@ class VenueKeyConnector:
         passphrase: str = "",
         execution_venue: str = "",
         noted: AuditEntry | None = None,
+        replacing: TradingAccount | None = None,
     ) -> ConnectOutcome:
         """Ask the venue what the key may do; seal and store it only when it is accepted."""
         account_id, credential_id = AccountId(secrets.token_hex(10)), CredentialId(secrets.token_hex(10))
+        if replacing is not None:
+            account_id, execution_venue = replacing.account_id, replacing.execution_venue
         title = VENUES[venue].title
         try:
             sealed = await self._signer.seal(
@@ -129,7 +132,7 @@ class VenueKeyConnector:
     async def draw_policy(self, account: TradingAccount, limits: Limits) -> str:
         """Have the signer allow what these limits may ask for at most; why that could not be done, empty if it was.
 
-        Equity is what the account's trader read last: while one serves the account, nobody else signs for it.
+        Equity is what the account's trader read last, if one ever did.
         """
         credential = account.credential
         if credential is None:
@@ -187,6 +190,7 @@ class VenueKeyConnector:
             execution_venue=eligibility.execution_venue,
             venue_time=venue_time,
             judged_at=datetime.now(UTC),
+            replaces=await self._store.account(user_id, credential.account_id) is not None,
         )
         if verdict.outcome is Outcome.ACCEPTED_WITH_RISK:
             self._forget_the_old()
@@ -218,6 +222,8 @@ class VenueKeyConnector:
             "leverages": {str(pair): leverage for pair, leverage in candidate.eligibility.max_leverage.items()},
         }
         try:
+            if candidate.replaces:
+                return await self._replace(candidate, record, noted)
             await self._store.connect_account(
                 candidate.user_id,
                 candidate.credential,
@@ -236,6 +242,27 @@ class VenueKeyConnector:
         log.info("key_connected", venue=candidate.credential.venue, account=candidate.credential.account_id)
         return candidate.credential.account_id
 
+    async def _replace(
+        self, candidate: _Candidate, record: Mapping[str, object], noted: AuditEntry | None
+    ) -> AccountId | None:
+        account_id = candidate.credential.account_id
+        is_replaced = await self._store.replace_key(
+            candidate.user_id,
+            candidate.credential,
+            fingerprint=candidate.fingerprint,
+            public_id=candidate.public_id,
+            at=candidate.venue_time,
+            noted=None if noted is None else replace(noted, kind="key.replaced", account_id=account_id),
+            told=f"The key of your account at {VENUES[candidate.credential.venue].title} was replaced by "
+            f"{candidate.public_id}. The account is disarmed until you arm it again.",
+        )
+        if not is_replaced:
+            return None
+        verdict = candidate.verdict.outcome.value
+        await self._store.update_permissions(account_id, record, verdict, candidate.venue_time)
+        log.info("key_replaced", venue=candidate.credential.venue, account=account_id)
+        return account_id
+
     @asynccontextmanager
     async def _opened(self, credential: Credential, execution_venue: str) -> AsyncIterator[Venue]:
         async with AsyncExitStack() as stack:
@@ -248,11 +275,13 @@ class VenueKeyConnector:
                 clock = await stack.enter_async_context(watched_sandbox_clock(self._sandbox_address))
                 urls = sandbox_urls(credential.venue, self._sandbox_address)
             transport = await stack.enter_async_context(NetworkTransport([urls]))
+            # A new account has none; where a worker serves the account, both read under its fence.
+            fence = await self._store.lease_fence(credential.account_id)
             yield open_venue(
                 credential.venue,
                 transport=transport,
                 urls=urls,
-                signer=self._signer.bound(credential, _BEFORE_ANY_LEASE),
+                signer=self._signer.bound(credential, fence),
                 clock=clock,
                 random=self._random,
                 execution_venue=execution_venue,
