@@ -196,6 +196,12 @@ def advisory_problems(root: Path, source: str) -> tuple[list[str], str]:
         for advisory in each.get("vulns", []):
             mended = ", ".join(advisory["fix_versions"]) or "nothing yet"
             problems.append(f"{each['name']} {each['version']}: {advisory['id']}, mended in {mended}")
+    unknown = [each["name"] for each in found if "skip_reason" in each]
+    if unknown:
+        return (
+            problems,
+            f"advisories: {source} knows nothing of {len(unknown)} of {len(found)} parts, {unknown[0]} first",
+        )
     return problems, ""
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -179,3 +180,23 @@ def test_a_known_advisory_fails(tree: Path) -> None:
     assert len(problems) == 1
     assert problems[0].startswith("alembic ")
     assert "GHSA-aaaa-bbbb-cccc, mended in 99" in problems[0]
+
+
+def test_parts_that_the_source_does_not_know_are_not_called_good(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {
+        "dependencies": [
+            {"name": "alembic", "skip_reason": "not found"},
+            {"name": "anyio", "version": "1", "vulns": []},
+        ]
+    }
+
+    def answer(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        Path(command[command.index("-o") + 1]).write_text(json.dumps(told), encoding="utf-8")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(audit, "_run", answer)
+
+    problems, sentence = audit.advisory_problems(tree, "pypi")
+
+    assert problems == []
+    assert sentence == "advisories: pypi knows nothing of 1 of 2 parts, alembic first"
