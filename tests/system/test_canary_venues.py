@@ -25,7 +25,7 @@ from jarvis.venues.permissions import TABLES
 from tests.signer.canary import scan
 from tests.system.candles import QUICK, wavy_candles
 from tests.system.installation import Installation, get_json, installed, until
-from tests.system.test_canary import WIPED_WITHIN_SECONDS, Browser, arm, browser, memory_of, walk_in
+from tests.system.test_canary import WIPED_WITHIN_SECONDS, Browser, arm, assert_wiped, browser, memory_of, walk_in
 
 HEX = "0123456789ABCDEF"
 PAIR = Pair.parse("BTC/USDT")
@@ -171,7 +171,7 @@ async def test_no_secret_of_a_key_is_anywhere_but_in_the_signer(venue: str, tmp_
         ]
         assert scan(places, marked) == []
         assert scan(places[1:], {"API key": api_key}) == [], "a key is shown by its first and last letters"
-        assert not any(held.values()), held
+        assert_wiped(held)
 
 
 async def until_it_traded(installation: Installation) -> None:
