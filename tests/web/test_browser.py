@@ -49,6 +49,8 @@ class Watched:
 
     def looks_right(self, name: str) -> None:
         """Nothing went wrong, and nothing sticks out sideways. Keeps a picture when SCREENSHOTS names a folder."""
+        # A page that is on its way has no root for a moment, and has not said all that is wrong with it.
+        self.page.wait_for_function("document.documentElement !== null && document.readyState === 'complete'")
         folder = os.environ.get("SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
