@@ -259,7 +259,7 @@ def test_an_ordinary_user_cannot_read_the_memory_of_its_own_hardened_process() -
     assert (second.returncode, told_of_ordinary) == (0, "")
 
 
-COPIES_LEFT = 3
+COPIES_LEFT = 0
 """Of the secret in the signer's memory after its requests. A ratchet: it may only fall."""
 
 

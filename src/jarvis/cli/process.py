@@ -171,7 +171,10 @@ async def _parent_ended(parent_pid: int | None) -> None:
 
 
 def web_process(*, parent_pid: ParentPid = None) -> None:
-    """Serve the pages (run by `up`)."""
+    """Serve the pages (run by `up`). It is handed keys in forms, so it overwrites what it frees."""
+    from jarvis.signer.process import wipe_what_is_freed
+
+    wipe_what_is_freed()
     given = settings()
     run(_web(given, parent_pid), log_level=given.log_level)
 

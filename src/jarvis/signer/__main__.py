@@ -10,7 +10,7 @@ from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import MasterKeyError
 from jarvis.signer.marks import StateDamagedError, StateInUseError
 from jarvis.signer.passphrase import read_line, wait_at
-from jarvis.signer.process import Parent, harden
+from jarvis.signer.process import Parent, harden, wipe_what_is_freed
 from jarvis.signer.server import SignerServer, SocketPlaceError
 from jarvis.signer.sources import Source, needed_environment
 from jarvis.signer.vault import load_master_key
@@ -80,4 +80,5 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    wipe_what_is_freed()
     raise SystemExit(main())

@@ -7,6 +7,7 @@ longest without a whole request, never one that is being answered; so somebody h
 
 import asyncio
 import ssl
+import urllib.parse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -19,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from jarvis.web.proxies import Network, is_among
-from jarvis.web.wiping import WipedReading, Wiper
+from jarvis.web.wiping import WipedReading
 
 DEADLINE_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 15
@@ -27,8 +28,6 @@ MOST_CONNECTIONS = 1000
 MOST_OF_ONE_ADDRESS = 100
 MAX_HEADER_BYTES = 16 * 1024
 MAX_HEADERS = 100
-_LONG_ADDRESS = 100
-"""No address of ours is as long; one that is may hold what was pasted into the wrong place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,6 @@ class Doorkeeper:
 
     limits: Limits
     proxies: Sequence[Network] = ()
-    wiper: Wiper = field(default_factory=Wiper)
     _waiting: dict["PatientProtocol", None] = field(default_factory=dict)
     """Connections without a whole request, the one that has waited the longest first."""
     _all: dict["PatientProtocol", str] = field(default_factory=dict)
@@ -107,7 +105,6 @@ class PatientProtocol(HttpToolsProtocol):
         self._reading_headers = True
         self._header_bytes = 0
         self._is_refused = False
-        self._held_something = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and begin to be patient."""
@@ -121,11 +118,9 @@ class PatientProtocol(HttpToolsProtocol):
         """Forget it."""
         self._expect(None)
         self._keeper.leaves(self)
-        if self._held_something:
-            self._keeper.wiper.soon()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Take bytes within the bounds."""
         if self._is_refused or self.transport.is_closing():
             return
@@ -134,7 +129,7 @@ class PatientProtocol(HttpToolsProtocol):
             self._header_bytes += len(data)
             if self._deadline is None:
                 self._expect(self._limits.headers_within)
-        super().data_received(data)
+        super().data_received(cast("bytes", data))  # the parser takes either, and copies what it hands on
         if self._reading_headers and self._header_bytes > self._limits.header_bytes:
             self._refuse(b"431 Request Header Fields Too Large")
 
@@ -147,7 +142,6 @@ class PatientProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """A piece of the address."""
         super().on_url(url)
-        self._held_something = self._held_something or len(self.url) > _LONG_ADDRESS
         if len(self.url) > self._limits.header_bytes:
             self._stop()
 
@@ -165,11 +159,6 @@ class PatientProtocol(HttpToolsProtocol):
         self._expect(self._limits.body_within)
         super().on_headers_complete()
 
-    def on_body(self, body: bytes) -> None:
-        """A piece of a form."""
-        self._held_something = True
-        super().on_body(body)
-
     def on_message_complete(self) -> None:
         """The request is all here."""
         self._expect(None)
@@ -180,11 +169,9 @@ class PatientProtocol(HttpToolsProtocol):
             self._expect(self._limits.headers_within)
 
     def on_response_complete(self) -> None:
-        """The next request may come."""
+        """The next request may come. Python remembers addresses that it took apart: one may hold a pasted key."""
         super().on_response_complete()
-        if self._held_something:
-            self._held_something = False
-            self._keeper.wiper.soon()
+        urllib.parse.clear_cache()  # type: ignore[attr-defined]  # typeshed leaves it out
         if not self.transport.is_closing() and self._deadline is None:
             self._waits_for_headers()
 
