@@ -1,6 +1,6 @@
 """How numbers, times and pictures are written."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
@@ -44,6 +44,16 @@ def test_what_is_not_known_is_not_a_zero() -> None:
     for shown in (amount(None, "USD"), exact_amount(None, "USD"), percent(None), when(None), duration(None)):
         assert "none" in shown
         assert "0" not in shown
+
+
+def test_an_instant_says_utc_to_people_and_to_machines_whatever_its_offset() -> None:
+    paris = timezone(timedelta(hours=1))
+
+    shown = when(datetime(2026, 11, 21, 15, 3, 22, tzinfo=paris))
+
+    assert 'datetime="2026-11-21T14:03:22Z"' in shown
+    assert 'title="21 Nov 2026, 14:03:22 UTC"' in shown
+    assert "UTC</span>" in shown
 
 
 def test_a_unit_is_escaped() -> None:

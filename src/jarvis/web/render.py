@@ -6,7 +6,7 @@ only what this module builds itself from escaped parts is marked as safe.
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 
@@ -76,11 +76,14 @@ def venue_title(name: VenueName) -> str:
 
 
 def when(value: datetime | None) -> Markup:
-    """An instant: `21 Nov 2026, 14:03:22 UTC`, machine-readable as well."""
+    """An instant: `21 Nov 2026, 14:03:22 UTC`, machine-readable as well; js/when.js says it in the reader's zone."""
     if value is None:
         return NOTHING
-    return Markup('<time class="num" datetime="{}">{}<span class="unit">UTC</span></time>').format(
-        value.isoformat(), f"{value.day} {value:%b %Y, %H:%M:%S}"
+    moment = value.astimezone(UTC)
+    text = f"{moment.day} {moment:%b %Y, %H:%M:%S}"
+    told = moment.isoformat().replace("+00:00", "Z")
+    return Markup('<time class="num" datetime="{}" title="{} UTC">{}<span class="unit">UTC</span></time>').format(
+        told, text, text
     )
 
 
