@@ -33,6 +33,15 @@ class LinkKind(Enum):
     RESET = "reset"
 
 
+class ConnectStep(Enum):
+    """What a person does next on the way to a connected key; an armed account is the end of it."""
+
+    KEY = "key"
+    PASTE = "paste"
+    CHECK = "check"
+    LIMITS = "limits"
+
+
 class Scope(Enum):
     """What an API token is good for."""
 

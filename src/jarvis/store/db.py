@@ -1,7 +1,7 @@
 """The database as one object: `Store`. Each of its methods is one transaction.
 
 Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py,
-links and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py,
+links and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py, the way to one in connecting.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
 queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, the audit in audit.py, what
 people are told in notices.py and where to in targets.py, what is kept of a person altogether in personal.py.
@@ -9,6 +9,7 @@ people are told in notices.py and where to in targets.py, what is kept of a pers
 
 from jarvis.store.accounts import AccountStore
 from jarvis.store.audit import AuditStore
+from jarvis.store.connecting import ConnectingStore
 from jarvis.store.database import migrate
 from jarvis.store.dump import DumpStore
 from jarvis.store.expectations import ExpectationStore
@@ -39,6 +40,7 @@ class Store(
     NoticeStore,
     TargetStore,
     AccountStore,
+    ConnectingStore,
     RecordingStore,
     ExpectationStore,
     MarketStore,

@@ -6,7 +6,8 @@ to exactly these tables.
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
-from jarvis.domain.people import CeremonyKind, LinkKind, Role
+from jarvis.domain.account import Environment
+from jarvis.domain.people import CeremonyKind, ConnectStep, LinkKind, Role
 from jarvis.store.columns import ROW_NUMBER, Choice, UtcDateTime
 from jarvis.store.metadata import metadata
 
@@ -148,6 +149,19 @@ api_tokens = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("used_at", UtcDateTime),
+)
+
+# Where a person is on the way to a connected key of a venue, until it is armed; no secret in it.
+connecting = Table(
+    "connecting",
+    metadata,
+    _of_user(primary_key=True),
+    Column("venue", String(32), primary_key=True),
+    Column("environment", Choice(Environment), nullable=False),
+    Column("step", Choice(ConnectStep), nullable=False),
+    Column("account_id", _ID),
+    Column("told_json", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
 )
 
 # What a person must know of their own account; `sent_at` is when it also left for their notification targets.
