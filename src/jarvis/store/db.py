@@ -3,14 +3,15 @@
 Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py,
 links and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py, the way to one in connecting.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
-queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, the audit in audit.py, what
-people are told in notices.py and where to in targets.py, what is kept of a person altogether in personal.py.
+queues.py, candles and quotes in market.py, what pages and commands ask in queries.py and desk.py, the audit in
+audit.py, what people are told in notices.py and where to in targets.py, what is kept of a person in personal.py.
 """
 
 from jarvis.store.accounts import AccountStore
 from jarvis.store.audit import AuditStore
 from jarvis.store.connecting import ConnectingStore
 from jarvis.store.database import migrate
+from jarvis.store.desk import DeskStore
 from jarvis.store.dump import DumpStore
 from jarvis.store.expectations import ExpectationStore
 from jarvis.store.factors import FactorStore
@@ -45,6 +46,7 @@ class Store(
     ExpectationStore,
     MarketStore,
     QueryStore,
+    DeskStore,
     InstallationStore,
     SealedStore,
     DumpStore,

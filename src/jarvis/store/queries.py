@@ -80,13 +80,13 @@ class QueryStore(Database):
     ) -> list[EquityPoint]:
         """The equity curve, oldest first, with what was paid in or out between its points (in the curve's asset)."""
         curve = select(equity.c.at, equity.c.asset, equity.c.equity).where(
-            equity.c.account_id == _owned(owner_id, account_id)
+            equity.c.account_id == owned_account(owner_id, account_id)
         )
         moved = (
             select(entries.c.at, postings.c.asset, postings.c.amount)
             .join(postings, postings.c.entry_id == entries.c.entry_id)
             .where(
-                entries.c.account_id == _owned(owner_id, account_id),
+                entries.c.account_id == owned_account(owner_id, account_id),
                 entries.c.kind == EntryKind.TRANSFER,
                 postings.c.account == Account.TRANSFERS,
             )
@@ -98,7 +98,7 @@ class QueryStore(Database):
         async with self._read() as connection:
             points = (await connection.execute(curve.order_by(equity.c.at))).all()
             flows = [(row.at, row.asset, -row.amount) for row in await connection.execute(moved)]
-        return _with_flows([(row.at, row.asset, row.equity) for row in points], flows)
+        return with_flows([(row.at, row.asset, row.equity) for row in points], flows)
 
     async def open_positions(self, owner_id: UserId, account_id: AccountId) -> list[PositionRecord]:
         """The open positions, oldest first."""
@@ -147,7 +147,7 @@ class QueryStore(Database):
         limit: int | None = None,
     ) -> list[Fill]:
         """Fills, foreign ones among them, oldest first; with `limit` the latest of them."""
-        query = select(fills).where(fills.c.account_id == _owned(owner_id, account_id))
+        query = select(fills).where(fills.c.account_id == owned_account(owner_id, account_id))
         if since is not None:
             query = query.where(fills.c.at >= since)
         query = query.order_by(fills.c.at.desc(), fills.c.fill_id.desc()).limit(limit)
@@ -159,7 +159,7 @@ class QueryStore(Database):
         self, owner_id: UserId, account_id: AccountId, *, since: datetime | None = None
     ) -> list[LedgerRow]:
         """The venue's own ledger as recorded, oldest first."""
-        query = select(ledger_rows).where(ledger_rows.c.account_id == _owned(owner_id, account_id))
+        query = select(ledger_rows).where(ledger_rows.c.account_id == owned_account(owner_id, account_id))
         if since is not None:
             query = query.where(ledger_rows.c.at >= since)
         async with self._read() as connection:
@@ -169,14 +169,14 @@ class QueryStore(Database):
     async def entries(self, owner_id: UserId, account_id: AccountId) -> list[Entry]:
         """The whole journal, in the order in which it was written."""
         async with self._read() as connection:
-            found = await _entries(connection, entries.c.account_id == _owned(owner_id, account_id))
+            found = await _entries(connection, entries.c.account_id == owned_account(owner_id, account_id))
             return [entry for _, entry in found]
 
     async def journal(
         self, owner_id: UserId, account_id: AccountId, *, limit: int = 100, before: int | None = None
     ) -> list[JournalLine]:
         """The journal's latest entries (before the entry `before`), latest first, each with the cash after it."""
-        mine = entries.c.account_id == _owned(owner_id, account_id)
+        mine = entries.c.account_id == owned_account(owner_id, account_id)
         page = select(entries.c.entry_id).where(mine).order_by(entries.c.entry_id.desc()).limit(limit)
         if before is not None:
             page = page.where(entries.c.entry_id < before)
@@ -199,11 +199,11 @@ class QueryStore(Database):
     async def totals(self, owner_id: UserId, account_id: AccountId) -> dict[tuple[Account, Asset], Decimal]:
         """The balance of every journal account in every asset: fees, rollover, what prices earned (a credit)."""
         async with self._read() as connection:
-            return await _sums(connection, entries.c.account_id == _owned(owner_id, account_id))
+            return await _sums(connection, entries.c.account_id == owned_account(owner_id, account_id))
 
     async def residuals(self, owner_id: UserId, account_id: AccountId) -> list[Residual]:
         """Per asset, the journal's cash against the venue's own ledger, and what is still clearing."""
-        mine = _owned(owner_id, account_id)
+        mine = owned_account(owner_id, account_id)
         async with self._read() as connection:
             sums = await _sums(connection, entries.c.account_id == mine)
             query = (
@@ -239,7 +239,7 @@ class QueryStore(Database):
     async def balances(self, owner_id: UserId, account_id: AccountId) -> list[ComparedBalance]:
         """What the account holds and owes at the venue, as last held against the journal; empty where it is not."""
         async with self._read() as connection:
-            return await _balances(connection, _owned(owner_id, account_id))
+            return await _balances(connection, owned_account(owner_id, account_id))
 
     async def activities(
         self, owner_id: UserId, account_id: AccountId | None = None, *, limit: int = 50, before: int | None = None
@@ -313,7 +313,7 @@ class QueryStore(Database):
         ]
 
 
-def _owned(owner_id: UserId, account_id: AccountId) -> ScalarSelect[Any]:
+def owned_account(owner_id: UserId, account_id: AccountId) -> ScalarSelect[Any]:
     """The account's id if it is the owner's, else NULL, which equals nothing."""
     return (
         select(accounts.c.account_id)
@@ -323,11 +323,11 @@ def _owned(owner_id: UserId, account_id: AccountId) -> ScalarSelect[Any]:
 
 
 def _stories(owner_id: UserId, account_id: AccountId) -> Select[Any]:
-    return select(stories.c.story_json).where(stories.c.account_id == _owned(owner_id, account_id))
+    return select(stories.c.story_json).where(stories.c.account_id == owned_account(owner_id, account_id))
 
 
 def _orders(owner_id: UserId, account_id: AccountId) -> Select[Any]:
-    return select(orders).where(orders.c.account_id == _owned(owner_id, account_id))
+    return select(orders).where(orders.c.account_id == owned_account(owner_id, account_id))
 
 
 async def _entries(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[tuple[int, Entry]]:
@@ -368,7 +368,7 @@ async def _sums(connection: AsyncConnection, *conditions: ColumnElement[bool]) -
     return sums
 
 
-def _with_flows(
+def with_flows(
     points: Sequence[tuple[datetime, str, Decimal]], flows: Iterable[tuple[datetime, str, Decimal]]
 ) -> list[EquityPoint]:
     """The points, each with the flows since the point before; what came before the first point is no flow."""
