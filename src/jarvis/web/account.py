@@ -18,8 +18,9 @@ from jarvis.venues.permissions import TABLES, Need
 from jarvis.venues.revoking import GUIDES, RevokeGuide
 from jarvis.web.connect import ConnectOutcome
 from jarvis.web.context import Web
-from jarvis.web.forms import Form, FormError, pasted_key
+from jarvis.web.forms import Form, FormError
 from jarvis.web.keyhealth import is_bound, outbound_address, trouble_of
+from jarvis.web.pasting import read_paste
 from jarvis.web.venues import FORMS, VenueForm, execution_venue_words
 
 _NO_ERRORS = {"api_key": "", "api_secret": "", "api_passphrase": "", "environment": "", "execution_venue": ""}
@@ -87,7 +88,9 @@ def router(web: Web) -> APIRouter:
         environment = replacing.environment.value if replacing else form.choice("environment", offered)
         choices = () if replacing else tuple(each.value for each in asked.choices)
         chosen = form.choice("execution_venue", choices) if choices else ""
-        values = pasted_key(form, asked)
+        reading = read_paste(asked.name, form.raw("api_key"), form.raw("api_secret"), form.raw("api_passphrase"))
+        values = reading.values
+        form.errors.update(reading.errors)
         if form.errors:
             errors = {**_NO_ERRORS, **form.errors}
             return await _account_page(

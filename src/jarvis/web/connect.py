@@ -5,9 +5,10 @@ connector (connector.py) reaches the signer and the venue.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from jarvis.domain.account import AccountId, Environment, UserId, VenueName
+from jarvis.domain.account import AccountId, Balance, Environment, MarginState, UserId, VenueName
 from jarvis.domain.instrument import Pair
 from jarvis.domain.people import AuditEntry
 from jarvis.store.records import TradingAccount
@@ -37,12 +38,37 @@ class MarginOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Funds:
+    """What was at the venue when the key was checked; `failure` says why nothing of it could be read.
+
+    `balances` are what is held or owed, nothing of it zero.
+    """
+
+    balances: tuple[Balance, ...] = ()
+    margin: MarginState | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """How far the key reaches: whether it works from listed addresses only, and until when.
+
+    `checked_at` is the venue's own clock, from which the time left is reckoned.
+    """
+
+    is_bound: bool
+    checked_at: datetime
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectOutcome:
     """What became of a pasted key.
 
     `verdict` is refused, incomplete, accepted_with_risk or accepted; unreachable when the venue could not be asked,
     key_invalid when it did not accept the key, known when it is connected already. Only with an `account_id` was
-    anything stored. A `pending_id` names a key that is good and waits for its remaining risks to be confirmed.
+    anything stored. A `pending_id` names a key that is kept for a while, sealed and in memory: one that is incomplete,
+    to be checked again once that is mended, or one that is good and waits for its remaining risks to be confirmed.
     """
 
     venue: VenueName
@@ -54,6 +80,13 @@ class ConnectOutcome:
     eligibility: MarginOffer | None = None
     account_id: AccountId | None = None
     pending_id: str = ""
+    funds: Funds | None = None
+    restrictions: Restrictions | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the person has to confirm what remains before the key is stored."""
+        return self.verdict == "accepted_with_risk" and bool(self.pending_id)
 
 
 class KeyConnector(Protocol):
@@ -77,6 +110,15 @@ class KeyConnector(Protocol):
         `replacing` is the account that gets this key in the place of its own: it is disarmed, its history goes on.
         `execution_venue` is the one that the person chose; empty where the check finds it out. `noted` is what the
         audit says if the key is stored; the account is put in here.
+        """
+        ...
+
+    async def check_again(
+        self, *, user_id: UserId, pending_id: str, noted: AuditEntry | None = None
+    ) -> ConnectOutcome | None:
+        """Judge a kept key anew, as `connect` does, without it being pasted; None when it is not kept any more.
+
+        A key that turns out to be refused is kept no longer; one that the venue did not answer for now stays.
         """
         ...
 

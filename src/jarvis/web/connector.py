@@ -1,7 +1,9 @@
 """How a key becomes a connected account, for real: seal first, ask the venue, judge, probe, store.
 
 The plain key is handed to the signer before anything else happens and is not held here: the venue is asked through
-the signer, with the sealed key. A key that is refused leaves nothing behind but a line in the signer's audit.
+the signer, with the sealed key. A key that is refused leaves nothing behind but a line in the signer's audit. One that
+the venue itself has said to be harmless, and that still lacks something or waits for a confirmation, is kept sealed in
+memory for a quarter of an hour, so that it can be checked again without being pasted anew.
 """
 
 import json
@@ -30,17 +32,17 @@ from jarvis.venues.catalog import VENUES, VenueEntry, open_venue, sandbox_urls
 from jarvis.venues.eligibility import Eligibility, find_margin
 from jarvis.venues.permissions import Need, Outcome, Verdict, judge
 from jarvis.venues.session import NetworkTransport, VenueUrls
-from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
+from jarvis.web.connect import ConnectOutcome, Funds, MarginOffer, PermissionLine, Restrictions
 
 log = structlog.get_logger()
 
-CONFIRM_WITHIN = timedelta(minutes=15)
+KEPT_FOR = timedelta(minutes=15)
 _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A sealed key that was judged good; waits for its risks to be confirmed, or is stored at once."""
+    """A sealed key that was judged good."""
 
     user_id: UserId
     credential: Credential
@@ -51,8 +53,18 @@ class _Candidate:
     eligibility: Eligibility
     execution_venue: str
     venue_time: datetime
-    judged_at: datetime
     replaces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A sealed key that harms nobody: `candidate` waits to be confirmed, None is to be mended at the venue first."""
+
+    user_id: UserId
+    credential: Credential
+    chosen: str
+    kept_at: datetime
+    candidate: _Candidate | None
 
 
 class VenueKeyConnector:
@@ -63,7 +75,7 @@ class VenueKeyConnector:
         self._signer = signer
         self._sandbox_address = sandbox_address
         self._random = random
-        self._pending: dict[str, _Candidate] = {}
+        self._pending: dict[str, _Kept] = {}
 
     async def connect(
         self,
@@ -82,7 +94,6 @@ class VenueKeyConnector:
         account_id, credential_id = AccountId(secrets.token_hex(10)), CredentialId(secrets.token_hex(10))
         if replacing is not None:
             account_id, execution_venue = replacing.account_id, replacing.execution_venue
-        title = VENUES[venue].title
         try:
             sealed = await self._signer.seal(
                 account_id=account_id,
@@ -93,28 +104,45 @@ class VenueKeyConnector:
                 secret=secret,
                 passphrase=passphrase or None,
             )
-            credential = Credential(account_id, venue, credential_id, environment, sealed)
-            return await self._ask(user_id, credential, execution_venue, noted)
         except InvalidSecret as error:
             return ConnectOutcome(venue, "key_invalid", str(error), environment)
+        except (SignerRefused, SignerUnavailable, ConnectionError, TimeoutError) as error:
+            return _not_asked(venue, environment, error)
+        credential = Credential(account_id, venue, credential_id, environment, sealed)
+        return await self._checked(_Kept(user_id, credential, execution_venue, datetime.now(UTC), None), noted)
+
+    async def check_again(
+        self, *, user_id: UserId, pending_id: str, noted: AuditEntry | None = None
+    ) -> ConnectOutcome | None:
+        """Judge a kept key anew; None when it is not kept any more."""
+        kept = self._kept(user_id, pending_id)
+        if kept is None:
+            return None
+        outcome = await self._checked(kept, noted)
+        if outcome.verdict in ("unreachable", "key_invalid"):  # nothing new is known of what it may do
+            return replace(outcome, pending_id=pending_id)
+        self._pending.pop(pending_id, None)
+        return outcome
+
+    async def _checked(self, kept: _Kept, noted: AuditEntry | None) -> ConnectOutcome:
+        """What the venue says of a key now, whatever goes wrong."""
+        venue, environment = kept.credential.venue, kept.credential.environment
+        try:
+            return await self._ask(kept, noted)
         except (KeyInvalid, NotPermitted) as error:
-            words = f"{title} did not accept this key ({error}). Check that every value is complete."
+            words = f"{VENUES[venue].title} did not accept this key ({error}). Check that every value is complete."
             return ConnectOutcome(venue, "key_invalid", words, environment)
         except (VenueError, SignerRefused, SignerUnavailable, ConnectionError, TimeoutError, LookupError) as error:
-            log.warning("key_not_checked", venue=venue, environment=environment.value, reason=str(error))
-            words = f"{title} could not be asked ({error}). Nothing was stored; try again in a moment."
-            return ConnectOutcome(venue, "unreachable", words, environment)
+            return _not_asked(venue, environment, error)
 
-    async def _ask(
-        self, user_id: UserId, credential: Credential, chosen: str, noted: AuditEntry | None
-    ) -> ConnectOutcome:
+    async def _ask(self, kept: _Kept, noted: AuditEntry | None) -> ConnectOutcome:
         """The verdict of the execution venue that was chosen, or of the first address that knows the key."""
-        entry = VENUES[credential.venue]
-        candidates = [chosen] if chosen else _at_different_addresses(entry)
+        entry = VENUES[kept.credential.venue]
+        candidates = [kept.chosen] if kept.chosen else _at_different_addresses(entry)
         for execution_venue in candidates:
             try:
-                async with self._opened(credential, execution_venue) as opened:
-                    return await self._judge(user_id, credential, opened, noted)
+                async with self._opened(kept.credential, execution_venue) as opened:
+                    return await self._judge(kept, opened, noted)
             except KeyUnknown:
                 if execution_venue == candidates[-1]:
                     raise
@@ -122,12 +150,11 @@ class VenueKeyConnector:
 
     async def confirm(self, *, user_id: UserId, pending_id: str, noted: AuditEntry | None = None) -> AccountId | None:
         """Store the key that waited for this confirmation; None when it does not wait any more."""
-        self._forget_the_old()
-        candidate = self._pending.get(pending_id)
-        if candidate is None or candidate.user_id != user_id:
+        kept = self._kept(user_id, pending_id)
+        if kept is None or kept.candidate is None:
             return None
         del self._pending[pending_id]
-        return await self._store_candidate(candidate, noted)
+        return await self._store_candidate(kept.candidate, noted)
 
     async def draw_policy(self, account: TradingAccount, limits: Limits) -> str:
         """Have the signer allow what these limits may ask for at most; why that could not be done, empty if it was.
@@ -152,35 +179,40 @@ class VenueKeyConnector:
         await self._store.save_policy(credential, sealed)
         return ""
 
-    async def _judge(
-        self, user_id: UserId, credential: Credential, venue: Venue, noted: AuditEntry | None
-    ) -> ConnectOutcome:
+    async def _judge(self, kept: _Kept, venue: Venue, noted: AuditEntry | None) -> ConnectOutcome:
+        credential = kept.credential
         venue_time = await venue.server_time()
         permissions = await venue.key_permissions()
         verdict = judge(credential.venue, permissions, venue_time)
-        environment = credential.environment
-        rows = tuple(
-            PermissionLine(
-                label=row.label.partition(": ")[2] or row.label,
-                needed=row.needed is Need.REQUIRED,
-                granted=row.granted,
-                advice=row.advice,
-                group=row.label.partition(": ")[0] if ": " in row.label else "",
-            )
-            for row in verdict.rows
+        outcome = ConnectOutcome(
+            venue.name,
+            verdict.outcome.value,
+            "The key is connected.",
+            credential.environment,
+            _lines_of(verdict),
+            verdict.risks,
+            restrictions=Restrictions(verdict.is_bound, venue_time, verdict.expires_at),
         )
         if verdict.outcome in (Outcome.REFUSED, Outcome.INCOMPLETE):
             log.info("key_refused", venue=venue.name, outcome=verdict.outcome.value)
-            words = "Nothing was stored. " + " ".join(verdict.advice)
-            return ConnectOutcome(venue.name, verdict.outcome.value, words, environment, rows, verdict.risks)
+            words = " ".join(("Nothing was stored.", *verdict.advice))
+            is_harmless = verdict.outcome is Outcome.INCOMPLETE
+            return replace(outcome, message=words, pending_id=self._keep(kept, None) if is_harmless else "")
         eligibility = await find_margin(venue, VENUES[credential.venue].leverage_caps)
         offer = MarginOffer(eligibility.message, tuple(eligibility.max_leverage.items()))
         if eligibility.execution_venue is None:
             words = f"Nothing was stored. {eligibility.message}"
-            return ConnectOutcome(venue.name, Outcome.INCOMPLETE.value, words, environment, rows, verdict.risks, offer)
+            return replace(
+                outcome,
+                verdict=Outcome.INCOMPLETE.value,
+                message=words,
+                eligibility=offer,
+                pending_id=self._keep(kept, None),
+            )
+        outcome = replace(outcome, eligibility=offer, funds=await _funds_of(venue))
         identity = await self._signer.identify(credential)
         candidate = _Candidate(
-            user_id=user_id,
+            user_id=kept.user_id,
             credential=credential,
             fingerprint=identity.fingerprint,
             label=permissions.label,
@@ -189,31 +221,15 @@ class VenueKeyConnector:
             eligibility=eligibility,
             execution_venue=eligibility.execution_venue,
             venue_time=venue_time,
-            judged_at=datetime.now(UTC),
-            replaces=await self._store.account(user_id, credential.account_id) is not None,
+            replaces=await self._store.account(kept.user_id, credential.account_id) is not None,
         )
         if verdict.outcome is Outcome.ACCEPTED_WITH_RISK:
-            self._forget_the_old()
-            pending_id = secrets.token_urlsafe(16)
-            self._pending[pending_id] = candidate
             words = "The key is good. Read what remains possible, and confirm it once."
-            return ConnectOutcome(
-                venue.name, verdict.outcome.value, words, environment, rows, verdict.risks, offer, pending_id=pending_id
-            )
+            return replace(outcome, message=words, pending_id=self._keep(kept, candidate))
         account_id = await self._store_candidate(candidate, noted)
         if account_id is None:
-            return ConnectOutcome(
-                venue.name, "known", "This key is connected already.", environment, rows, eligibility=offer
-            )
-        return ConnectOutcome(
-            venue.name,
-            verdict.outcome.value,
-            "The key is connected.",
-            environment,
-            rows,
-            eligibility=offer,
-            account_id=account_id,
-        )
+            return replace(outcome, verdict="known", message="This key is connected already.", risks=())
+        return replace(outcome, account_id=account_id)
 
     async def _store_candidate(self, candidate: _Candidate, noted: AuditEntry | None) -> AccountId | None:
         record = {
@@ -287,9 +303,50 @@ class VenueKeyConnector:
                 execution_venue=execution_venue,
             )
 
+    def _keep(self, kept: _Kept, candidate: _Candidate | None) -> str:
+        """Keep a key for a while; the name to ask for it by."""
+        self._forget_the_old()
+        pending_id = secrets.token_urlsafe(16)
+        self._pending[pending_id] = replace(kept, candidate=candidate, kept_at=datetime.now(UTC))
+        return pending_id
+
+    def _kept(self, user_id: UserId, pending_id: str) -> _Kept | None:
+        self._forget_the_old()
+        kept = self._pending.get(pending_id)
+        return kept if kept is not None and kept.user_id == user_id else None
+
     def _forget_the_old(self) -> None:
         now = datetime.now(UTC)
-        self._pending = {name: each for name, each in self._pending.items() if now - each.judged_at < CONFIRM_WITHIN}
+        self._pending = {name: each for name, each in self._pending.items() if now - each.kept_at < KEPT_FOR}
+
+
+def _not_asked(venue: VenueName, environment: Environment, error: Exception) -> ConnectOutcome:
+    log.warning("key_not_checked", venue=venue, environment=environment.value, reason=str(error))
+    words = f"{VENUES[venue].title} could not be asked ({error}). Nothing was stored; try again in a moment."
+    return ConnectOutcome(venue, "unreachable", words, environment)
+
+
+def _lines_of(verdict: Verdict) -> tuple[PermissionLine, ...]:
+    return tuple(
+        PermissionLine(
+            label=row.label.partition(": ")[2] or row.label,
+            needed=row.needed is Need.REQUIRED,
+            granted=row.granted,
+            advice=row.advice,
+            group=row.label.partition(": ")[0] if ": " in row.label else "",
+        )
+        for row in verdict.rows
+    )
+
+
+async def _funds_of(venue: Venue) -> Funds:
+    """What is there now. A read that fails is not an empty account: it says why."""
+    try:
+        snapshot = await venue.snapshot()
+    except (VenueError, ConnectionError, TimeoutError, LookupError) as error:
+        return Funds(failure=str(error))
+    held = tuple(each for each in snapshot.balances if each.total or each.owed)
+    return Funds(held, snapshot.margin)
 
 
 def _at_different_addresses(entry: VenueEntry) -> list[str]:

@@ -13,30 +13,20 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from jarvis.domain.account import VenueName
 from jarvis.domain.money import exact, is_multiple, plain
 from jarvis.web.security import token_fits
-from jarvis.web.venues import FORMS, VenueForm
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _MAX_FIELDS = 200
 _MAX_TEXT = 2048
 _LONG_TEXTS = {"credential": 16 * 1024}
 
-_API_KEY = re.compile(r"[A-Za-z0-9+/]{56}")
 _PRIVATE_KEY = re.compile(r"[A-Za-z0-9+/]{86}(==)?")
 _SECRET_FIELDS = frozenset({"api_key", "api_secret", "api_passphrase"})
 
 # Binance, Bybit, OKX, and any key file. Tokens of ours and the passwords of password managers may look the same.
 _OTHER_SECRETS = re.compile(r"[A-Za-z0-9]{64}|[A-Za-z0-9]{36}|[0-9A-Fa-f]{32}|-----BEGIN.*", re.DOTALL)
 _MAY_LOOK_SECRET = _SECRET_FIELDS | {"form_token", "pending", "password", "again", "new_password", "invitation"}
-_KEYS_OF: Mapping[VenueName, re.Pattern[str]] = {
-    VenueName("kraken"): _API_KEY,
-    VenueName("binance"): re.compile(r"[A-Za-z0-9]{64}"),
-    VenueName("okx"): re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"),
-    VenueName("bybit"): re.compile(r"[A-Za-z0-9]{18}"),
-}
-"""How each venue's API keys look: enough to tell them apart. The signer looks more closely."""
 
 
 class FormError(Exception):
@@ -130,45 +120,6 @@ def _is_misplaced_secret(name: str, value: str) -> bool:
     if name not in _SECRET_FIELDS and _PRIVATE_KEY.fullmatch(value):
         return True
     return name not in _MAY_LOOK_SECRET and _OTHER_SECRETS.fullmatch(value) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class PastedKey:
-    """What was pasted, without any white space; the passphrase as it was typed."""
-
-    api_key: str = field(repr=False)
-    secret: str = field(repr=False)
-    passphrase: str = field(repr=False, default="")
-
-
-def pasted_key(form: Form, venue: VenueForm) -> PastedKey:
-    """The values of a key; notes what is missing or, as far as their shape shows it, wrong with them."""
-    api_key, secret = ("".join(form.raw(name).split()) for name in ("api_key", "api_secret"))
-    passphrase = form.raw("api_passphrase") if venue.has_passphrase else ""
-    of_another = next((name for name, looks in _KEYS_OF.items() if looks.fullmatch(api_key)), venue.name)
-    if of_another != venue.name:
-        title = FORMS[of_another].title
-        form.object("api_key", f"This looks like a key of {title}, not of {venue.title}. Choose {title} above.")
-    elif venue.name == "kraken":
-        _check_krakens_shape(form, api_key, secret)
-    else:
-        for name, value, label in (("api_key", api_key, venue.key_label), ("api_secret", secret, venue.secret_label)):
-            if not value:
-                form.object(name, f"This is empty. Copy the value that {venue.title} calls {label}.")
-    if venue.has_passphrase and not passphrase:
-        form.object("api_passphrase", "Type the passphrase that you chose when you made the key.")
-    return PastedKey(api_key, secret, passphrase)
-
-
-def _check_krakens_shape(form: Form, api_key: str, secret: str) -> None:
-    if _PRIVATE_KEY.fullmatch(api_key) and _API_KEY.fullmatch(secret):
-        form.object("api_key", "The two seem swapped: this held the private key. Paste the shorter value here.")
-        form.object("api_secret", "Paste the longer value here, the one that was shown once.")
-        return
-    if not _API_KEY.fullmatch(api_key):
-        form.object("api_key", "This is not a whole API key: it has 56 letters, digits, + and /. Copy it again.")
-    if not _PRIVATE_KEY.fullmatch(secret):
-        form.object("api_secret", "This is not a whole private key: 88 characters that end in ==. Copy it again.")
 
 
 def later(seconds: float) -> str:
