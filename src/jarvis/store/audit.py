@@ -101,13 +101,13 @@ class AuditStore(Database):
         """The chain's last line; None while it has none."""
         async with self._read() as connection:
             row = (await connection.execute(select(audit).order_by(audit.c.audit_id.desc()).limit(1))).first()
-            return None if row is None else _line(row)
+            return None if row is None else line_of_row(row)
 
     async def audit_line(self, number: int) -> AuditLine | None:
         """One line by its number."""
         async with self._read() as connection:
             row = (await connection.execute(select(audit).where(audit.c.audit_id == number))).first()
-            return None if row is None else _line(row)
+            return None if row is None else line_of_row(row)
 
     async def audit_lines(self, after: int = 0, *, limit: int = 1000) -> list[AuditLine]:
         """The next lines after number `after`, of everybody: for walking the chain."""
@@ -115,7 +115,7 @@ class AuditStore(Database):
             rows = await connection.execute(
                 select(audit).where(audit.c.audit_id > after).order_by(audit.c.audit_id).limit(limit)
             )
-            return [_line(row) for row in rows]
+            return [line_of_row(row) for row in rows]
 
     async def audit_of(
         self,
@@ -140,7 +140,7 @@ class AuditStore(Database):
         if since is not None:
             query = query.where(audit.c.at >= since)
         async with self._read() as connection:
-            return [_line(row) for row in await connection.execute(query)]
+            return [line_of_row(row) for row in await connection.execute(query)]
 
     async def audit_kinds_of(self, user_id: UserId) -> list[str]:
         """The kinds that a person's lines are of, in order."""
@@ -165,7 +165,7 @@ class AuditStore(Database):
                     select(audit).where(audit.c.audit_id > sealed).order_by(audit.c.audit_id.desc()).limit(1)
                 )
             ).first()
-            return None if row is None else _line(row)
+            return None if row is None else line_of_row(row)
 
     async def keep_seal(self, seal: AuditSeal) -> None:
         """Keep the signer's countersignature; one that is there already stays."""
@@ -189,7 +189,8 @@ class AuditStore(Database):
             return [AuditSeal(row.audit_id, row.at, row.seal) for row in await connection.execute(query)]
 
 
-def _line(row: Row[Any]) -> AuditLine:
+def line_of_row(row: Row[Any]) -> AuditLine:
+    """The line in a row."""
     return AuditLine(
         row.audit_id,
         row.at,

@@ -3,8 +3,9 @@
 Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py,
 links and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py, the way to one in connecting.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
-queues.py, candles and quotes in market.py, what pages and commands ask in queries.py and desk.py, the audit in
-audit.py, what people are told in notices.py and where to in targets.py, what is kept of a person in personal.py.
+queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py and
+listing.py, the audit in audit.py, what people are told in notices.py and where to in targets.py, what is kept of a
+person in personal.py.
 """
 
 from jarvis.store.accounts import AccountStore
@@ -18,6 +19,7 @@ from jarvis.store.factors import FactorStore
 from jarvis.store.installation import InstallationStore
 from jarvis.store.leases import hold_instance
 from jarvis.store.links import LinkStore
+from jarvis.store.listing import ListingStore
 from jarvis.store.market import MarketStore
 from jarvis.store.notices import NoticeStore
 from jarvis.store.people import PeopleStore
@@ -45,6 +47,7 @@ class Store(
     RecordingStore,
     ExpectationStore,
     MarketStore,
+    ListingStore,
     QueryStore,
     DeskStore,
     InstallationStore,

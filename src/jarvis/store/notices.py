@@ -76,7 +76,7 @@ class NoticeStore(Database):
         if before is not None:
             query = query.where(notices.c.notice_id < before)
         async with self._read() as connection:
-            return [_notice(row) for row in await connection.execute(query)]
+            return [notice_of(row) for row in await connection.execute(query)]
 
     async def unseen_notices(self, user_id: UserId) -> int:
         """How many of the person's notices were not marked as seen."""
@@ -99,7 +99,7 @@ class NoticeStore(Database):
         waiting = notices.c.sent_at.is_(None) & notices.c.user_id.not_in(besides)
         async with self._read() as connection:
             rows = await connection.execute(select(notices).where(waiting).order_by(notices.c.notice_id).limit(limit))
-            return [_notice(row) for row in rows]
+            return [notice_of(row) for row in rows]
 
     async def mark_sent(self, notice_ids: Collection[int], at: datetime) -> None:
         """These notices need not leave any more."""
@@ -107,7 +107,8 @@ class NoticeStore(Database):
             await connection.execute(update(notices).where(notices.c.notice_id.in_(notice_ids)).values(sent_at=at))
 
 
-def _notice(row: Row[Any]) -> Notice:
+def notice_of(row: Row[Any]) -> Notice:
+    """The notice in a row."""
     return Notice(
         row.notice_id, row.user_id, row.at, row.kind, Severity(row.severity), row.message, row.seen_at, row.sent_at
     )

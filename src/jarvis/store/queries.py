@@ -169,7 +169,7 @@ class QueryStore(Database):
     async def entries(self, owner_id: UserId, account_id: AccountId) -> list[Entry]:
         """The whole journal, in the order in which it was written."""
         async with self._read() as connection:
-            found = await _entries(connection, entries.c.account_id == owned_account(owner_id, account_id))
+            found = await journal_of(connection, entries.c.account_id == owned_account(owner_id, account_id))
             return [entry for _, entry in found]
 
     async def journal(
@@ -184,8 +184,8 @@ class QueryStore(Database):
             numbers = [row.entry_id for row in await connection.execute(page)]
             if not numbers:
                 return []
-            found = await _entries(connection, mine, entries.c.entry_id.between(numbers[-1], numbers[0]))
-            earlier = await _sums(connection, mine, entries.c.entry_id < numbers[-1])
+            found = await journal_of(connection, mine, entries.c.entry_id.between(numbers[-1], numbers[0]))
+            earlier = await sums_of(connection, mine, entries.c.entry_id < numbers[-1])
         cash = {asset: amount for (account, asset), amount in earlier.items() if account is Account.CASH}
         lines = []
         for entry_id, entry in found:
@@ -199,13 +199,13 @@ class QueryStore(Database):
     async def totals(self, owner_id: UserId, account_id: AccountId) -> dict[tuple[Account, Asset], Decimal]:
         """The balance of every journal account in every asset: fees, rollover, what prices earned (a credit)."""
         async with self._read() as connection:
-            return await _sums(connection, entries.c.account_id == owned_account(owner_id, account_id))
+            return await sums_of(connection, entries.c.account_id == owned_account(owner_id, account_id))
 
     async def residuals(self, owner_id: UserId, account_id: AccountId) -> list[Residual]:
         """Per asset, the journal's cash against the venue's own ledger, and what is still clearing."""
         mine = owned_account(owner_id, account_id)
         async with self._read() as connection:
-            sums = await _sums(connection, entries.c.account_id == mine)
+            sums = await sums_of(connection, entries.c.account_id == mine)
             query = (
                 select(ledger_rows)
                 .join(
@@ -265,52 +265,62 @@ class QueryStore(Database):
 
     async def _positions(self, account_id: AccountId, query: Select[Any]) -> list[PositionRecord]:
         async with self._read() as connection:
-            found = [PositionStory.from_json(row.story_json) for row in await connection.execute(query)]
-            ids = [story.position_id for story in found]
-            entry_orders = [story.entry_id for story in found]
-            orders_found = [
-                order_of(row)
-                for row in await connection.execute(
-                    select(orders)
-                    .where(
-                        orders.c.account_id == account_id,
-                        orders.c.position_id.in_(ids) | orders.c.client_order_id.in_(entry_orders),
-                    )
-                    .order_by(orders.c.created_at, orders.c.client_order_id)
-                )
-            ]
-            fills_found = (
-                await connection.execute(
-                    select(fills)
-                    .where(fills.c.account_id == account_id, fills.c.position_id.in_(ids))
-                    .order_by(fills.c.at, fills.c.fill_id)
-                )
-            ).all()
-            entries_found = await _entries(
-                connection, entries.c.account_id == account_id, entries.c.position_id.in_(ids)
+            return await positions_of(connection, account_id, query)
+
+
+async def positions_of(connection: AsyncConnection, account_id: AccountId, query: Select[Any]) -> list[PositionRecord]:
+    """The positions whose stories `query` picks, in its order, each with all that belongs to it."""
+    found = [PositionStory.from_json(row.story_json) for row in await connection.execute(query)]
+    ids = [story.position_id for story in found]
+    entry_orders = [story.entry_id for story in found]
+    orders_found = [
+        order_of(row)
+        for row in await connection.execute(
+            select(orders)
+            .where(
+                orders.c.account_id == account_id,
+                orders.c.position_id.in_(ids) | orders.c.client_order_id.in_(entry_orders),
             )
-            facts = {
-                row.position_id: record_of(PositionFacts, row)
-                for row in await connection.execute(
-                    select(position_facts).where(
-                        position_facts.c.account_id == account_id, position_facts.c.position_id.in_(ids)
-                    )
-                )
-            }
-        return [
-            PositionRecord(
-                story,
-                tuple(
-                    order
-                    for order in orders_found
-                    if order.request.position_id == story.position_id or order.client_order_id == story.entry_id
-                ),
-                tuple(record_of(Fill, row) for row in fills_found if row.position_id == story.position_id),
-                tuple(entry for _, entry in entries_found if entry.position_id == story.position_id),
-                facts.get(story.position_id),
+            .order_by(orders.c.created_at, orders.c.client_order_id)
+        )
+    ]
+    fills_found = (
+        await connection.execute(
+            select(fills)
+            .where(fills.c.account_id == account_id, fills.c.position_id.in_(ids))
+            .order_by(fills.c.at, fills.c.fill_id)
+        )
+    ).all()
+    booked: dict[PositionId | None, list[Entry]] = {}
+    for _, entry in await journal_of(connection, entries.c.account_id == account_id, entries.c.position_id.in_(ids)):
+        booked.setdefault(entry.position_id, []).append(entry)
+    facts = {
+        row.position_id: record_of(PositionFacts, row)
+        for row in await connection.execute(
+            select(position_facts).where(
+                position_facts.c.account_id == account_id, position_facts.c.position_id.in_(ids)
             )
-            for story in found
-        ]
+        )
+    }
+    filled: dict[PositionId, list[Fill]] = {}
+    for row in fills_found:
+        filled.setdefault(row.position_id, []).append(record_of(Fill, row))
+    of_position = {entry_id: position_id for position_id, entry_id in zip(ids, entry_orders, strict=True)}
+    ordered: dict[PositionId | None, list[Order]] = {}
+    for order in orders_found:
+        named = order.request.position_id
+        for position_id in {named, of_position.get(order.client_order_id, named)}:
+            ordered.setdefault(position_id, []).append(order)
+    return [
+        PositionRecord(
+            story,
+            tuple(ordered.get(story.position_id, ())),
+            tuple(filled.get(story.position_id, ())),
+            tuple(booked.get(story.position_id, ())),
+            facts.get(story.position_id),
+        )
+        for story in found
+    ]
 
 
 def owned_account(owner_id: UserId, account_id: AccountId) -> ScalarSelect[Any]:
@@ -330,7 +340,7 @@ def _orders(owner_id: UserId, account_id: AccountId) -> Select[Any]:
     return select(orders).where(orders.c.account_id == owned_account(owner_id, account_id))
 
 
-async def _entries(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[tuple[int, Entry]]:
+async def journal_of(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> list[tuple[int, Entry]]:
     """The entries that fulfil all conditions with their numbers, in the order in which they were written."""
     rows = await connection.execute(
         select(entries, postings.c.account, postings.c.asset, postings.c.amount)
@@ -355,7 +365,9 @@ async def _balances(connection: AsyncConnection, account: ScalarSelect[Any]) -> 
     return [record_of(ComparedBalance, row) for row in await connection.execute(query)]
 
 
-async def _sums(connection: AsyncConnection, *conditions: ColumnElement[bool]) -> dict[tuple[Account, Asset], Decimal]:
+async def sums_of(
+    connection: AsyncConnection, *conditions: ColumnElement[bool]
+) -> dict[tuple[Account, Asset], Decimal]:
     rows = await connection.execute(
         select(postings.c.account, postings.c.asset, postings.c.amount)
         .join(entries, entries.c.entry_id == postings.c.entry_id)

@@ -259,12 +259,16 @@ class PositionRecord:
 
     def waterfall(self) -> Waterfall:
         """Where its result came from; sums exactly to the journal."""
+        return self.waterfall_in(self.story.pair.quote)
+
+    def waterfall_in(self, asset: Asset) -> Waterfall:
+        """The same in one asset: fees and interest may be taken in others than the quote; slippage is in quote."""
         decided = {order.client_order_id: order.request.decision_price for order in self.orders}
         fills = [
             DecidedFill(fill, decided.get(fill.client_order_id) if fill.client_order_id else None)
-            for fill in self.fills
+            for fill in (self.fills if asset == self.story.pair.quote else ())
         ]
-        return waterfall(self.story.position_id, self.story.pair.quote, self.entries, fills)
+        return waterfall(self.story.position_id, asset, self.entries, fills)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -20,6 +21,7 @@ from jarvis.domain.account import Environment, LedgerKind
 from jarvis.domain.instrument import Side
 from jarvis.domain.order import OrderRole, OrderStatus, OrderType, TimeInForce
 from jarvis.ledger.journal import Account, EntryKind
+from jarvis.ledger.statements import Part
 from jarvis.store.columns import ROW_NUMBER, Choice, ExactDecimal, PairText, Seconds, UtcDateTime
 from jarvis.store.metadata import metadata
 from jarvis.store.people_tables import users
@@ -160,6 +162,7 @@ stories = Table(
     Column("closed_at", UtcDateTime),
     Column("story_json", Text, nullable=False),
     Index(None, "account_id", "closed_at"),
+    Index(None, "account_id", "opened_at"),
 )
 
 # `row_id` names the row of the venue's ledger that an entry booked; None for a fill's.
@@ -177,6 +180,7 @@ entries = Table(
     Index(None, "account_id", "entry_id"),
     Index(None, "account_id", "position_id"),
     Index(None, "account_id", "row_id"),
+    Index(None, "account_id", "at", "entry_id"),
     sqlite_autoincrement=True,
 )
 
@@ -314,4 +318,46 @@ quotes = Table(
     Column("ask", ExactDecimal, nullable=False),
     Column("last", ExactDecimal, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+)
+
+# What the journal adds up to, so that no page reads all of it: how far it was added up, what each part did on each
+# UTC day, and what each position earned. All of it can be made again from the journal (see folding.py).
+folds = Table(
+    "folds",
+    metadata,
+    _of_account(),
+    Column("up_to", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+)
+
+day_sums = Table(
+    "day_sums",
+    metadata,
+    _of_account(),
+    Column("day", String(10), primary_key=True),
+    Column("part", Choice(Part), primary_key=True),
+    Column("asset", String(32), primary_key=True),
+    Column("amount", ExactDecimal, nullable=False),
+)
+
+# `at` is when it was closed, or last earned or paid something; `rank` is its total for sorting and for nothing else.
+position_results = Table(
+    "position_results",
+    metadata,
+    _of_account(),
+    Column("position_id", _ID, primary_key=True),
+    Column("asset", String(32), primary_key=True),
+    Column("pair", PairText, nullable=False),
+    Column("strategy", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("price", ExactDecimal, nullable=False),
+    Column("slippage", ExactDecimal, nullable=False),
+    Column("trading_fee", ExactDecimal, nullable=False),
+    Column("opening_fee", ExactDecimal, nullable=False),
+    Column("rollover", ExactDecimal, nullable=False),
+    Column("liquidation", ExactDecimal, nullable=False),
+    Column("adjustment", ExactDecimal, nullable=False),
+    Column("interest", ExactDecimal, nullable=False),
+    Column("rank", Float, nullable=False),
 )
