@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from jarvis.config import Settings
     from jarvis.signer.client import SignerClient
     from jarvis.store.db import Store
-    from jarvis.store.sealed import SealedKey, SealedSeed
+    from jarvis.store.sealed import SealedKey, SealedSecret, SealedSeed
 
 keys = typer.Typer(help="Sealed venue keys and the master key: list, check, rotate.", no_args_is_help=True)
 
@@ -110,8 +110,8 @@ def check(*, as_json: Json = False) -> None:
 async def check_all(store: "Store", signer: "SignerClient") -> list[dict[str, str]]:
     """Every sealed row, and why it does not open; empty where it does."""
     found = []
-    venue_keys, seeds = await store.sealed_keys(), await store.sealed_seeds()
-    with shown("opening", len(venue_keys) + len(seeds)) as progress:
+    venue_keys, seeds, secrets = await store.sealed_keys(), await store.sealed_seeds(), await store.sealed_secrets()
+    with shown("opening", len(venue_keys) + len(seeds) + len(secrets)) as progress:
         for key in venue_keys:
             problem = await _problem_of(_opens_as_kept(signer, key))
             found.append({"what": "venue key", "whose": key.credential.account_id, "problem": problem})
@@ -124,7 +124,16 @@ async def check_all(store: "Store", signer: "SignerClient") -> list[dict[str, st
             problem = await _problem_of(signer.match_code(user_id=seed.user_id, sealed=seed.sealed, code=""))
             found.append({"what": "authenticator", "whose": seed.user_id, "problem": problem})
             progress("authenticators", 1)
+        for each in secrets:
+            problem = await _problem_of(_secret_opens(signer, each))
+            found.append({"what": "receiver's secret", "whose": each.user_id, "problem": problem})
+            progress("receivers", 1)
     return found
+
+
+async def _secret_opens(signer: "SignerClient", secret: "SealedSecret") -> None:
+    opened = await signer.open_secret(user_id=secret.user_id, row_id=secret.row_id, sealed=secret.sealed)
+    opened[:] = bytes(len(opened))
 
 
 async def _opens_as_kept(signer: "SignerClient", key: "SealedKey") -> None:
@@ -309,8 +318,8 @@ async def _seal_anew(given: "Settings", following: Path) -> Path:
     arguments = (*master_key_arguments(given), "--next-master-key", str(following))
     async with opened_store(given) as store, _resealing(given, arguments) as signer:
         name, next_name = await signer.key_names()
-        venue_keys, seeds = await store.sealed_keys(), await store.sealed_seeds()
-        rows = len(venue_keys) + len(seeds)
+        venue_keys, seeds, secrets = await store.sealed_keys(), await store.sealed_seeds(), await store.sealed_secrets()
+        rows = len(venue_keys) + len(seeds) + len(secrets)
         with shown("sealing", rows) as progress:
             for key in venue_keys:
                 await _seal_key_anew(store, signer, key)
@@ -319,6 +328,10 @@ async def _seal_anew(given: "Settings", following: Path) -> Path:
             for seed in seeds:
                 await _seal_seed_anew(store, signer, seed)
                 progress("authenticators", 1)
+                crashpoint("rotate_row")
+            for secret in secrets:
+                await _seal_secret_anew(store, signer, secret)
+                progress("receivers", 1)
                 crashpoint("rotate_row")
         crashpoint("rotate_sealed")
         await _require_all(store, signer, next_name)
@@ -357,6 +370,13 @@ async def _seal_seed_anew(store: "Store", signer: "SignerClient", seed: "SealedS
         await store.put_seed(seed, sealed)
 
 
+async def _seal_secret_anew(store: "Store", signer: "SignerClient", secret: "SealedSecret") -> None:
+    sealed = await signer.reseal_secret(secret.user_id, secret.row_id, secret.sealed)
+    if sealed != secret.sealed:
+        crashpoint("rotate_resealed")
+        await store.put_secret(secret, sealed)
+
+
 async def _require_all(store: "Store", signer: "SignerClient", next_name: str) -> None:
     """Raise CommandError unless everything that is stored opens under the next master key.
 
@@ -372,6 +392,10 @@ async def _require_all(store: "Store", signer: "SignerClient", next_name: str) -
         same = await signer.reseal_seed(seed.user_id, seed.sealed) == seed.sealed
         if not same or sealed_under(seed.sealed) != next_name:
             left.append(f"the authenticator of {seed.user_id}")
+    for secret in await store.sealed_secrets():
+        same = await signer.reseal_secret(secret.user_id, secret.row_id, secret.sealed) == secret.sealed
+        if not same or sealed_under(secret.sealed) != next_name:
+            left.append(f"a receiver's secret of {secret.user_id}")
     if left:
         raise CommandError(
             f"not sealed under the new master key yet: {', '.join(left)}; run `jarvis keys rotate` again"

@@ -42,6 +42,18 @@ class ConnectStep(Enum):
     LIMITS = "limits"
 
 
+class DeliveryState(Enum):
+    """Where one notice is on its way to one receiver.
+
+    HELD waits for the end of quiet hours, or of an hour with too many, and leaves together with the others that do.
+    """
+
+    WAITING = "waiting"
+    HELD = "held"
+    SENT = "sent"
+    FAILED = "failed"
+
+
 class Scope(Enum):
     """What an API token is good for."""
 

@@ -194,6 +194,24 @@ class SignerClient:
         _, fresh = await self._ask(_encode({"do": "reseal_seed", "user_id": user_id}), _SEALED, bytearray(sealed))
         return bytes(fresh)
 
+    async def seal_secret(self, *, user_id: str, row_id: str, secret: str) -> bytes:
+        """The sealed form of a small secret, for this row of this person and no other. Raises SignerRefused."""
+        head = {"do": "seal_secret", "user_id": user_id, "row_id": row_id}
+        _, sealed = await self._ask(_encode(head), _SEALED, bytearray(secret.encode()))
+        return bytes(sealed)
+
+    async def open_secret(self, *, user_id: str, row_id: str, sealed: bytes) -> bytearray:
+        """The small secret of this row, for the caller to overwrite. Raises SignerRefused if the seal is not its."""
+        head = {"do": "open_secret", "user_id": user_id, "row_id": row_id}
+        _, secret = await self._ask(_encode(head), _SEALED, bytearray(sealed))
+        return secret
+
+    async def reseal_secret(self, user_id: str, row_id: str, sealed: bytes) -> bytes:
+        """The small secret's sealed form under the next master key. Raises SignerRefused."""
+        head = {"do": "reseal_secret", "user_id": user_id, "row_id": row_id}
+        _, fresh = await self._ask(_encode(head), _SEALED, bytearray(sealed))
+        return bytes(fresh)
+
     async def seal_policy(self, credential: Credential, policy: SigningPolicy) -> bytes:
         """What may be opened with this key from now on, sealed: earlier policies are refused."""
         largest = {str(pair): f"{quantity:f}" for pair, quantity in policy.largest.items()}

@@ -18,6 +18,7 @@ from jarvis.signer.policy import Policies
 from jarvis.signer.records import Counters, KeyIdentity, SealVerdict, SignedCall
 from jarvis.signer.resealing import Resealer
 from jarvis.signer.seeds import matching_step, open_seed, seal_seed
+from jarvis.signer.small import open_secret, seal_secret
 from jarvis.signer.vault import OpenedKey, Vault, fingerprint, wipe
 from jarvis.signer.venues import check, signing_of
 
@@ -100,6 +101,40 @@ class SigningCore:
             self._note_refused("reseal_seed", _person(user_id), refusal)
             raise
         self._note({"do": "reseal_seed", **_person(user_id), "outcome": "sealed"}, must=True)
+        return fresh
+
+    def seal_secret(self, user_id: str, row_id: str, secret: bytearray) -> bytes:
+        """The sealed form of a small secret of a person, which is overwritten. Raises SignerRefused."""
+        try:
+            sealed = seal_secret(self._vault, user_id, row_id, secret, now_seconds=self._now_ns() // 1_000_000_000)
+        except SignerRefused as refusal:
+            self._note_refused("seal_secret", _row_of(user_id, row_id), refusal)
+            raise
+        finally:
+            wipe(secret)
+        self._note({"do": "seal_secret", **_row_of(user_id, row_id), "outcome": "sealed"}, must=True)
+        return sealed
+
+    def open_secret(self, user_id: str, row_id: str, sealed: bytes) -> bytearray:
+        """A small secret in clear, for its own row only and noted each time. Raises SignerRefused."""
+        try:
+            secret = open_secret(self._vault, user_id, row_id, sealed)
+        except SignerRefused as refusal:
+            self._note_refused("open_secret", _row_of(user_id, row_id), refusal)
+            raise
+        self._note({"do": "open_secret", **_row_of(user_id, row_id), "outcome": "opened"}, must=False)
+        return secret
+
+    def reseal_secret(self, user_id: str, row_id: str, sealed: bytes) -> bytes:
+        """The small secret's sealed form under the next master key. Raises SignerRefused."""
+        try:
+            if self._resealer is None:
+                raise SignerRefused("operation", "this signer was not started to change the master key")
+            fresh = self._resealer.secret(user_id, row_id, sealed, now_seconds=self._now_ns() // 1_000_000_000)
+        except SignerRefused as refusal:
+            self._note_refused("reseal_secret", _row_of(user_id, row_id), refusal)
+            raise
+        self._note({"do": "reseal_secret", **_row_of(user_id, row_id), "outcome": "sealed"}, must=True)
         return fresh
 
     def seal_policy(self, credential: Credential, policy: SigningPolicy) -> bytes:
@@ -321,6 +356,10 @@ def _whose(credential: Credential) -> dict[str, object]:
 
 def _person(user_id: str) -> dict[str, object]:
     return {"person": user_id[:_MAX_ID_LENGTH]}
+
+
+def _row_of(user_id: str, row_id: str) -> dict[str, object]:
+    return {**_person(user_id), "row": row_id[:_MAX_ID_LENGTH]}
 
 
 def _check_ids(credential: Credential) -> None:

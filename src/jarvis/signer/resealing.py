@@ -11,6 +11,7 @@ from jarvis.signer.errors import SignerRefused
 from jarvis.signer.marks import Marks
 from jarvis.signer.policy import Policies
 from jarvis.signer.seeds import open_seed, seal_seed
+from jarvis.signer.small import open_secret, seal_secret
 from jarvis.signer.vault import Vault, fingerprint, wipe
 
 
@@ -67,6 +68,21 @@ class Resealer:
             wipe(again)
         finally:
             wipe(seed)
+        return sealed
+
+    def secret(self, user_id: str, row_id: str, sealed: bytes, *, now_seconds: int) -> bytes:
+        """A small secret, sealed under the next master key. Raises SignerRefused if it does not open."""
+        vault = self.vault_of(sealed)
+        secret = open_secret(vault, user_id, row_id, sealed)
+        try:
+            if vault is not self._next:
+                sealed = seal_secret(self._next, user_id, row_id, secret, now_seconds=now_seconds)
+            again = open_secret(self._next, user_id, row_id, sealed)
+            if again != secret:
+                raise SignerRefused("broken_seal", "what was sealed anew is not what was sealed before")
+            wipe(again)
+        finally:
+            wipe(secret)
         return sealed
 
     def policy(self, credential: Credential) -> bytes:

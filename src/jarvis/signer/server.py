@@ -172,10 +172,13 @@ class _Connection:
     def _answer_all(self) -> None:
         while not self._unsent and (frame := self._inbox.take()) is not None:
             head, beside = frame
+            answer = bytearray()
             try:
-                self._send(self._answers.to(head, beside))
+                answer = self._answers.to(head, beside)
+                self._send(answer)
             finally:
                 wipe(beside)
+                wipe(answer)
 
     def _send(self, answer: bytes | bytearray) -> None:
         """Send as much as is taken. An asker that does not read its answers is not read either."""
@@ -232,6 +235,12 @@ class Answers:
                     return self._match_code(head, beside)
                 case "reseal_seed":
                     return _pack({}, self._core.reseal_seed(_text(head, "user_id"), bytes(beside)))
+                case "seal_secret":
+                    return _pack({}, self._core.seal_secret(*_row(head), beside))
+                case "open_secret":
+                    return self._open_secret(head, beside)
+                case "reseal_secret":
+                    return _pack({}, self._core.reseal_secret(*_row(head), bytes(beside)))
                 case "seal_policy":
                     return _pack({}, self._core.seal_policy(self._credential(row), _policy(head)))
                 case "check_policy":
@@ -261,6 +270,13 @@ class Answers:
         except Exception as error:  # noqa: BLE001 - the connection's top: one bad request must not end the signer
             _report(error)
             return _pack({"error": "unavailable", "code": "internal", "message": "the signer failed"})
+
+    def _open_secret(self, head: Head, beside: bytearray) -> bytearray:
+        secret = self._core.open_secret(*_row(head), bytes(beside))
+        try:
+            return _pack({}, secret)
+        finally:
+            wipe(secret)
 
     def _match_code(self, head: Head, beside: bytearray) -> bytearray:
         now = None if head.get("now") is None else _number(head, "now")
@@ -373,6 +389,10 @@ def _environment(head: Head) -> Environment:
         return Environment(head.get("environment"))
     except ValueError:
         raise SignerRefused("malformed", "environment is live or sandbox") from None
+
+
+def _row(head: Head) -> tuple[str, str]:
+    return _text(head, "user_id"), _text(head, "row_id")
 
 
 def _text(head: Head, name: str) -> str:

@@ -7,8 +7,8 @@ to exactly these tables.
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
 from jarvis.domain.account import Environment
-from jarvis.domain.people import CeremonyKind, ConnectStep, LinkKind, Role
-from jarvis.store.columns import ROW_NUMBER, Choice, UtcDateTime
+from jarvis.domain.people import CeremonyKind, ConnectStep, DeliveryState, LinkKind, Role
+from jarvis.store.columns import ROW_NUMBER, Choice, ExactDecimal, PairText, UtcDateTime
 from jarvis.store.metadata import metadata
 
 _ID = String(64)
@@ -164,7 +164,7 @@ connecting = Table(
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
-# What a person must know of their own account; `sent_at` is when it also left for their notification targets.
+# What a person must know, of which account and pair if of one; `sent_at` is when it was handed to their receivers.
 notices = Table(
     "notices",
     metadata,
@@ -176,9 +176,13 @@ notices = Table(
     Column("message", Text, nullable=False),
     Column("seen_at", UtcDateTime),
     Column("sent_at", UtcDateTime),
+    Column("account_id", _ID),
+    Column("pair", PairText),
     sqlite_autoincrement=True,
 )
 
+# `address` is what may be shown of a receiver; what it is reached with lies in `sealed`, under the signer's seal. One
+# that must be confirmed has the hash of its link until then.
 targets = Table(
     "targets",
     metadata,
@@ -190,6 +194,71 @@ targets = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("failed_at", UtcDateTime),
     Column("failure", Text, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("choices_json", Text, nullable=False, server_default="{}"),
+    Column("confirmed_at", UtcDateTime),
+    Column("token_hash", LargeBinary, index=True),
+)
+
+# One notice on its way to one receiver, or there: what a receiver had once it never gets again.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("notice_id", ROW_NUMBER, ForeignKey("notices.notice_id", ondelete="CASCADE"), primary_key=True),
+    Column("target_id", _ID, ForeignKey("targets.target_id", ondelete="CASCADE"), primary_key=True),
+    _of_user(),
+    Column("state", Choice(DeliveryState), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime),
+    Column("failure", Text, nullable=False),
+    Index(None, "state", "due_at"),
+    Index(None, "target_id", "notice_id"),
+)
+
+# When a person wants to be left alone, in minutes of the day of their zone.
+quiet_hours = Table(
+    "quiet_hours",
+    metadata,
+    _of_user(primary_key=True),
+    Column("zone", String(64), nullable=False),
+    Column("begins", Integer, nullable=False),
+    Column("ends", Integer, nullable=False),
+)
+
+# Doors for alerts of others' charts. One that is not live proposes, and nothing comes of it.
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("hook_id", _ID, primary_key=True),
+    _of_user(),
+    Column("account_id", _ID, ForeignKey("accounts.account_id"), nullable=False),
+    Column("token_hash", LargeBinary, nullable=False, unique=True),
+    Column("label", Text, nullable=False),
+    Column("pairs", Text, nullable=False),
+    Column("most", ExactDecimal, nullable=False),
+    Column("known_sources", Boolean, nullable=False),
+    Column("is_live", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+)
+
+# What a hook was told, each alert once. `fate` says what came of it, `told` the same in words.
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("hook_id", _ID, ForeignKey("hooks.hook_id", ondelete="CASCADE"), primary_key=True),
+    Column("alert_id", String(128), primary_key=True),
+    _of_user(),
+    Column("at", UtcDateTime, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("pair", PairText, nullable=False),
+    Column("quantity", ExactDecimal),
+    Column("stop", ExactDecimal),
+    Column("fate", String(16), nullable=False),
+    Column("told", Text, nullable=False),
+    Column("command_id", BigInteger),
+    Index(None, "hook_id", "at"),
 )
 
 # Hash-chained. The chain covers the digest of salt and details: erasing a person takes both away and breaks nothing.

@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, UserId, VenueName
 from jarvis.store.database import Database
-from jarvis.store.people_tables import totps
+from jarvis.store.people_tables import targets, totps
 from jarvis.store.tables import accounts, credentials
 
 
@@ -24,6 +24,15 @@ class SealedSeed:
     """The seed of a person's authenticator app."""
 
     user_id: UserId
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSecret:
+    """What one receiver of a person's notices is reached with."""
+
+    user_id: UserId
+    row_id: str
     sealed: bytes
 
 
@@ -60,6 +69,21 @@ class SealedStore(Database):
         async with self._read() as connection:
             rows = await connection.execute(select(totps.c.user_id, totps.c.sealed).order_by(totps.c.user_id))
             return [SealedSeed(UserId(row.user_id), row.sealed) for row in rows]
+
+    async def sealed_secrets(self) -> list[SealedSecret]:
+        """The secret of every receiver that has one."""
+        query = select(targets).where(targets.c.sealed.is_not(None)).order_by(targets.c.target_id)
+        async with self._read() as connection:
+            rows = await connection.execute(query)
+            return [SealedSecret(UserId(row.user_id), row.target_id, row.sealed) for row in rows]
+
+    async def put_secret(self, former: SealedSecret, sealed: bytes) -> bool:
+        """Put another seal around a secret; False, and nothing changed, if it is not what `former` says any more."""
+        mine = targets.c.target_id == former.row_id
+        async with self._write() as connection:
+            return await self._change(
+                connection, update(targets).where(mine, targets.c.sealed == former.sealed).values(sealed=sealed)
+            )
 
     async def put_key(self, former: SealedKey, sealed: bytes, fingerprint: str, policy: bytes | None) -> bool:
         """Put another seal around a key; False, and nothing changed, if it is not what `former` says any more."""
