@@ -21,7 +21,7 @@ from tests.web import day, samples
 from tests.web.client import Browser
 from tests.web.conftest import OWNER, Time
 
-PARTS = ("controls", "numbers", "positions", "orders", "activity", "closed")
+PARTS = ("controls", "glance", "numbers", "positions", "today", "exposure", "whatif", "orders", "activity", "closed")
 
 
 def words(text: str) -> str:
@@ -143,7 +143,7 @@ async def test_the_charts_get_exact_prices_and_what_was_done_there(owner: Browse
     equity = (await owner.get(f"/desk/{account}/equity.json")).json
 
     last = samples.bars()[-1]
-    assert candles["bars"][-1][1:] == [str(last.open), str(last.high), str(last.low), str(last.close)]
+    assert candles["bars"][-1][1:] == [str(each) for each in (last.open, last.high, last.low, last.close, last.volume)]
     assert len(larger["bars"]) < len(candles["bars"]) / 10
     assert [fill["side"] for fill in candles["fills"]][-1:] == ["buy"]
     assert {line["role"]: line["price"] for line in candles["protection"]} == {
@@ -268,6 +268,7 @@ async def test_the_page_asks_again_exactly_for_what_changed(owner: Browser, acco
     text = html.unescape((await owner.get(f"/desk/{account}")).text)
 
     triggers = dict(re.findall(r'/part/(\w+)" hx-trigger="([^"]+)"', text))
+    assert "live-equity from:body" in triggers["whatif"]
     assert "live-equity from:body" in triggers["numbers"]
     assert "live-order from:body" in triggers["orders"]
     assert set(triggers) == set(PARTS)

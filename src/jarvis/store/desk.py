@@ -17,7 +17,7 @@ from jarvis.ledger.performance import EquityPoint
 from jarvis.store.columns import UtcDateTime
 from jarvis.store.database import Database
 from jarvis.store.expectations import UNFINISHED
-from jarvis.store.queries import owned_account, with_flows
+from jarvis.store.queries import owned_account, sums_of, with_flows
 from jarvis.store.tables import bars, entries, equity, ledger_rows, orders, postings
 from jarvis.trading.ranges import MinuteRange
 
@@ -71,6 +71,14 @@ class DeskStore(Database):
             )
             flows = [(row.at, row.asset, -row.amount) for row in await connection.execute(moved)]
         return with_flows([(row.at, row.asset, row.equity) for row in rows], flows)
+
+    async def totals_since(
+        self, owner_id: UserId, account_id: AccountId, since: datetime
+    ) -> dict[tuple[Account, Asset], Decimal]:
+        """As `totals`, of what was booked from `since` on: small where that is this morning."""
+        mine = entries.c.account_id == owned_account(owner_id, account_id)
+        async with self._read() as connection:
+            return await sums_of(connection, mine, entries.c.at >= since)
 
     async def told_balance(self, owner_id: UserId, account_id: AccountId, asset: Asset) -> Decimal | None:
         """The venue's own balance of an asset after its latest ledger row; None where no row told one."""

@@ -30,6 +30,7 @@ from jarvis.web import (
     account,
     api,
     audit,
+    charts,
     data,
     desk,
     entrance,
@@ -38,6 +39,7 @@ from jarvis.web import (
     links,
     notices,
     notifications,
+    overview,
     prove,
     sessions,
     sharing,
@@ -76,8 +78,10 @@ _GROUPS = (
     installation,
     account,
     trading,
-    desk,
+    overview,
     stream,
+    charts,
+    desk,
 )
 """Every group of pages. What has a name of its own below /account comes before what is named by a venue."""
 

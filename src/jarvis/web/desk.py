@@ -1,55 +1,41 @@
-"""The desk and the position pages: what is held, what protects it, and the three buttons that always work.
+"""The desk of one account: what is held, what protects it, and the three buttons that always work.
 
 Pause, resume and flatten are written as commands; the account's own trader carries them out, and its events move the
 page. They need the person's session and nothing else.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from fastapi import APIRouter, Request
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from jarvis.accounts.people import Deed
-from jarvis.domain.account import Environment
-from jarvis.domain.instrument import Pair
-from jarvis.domain.market import Bar
-from jarvis.domain.money import Asset
-from jarvis.domain.order import OrderRole, PositionId
-from jarvis.ledger.performance import EquityPoint
+from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.order import PositionId
 from jarvis.store.records import AccountState, CommandKind, Overview, PositionRecord, TradingAccount
-from jarvis.trading.bars import BarAggregator, opening_of
 from jarvis.trading.brakes import FOREIGN_ACTIVITY
 from jarvis.trading.stories import PositionStory
-from jarvis.venues.catalog import VENUES
 from jarvis.venues.revoking import GUIDES
 from jarvis.web.account import card_of, pairs_of
+from jarvis.web.charts import INTERVALS, RANGES
 from jarvis.web.context import Web
-from jarvis.web.drawing import waterfall_bars
+from jarvis.web.drawing import bars_of, waterfall_bars
+from jarvis.web.exposure import exposures_of
+from jarvis.web.glance import causes_of, glance_of, today_of, unrealised_of
 from jarvis.web.keyhealth import trouble_of
-from jarvis.web.positions import PositionView, charged_so_far, position_of, side_word, strategy_title
+from jarvis.web.portfolio import Book, Surroundings, book_of, view_of
+from jarvis.web.positions import PositionView, charged_so_far, midnight_of, side_word, strategy_title
 from jarvis.web.venues import level_words
-from jarvis.web.views import (
-    closed_by,
-    closed_of,
-    numbers_of,
-    order_of,
-    protection_of,
-    story_lines,
-)
+from jarvis.web.views import closed_by, closed_of, numbers_of, order_of, story_lines
+from jarvis.web.whatif import asked_move, what_if
 
-CHART_INTERVALS = ((60, "1 minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "1 hour"))
-CHART_BARS = 240
-CURVE_POINTS = 600
 RECENT_ORDERS = 30
-FILLS_SHOWN = 300
 CLOSED_POSITIONS = 15
-STALE_AFTER = timedelta(seconds=90)
-MINUTE = timedelta(minutes=1)
 _NOTED = {
     CommandKind.PAUSE: "account.paused",
     CommandKind.RESUME: "account.resumed",
@@ -74,44 +60,32 @@ def router(web: Web) -> APIRouter:
     """The routes of the desk."""
     routes = APIRouter(prefix="/desk")
 
-    @routes.get("")
-    async def first_desk(request: Request) -> Response:
+    surroundings = Surroundings(web.store)
+
+    async def desk_of(request: Request, account_id: str) -> Desk:
+        overview = await web.overview(request, account_id)
         person = await web.person(request)
-        accounts = await web.accounts(person)
-        if not accounts:
-            return await web.page(request, "desk_empty.html", {"here": "desk"})
-        return RedirectResponse(f"/desk/{accounts[0].account_id}", status_code=303)
+        return Desk(
+            web,
+            surroundings,
+            overview,
+            mine=person.user_id == overview.account.owner_id,
+            percent=asked_move(request.query_params.get("move")),
+            ways=ways_from(request),
+        )
 
     @routes.get("/{account_id}")
     async def desk(request: Request, account_id: str) -> Response:
-        overview = await web.overview(request, account_id)
-        values = await _whole_desk(web, overview, request.query_params.get("asked", ""))
-        values["mine"] = await _is_mine(web, request, overview)
-        return await web.page(request, "desk.html", values)
+        shown = await desk_of(request, account_id)
+        return await web.page(request, "desk.html", await _whole_desk(shown, request.query_params.get("asked", "")))
 
     @routes.get("/{account_id}/part/{part}")
     async def part(request: Request, account_id: str, part: str) -> Response:
-        overview = await web.overview(request, account_id)
+        shown = await desk_of(request, account_id)
         if part not in _PARTS:
             raise HTTPException(404)
-        values = {**await _PARTS[part](web, overview), "mine": await _is_mine(web, request, overview)}
+        values = {**await _PARTS[part](shown), "mine": shown.mine, "ways": shown.ways}
         return await web.fragment(request, f"desk_{part}.html", values)
-
-    @routes.get("/{account_id}/equity.json")
-    async def equity(request: Request, account_id: str) -> Response:
-        account = await web.account(request, account_id)
-        curve = _thinned(await web.store.equity(account.owner_id, account.account_id))
-        return JSONResponse(
-            {"at": [int(point.at.timestamp()) for point in curve], "equity": [str(point.equity) for point in curve]}
-        )
-
-    @routes.get("/{account_id}/candles.json")
-    async def candles(request: Request, account_id: str, pair: str, interval: int) -> Response:
-        account = await web.account(request, account_id)
-        known = {str(each): each for each in pairs_of(account)}
-        if pair not in known or interval not in dict(CHART_INTERVALS):
-            raise HTTPException(404)
-        return JSONResponse(await _candles(web, account, known[pair], timedelta(seconds=interval)))
 
     @routes.get("/{account_id}/flatten")
     async def flatten_page(request: Request, account_id: str) -> Response:
@@ -138,7 +112,7 @@ def router(web: Web) -> APIRouter:
         values = {
             "here": "desk",
             "account": card_of(overview.account),
-            "status": _status(overview),
+            "status": status_of(overview),
             "guide": GUIDES.get(overview.account.venue),
         }
         return await web.page(request, "desk_foreign.html", values)
@@ -160,7 +134,7 @@ def router(web: Web) -> APIRouter:
         record = await web.store.position(account.owner_id, account.account_id, PositionId(position_id))
         if record is None:
             raise HTTPException(404)
-        view = None if record.story.is_closed else await _view(web, overview, record)
+        view = None if record.story.is_closed else await view_of(web, surroundings, overview, record)
         return await web.page(request, "position.html", _position_page(account, record, view))
 
     return routes
@@ -178,109 +152,171 @@ async def _command(web: Web, request: Request, account_id: str, kind: CommandKin
 # --- the parts of the desk ---------------------------------------------------------------------------------------
 
 
-async def _is_mine(web: Web, request: Request, overview: Overview) -> bool:
-    """Whether this is one's own desk, and not one that one may look at."""
-    return (await web.person(request)).user_id == overview.account.owner_id
+@dataclass
+class Desk:
+    """One account as one request looks at it; what several parts need is read once."""
+
+    web: Web
+    surroundings: Surroundings
+    overview: Overview
+    mine: bool
+    percent: int
+    ways: "Ways"
+    _book: Book | None = field(default=None, init=False)
+
+    @property
+    def account(self) -> TradingAccount:
+        """Whose desk it is."""
+        return self.overview.account
+
+    async def book(self) -> Book:
+        """The account with what is open in it."""
+        if self._book is None:
+            self._book = await book_of(self.web, self.surroundings, self.overview)
+        return self._book
 
 
-async def _whole_desk(web: Web, overview: Overview, asked: str) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Which pages about acting by hand there are: the desk leads to those that exist."""
+
+    trade: bool
+    adjust: bool
+    close: bool
+
+
+def ways_from(request: Request) -> Ways:
+    """The ways that this application has."""
+    paths = {getattr(route, "path", "") for route in request.app.routes}
+    position = "/desk/{account_id}/positions/{position_id}"
+    return Ways("/desk/{account_id}/trade" in paths, f"{position}/adjust" in paths, f"{position}/close" in paths)
+
+
+async def _whole_desk(shown: Desk, asked: str) -> dict[str, object]:
+    web, account = shown.web, shown.account
     since = await web.store.last_event_id()  # before anything is read: what changes meanwhile is told by the stream
-    account = overview.account
     accounts = [each for each in await web.store.accounts_of(account.owner_id) if each.is_connected]
     pairs = [str(pair) for pair in pairs_of(account)]
     followed = [str(line.pair) for line in account.assignments]
-    held = [str(each.story.pair) for each in await web.store.open_positions(account.owner_id, account.account_id)]
+    held = [holding.view.pair for holding in (await shown.book()).holdings]
     values: dict[str, object] = {
         "here": "desk",
         "since": since,
-        "live": _Live(account),
+        "live": Live(f"/desk/{account.account_id}/part"),
         "accounts": [card_of(each) for each in accounts],
         "chart_pairs": pairs,
         "chart_pair": next(iter([*held, *followed, *pairs]), ""),
-        "chart_intervals": CHART_INTERVALS,
-        "chart_interval": CHART_INTERVALS[0][0],
+        "chart_intervals": INTERVALS,
+        "chart_interval": INTERVALS[0][0],
+        "chart_ranges": RANGES,
+        "mine": shown.mine,
+        "ways": shown.ways,
     }
     for read in _PARTS.values():
-        values.update(await read(web, overview))
-    values["status"] = _status(overview, asked)
+        values.update(await read(shown))
+    values["status"] = status_of(shown.overview, asked)
     return values
 
 
-async def _controls(_web: Web, overview: Overview) -> Mapping[str, object]:
-    return {"account": card_of(overview.account), "status": _status(overview)}
+async def _controls(shown: Desk) -> Mapping[str, object]:
+    return {"account": card_of(shown.account), "status": status_of(shown.overview)}
 
 
-async def _numbers(web: Web, overview: Overview) -> Mapping[str, object]:
-    account, margin = overview.account, overview.margin
-    positions = await web.store.open_positions(account.owner_id, account.account_id)
-    age = web.now() - margin.at if margin and account.environment is Environment.LIVE else timedelta(0)
+async def _glance(shown: Desk) -> Mapping[str, object]:
+    return {"glance": glance_of([await shown.book()]), "account": card_of(shown.account)}
+
+
+async def _numbers(shown: Desk) -> Mapping[str, object]:
+    book, margin, marks = await shown.book(), shown.overview.margin, shown.overview.marks
+    peak = marks.peak_equity
     return {
-        "numbers": numbers_of(margin, overview.marks.day_equity, len(positions)),
-        "account": card_of(account),
-        "quote": margin.asset if margin else VENUES[account.venue].quote,
-        "venue_level": level_words(account.venue, margin.venue_level if margin else None),
-        "stale_for": age if age > STALE_AFTER else None,
+        "numbers": numbers_of(margin, marks.day_equity, len(book.holdings)),
+        "account": card_of(shown.account),
+        "quote": book.quote,
+        "venue_level": level_words(shown.account.venue, margin.venue_level if margin else None),
+        "stale_for": book.stale_for,
+        "unrealised": unrealised_of(book) if margin else None,
+        "since_midnight": _since_midnight(book),
+        "below_peak": max(ZERO, 1 - margin.equity / peak) if margin and peak else None,
     }
 
 
-async def _positions(web: Web, overview: Overview) -> Mapping[str, object]:
-    account = overview.account
-    records = await web.store.open_positions(account.owner_id, account.account_id)
-    views = [await _view(web, overview, record) for record in records]
-    return {"account": card_of(account), "status": _status(overview), "positions": views}
+def _since_midnight(book: Book) -> Decimal | None:
+    """What the open positions earned this day; None while that of one is not known."""
+    earned = [holding.view.since_midnight for holding in book.holdings]
+    known = [each for each in earned if each is not None]
+    return sum(known, ZERO) if len(known) == len(earned) else None
 
 
-async def _view(web: Web, overview: Overview, record: PositionRecord) -> PositionView:
-    """An open position at the last price that is known of its pair."""
-    feed, pair = overview.account.feed, record.story.pair
-    quotes = await web.store.quotes(feed)
-    mark = quotes[pair].last if pair in quotes else await _last_close(web, overview.account, pair)
-    return position_of(record, mark, _account_time(web, overview))
+async def _positions(shown: Desk) -> Mapping[str, object]:
+    views = [holding.view for holding in (await shown.book()).holdings]
+    return {"account": card_of(shown.account), "status": status_of(shown.overview), "positions": views}
 
 
-async def _orders(web: Web, overview: Overview) -> Mapping[str, object]:
-    account = overview.account
-    unfinished = await web.store.open_orders(account.owner_id, account.account_id)
-    recent = await web.store.recent_orders(account.owner_id, account.account_id, limit=RECENT_ORDERS)
+async def _today(shown: Desk) -> Mapping[str, object]:
+    book, account = await shown.book(), shown.account
+    today = today_of(book)
+    totals = await shown.web.store.totals_since(account.owner_id, account.account_id, midnight_of(book.now))
+    causes = causes_of(totals, today, book.quote)
+    return {"quote": book.quote, "today_bars": bars_of(causes, today or ZERO, "Today") if causes else ()}
+
+
+async def _exposure(shown: Desk) -> Mapping[str, object]:
+    return {"exposures": exposures_of([await shown.book()]), "several": False}
+
+
+async def _whatif(shown: Desk) -> Mapping[str, object]:
+    here = f"/desk/{shown.account.account_id}"
+    return {"whatif": what_if([await shown.book()], shown.percent), "whatif_page": here, "whatif_part": f"{here}/part"}
+
+
+async def _orders(shown: Desk) -> Mapping[str, object]:
+    account = shown.account
+    unfinished = await shown.web.store.open_orders(account.owner_id, account.account_id)
+    recent = await shown.web.store.recent_orders(account.owner_id, account.account_id, limit=RECENT_ORDERS)
     finished = [order for order in recent if order.status.is_final]
     return {"orders": [order_of(order) for order in (*unfinished, *finished)]}
 
 
-async def _activity(web: Web, overview: Overview) -> Mapping[str, object]:
-    account = overview.account
-    return {"activity": await web.store.activities(account.owner_id, account.account_id)}
+async def _activity(shown: Desk) -> Mapping[str, object]:
+    return {"activity": await shown.web.store.activities(shown.account.owner_id, shown.account.account_id)}
 
 
-async def _closed(web: Web, overview: Overview) -> Mapping[str, object]:
-    account = overview.account
-    records = await web.store.closed_positions(account.owner_id, account.account_id, limit=CLOSED_POSITIONS)
+async def _closed(shown: Desk) -> Mapping[str, object]:
+    account = shown.account
+    records = await shown.web.store.closed_positions(account.owner_id, account.account_id, limit=CLOSED_POSITIONS)
     return {"account": card_of(account), "closed": [closed_of(each.story, each.waterfall().total) for each in records]}
 
 
-_PARTS = {
+_PARTS: Mapping[str, Callable[[Desk], Awaitable[Mapping[str, object]]]] = {
     "controls": _controls,
+    "glance": _glance,
     "numbers": _numbers,
     "positions": _positions,
+    "today": _today,
+    "exposure": _exposure,
+    "whatif": _whatif,
     "orders": _orders,
     "activity": _activity,
     "closed": _closed,
 }
 
 
-class _Live:
+class Live:
     """In a template: the attributes of an element that asks for its part again when one of these kinds changed."""
 
-    def __init__(self, account: TradingAccount) -> None:
-        self._account_id = account.account_id
+    def __init__(self, address: str) -> None:
+        """`address` is what parts are below."""
+        self._address = address
 
     def __call__(self, part: str, *kinds: str) -> Markup:
+        """`hx-get`, `hx-trigger` and `hx-swap` of one part."""
         triggers = ", ".join(f"live-{kind} from:body throttle:1s" for kind in kinds)
-        return Markup('hx-get="/desk/{}/part/{}" hx-trigger="{}" hx-swap="innerMorph"').format(
-            self._account_id, part, triggers
-        )
+        return Markup('hx-get="{}/{}" hx-trigger="{}" hx-swap="innerMorph"').format(self._address, part, triggers)
 
 
-def _status(overview: Overview, asked: str = "") -> Status:
+def status_of(overview: Overview, asked: str = "") -> Status:
+    """What the account's trader does now; `asked` is what the person has just asked of it."""
     account = overview.account
     paused = overview.marks.paused or account.state is AccountState.PAUSED
     is_foreign = any(block.cause == FOREIGN_ACTIVITY for block in overview.marks.blocks)
@@ -297,68 +333,6 @@ def _status(overview: Overview, asked: str = "") -> Status:
         foreign=tuple(block.message for block in overview.marks.blocks if block.cause == FOREIGN_ACTIVITY),
         following=tuple(str(line.pair) for line in account.assignments),
     )
-
-
-def _account_time(web: Web, overview: Overview) -> datetime:
-    """The account's now: the wall clock, or, in the sandbox, the latest instant that its trader spoke of."""
-    if overview.account.environment is Environment.LIVE:
-        return web.now()
-    margin_at = overview.margin.at if overview.margin else None
-    return max((at for at in (margin_at, overview.status_at) if at is not None), default=web.now())
-
-
-async def _last_close(web: Web, account: TradingAccount, pair: Pair) -> Decimal | None:
-    latest = await web.store.bars(account.feed, pair, MINUTE, limit=1)
-    return latest[-1].close if latest else None
-
-
-def _thinned(curve: Sequence[EquityPoint]) -> Sequence[EquityPoint]:
-    """At most about `CURVE_POINTS` points of a curve, evenly, the last one always."""
-    every = max(1, len(curve) // CURVE_POINTS)
-    return [point for number, point in enumerate(curve) if (len(curve) - 1 - number) % every == 0]
-
-
-# --- charts ------------------------------------------------------------------------------------------------------
-
-
-async def _candles(web: Web, account: TradingAccount, pair: Pair, interval: timedelta) -> dict[str, object]:
-    minutes = await web.store.bars(account.feed, pair, MINUTE, limit=CHART_BARS * int(interval / MINUTE))
-    bars = _summed(minutes, interval)
-    shown_from = bars[0].opened_at if bars else None
-    owner = account.owner_id
-    fills = await web.store.fills(owner, account.account_id, since=shown_from, limit=FILLS_SHOWN)
-    orders = await web.store.open_orders(owner, account.account_id)
-    recent = await web.store.recent_orders(owner, account.account_id, limit=FILLS_SHOWN)
-    entries = {order.client_order_id for order in (*orders, *recent) if order.request.role is OrderRole.ENTRY}
-    places = max((-int(bar.close.normalize().as_tuple().exponent) for bar in bars[-30:]), default=2)
-    return {
-        "bars": [
-            [int(bar.opened_at.timestamp()), str(bar.open), str(bar.high), str(bar.low), str(bar.close)] for bar in bars
-        ],
-        "fills": [
-            {
-                "time": int(opening_of(fill.at, interval).timestamp()),
-                "side": fill.side.value,
-                "entry": fill.client_order_id in entries,
-            }
-            for fill in fills
-            if fill.pair == pair
-        ],
-        "protection": protection_of(orders, pair),
-        "tick": float(Decimal(1).scaleb(-max(places, 0))),
-        "places": max(places, 0),
-    }
-
-
-def _summed(minutes: list[Bar], interval: timedelta) -> list[Bar]:
-    """The candles of `interval`, the one that still forms included as it stands."""
-    aggregator = BarAggregator(interval)
-    bars: list[Bar] = []
-    for minute in minutes:
-        bars.extend(aggregator.push(minute))
-    if minutes:
-        bars.extend(aggregator.close_until(minutes[-1].closed_at + interval))
-    return bars
 
 
 # --- one position ------------------------------------------------------------------------------------------------

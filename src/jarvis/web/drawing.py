@@ -4,26 +4,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from jarvis.domain.money import ZERO
+from jarvis.domain.money import ONE, ZERO
 from jarvis.ledger.attribution import Waterfall
 
 _GAUGE_WIDTH = 200
 _GAUGE_FULL = Decimal(3)  # a margin level of 300 % and above stands at the right end
+_TIGHT = Decimal("1.5")
 _RAIL_WIDTH = 600
 _RAIL_EDGE = 12
+_CURVE_WIDTH = 600
+_CURVE_HEIGHT = 120
+_CURVE_EDGE = 6
 _BARS_WIDTH = 400
 _BARS_EDGE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """The margin level on its scale. `needle` is None when nothing is borrowed."""
+    """The margin level on its scale. `needle` is None when nothing is borrowed.
+
+    `word` says in one how it stands, `tone` (good, warn, bad) how that is coloured. The levels are the venue's own.
+    """
 
     liquidation: int
     call: int
     needle: int | None
     words: str
     scale: str
+    word: str = ""
+    tone: str = "good"
+    liquidation_level: Decimal = ZERO
+    call_level: Decimal = ZERO
 
     @property
     def zones(self) -> tuple[tuple[str, int, int], ...]:
@@ -46,7 +57,31 @@ def gauge(level: Decimal | None, call_level: Decimal, liquidation_level: Decimal
         needle = int(min(max(level * scale, Decimal(2)), Decimal(_GAUGE_WIDTH - 2)))
         words = f"Margin level {level * 100:.0f} %; {thresholds}."
     liquidation, call = (min(max(int(each * scale), 0), _GAUGE_WIDTH) for each in (liquidation_level, call_level))
-    return Gauge(liquidation, max(call, liquidation), needle, words, thresholds)
+    word, tone = _standing(level, call_level, liquidation_level)
+    return Gauge(
+        liquidation,
+        max(call, liquidation),
+        needle,
+        words if level is None else f"{words[:-1]}: {word}.",
+        thresholds,
+        word,
+        tone,
+        liquidation_level,
+        call_level,
+    )
+
+
+def _standing(level: Decimal | None, call_level: Decimal, liquidation_level: Decimal) -> tuple[str, str]:
+    """How a margin level stands, in a word and a tone."""
+    if level is None:
+        return "nothing borrowed", "good"
+    steps = (
+        (liquidation_level, "liquidation", "bad"),
+        (call_level, "margin call", "bad"),
+        (ONE, "nothing free", "warn"),
+        (_TIGHT, "tight", "warn"),
+    )
+    return next(((word, tone) for end, word, tone in steps if level <= end), ("comfortable", "good"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +139,17 @@ def waterfall_bars(result: Waterfall) -> list[WaterfallBar]:
         ("Liquidation", result.liquidation),
         ("Adjustment", result.adjustment),
     ]
-    steps = [(label, value) for label, value in causes if value or label == "Price"]
+    return bars_of([(label, value) for label, value in causes if value or label == "Price"], result.total)
+
+
+def bars_of(steps: Sequence[tuple[str, Decimal]], total: Decimal, total_label: str = "Result") -> list[WaterfallBar]:
+    """A bar for each step, beginning where the one before it ended, and one for the total."""
     spans: list[tuple[str, Decimal, Decimal, Decimal]] = []
     reached = ZERO
     for label, value in steps:
         spans.append((label, value, reached, reached + value))
         reached += value
-    spans.append(("Result", result.total, ZERO, result.total))
+    spans.append((total_label, total, ZERO, total))
     low = min(ZERO, *(min(start, end) for _, _, start, end in spans))
     high = max(ZERO, *(max(start, end) for _, _, start, end in spans))
     width = Decimal(_BARS_WIDTH - 2 * _BARS_EDGE)
@@ -129,3 +168,52 @@ def waterfall_bars(result: Waterfall) -> list[WaterfallBar]:
         )
         for label, value, start, end in spans
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCurve:
+    """Equity over a move of all prices, as two lines: left alone, and with the stops. `width` by `height` SVG units.
+
+    `cursor` is where the asked move stands, `ends` where the venue would step in without stops.
+    """
+
+    bare: str
+    stopped: str
+    cursor: int
+    middle: int
+    now: int
+    ends: tuple[int, ...]
+    width: int
+    height: int
+
+
+def move_curve(
+    moves: Sequence[Decimal],
+    bare: Sequence[Decimal],
+    stopped: Sequence[Decimal],
+    move: Decimal,
+    ends: Sequence[Decimal],
+) -> MoveCurve:
+    """The two lines over `moves` (ascending, symmetric about zero), scaled to what both reach."""
+    low, high = min(*bare, *stopped, ZERO), max(*bare, *stopped)
+    room = Decimal(_CURVE_HEIGHT - 2 * _CURVE_EDGE)
+
+    def across(each: Decimal) -> int:
+        return int((each - moves[0]) / (moves[-1] - moves[0]) * _CURVE_WIDTH)
+
+    def down(amount: Decimal) -> int:
+        return _CURVE_EDGE + (int((high - amount) / (high - low) * room) if high > low else int(room / 2))
+
+    def path(amounts: Sequence[Decimal]) -> str:
+        return "M" + "L".join(f"{across(at)} {down(value)}" for at, value in zip(moves, amounts, strict=True))
+
+    return MoveCurve(
+        bare=path(bare),
+        stopped=path(stopped),
+        cursor=across(move),
+        middle=across(ZERO),
+        now=down(bare[len(bare) // 2]),
+        ends=tuple(across(end) for end in ends),
+        width=_CURVE_WIDTH,
+        height=_CURVE_HEIGHT,
+    )
