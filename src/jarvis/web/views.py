@@ -153,6 +153,11 @@ def order_of(order: Order) -> OrderView:
     )
 
 
+def state_words(status: OrderStatus) -> str:
+    """What a state of an order is called."""
+    return _STATES[status][0]
+
+
 def story_lines(
     story: PositionStory, orders: Sequence[Order], fills: Sequence[Fill], entries: Sequence[Entry]
 ) -> list[StoryLine]:
