@@ -14,7 +14,7 @@ from jarvis.store.db import Store
 from jarvis.store.records import TradingAccount
 from jarvis.trading.limits import Limits
 from jarvis.web.app import create_app
-from jarvis.web.connect import ConnectOutcome, MarginOffer, PermissionLine
+from jarvis.web.connect import ConnectOutcome, Funds, MarginOffer, PermissionLine, Restrictions
 from jarvis.web.security import WebSettings
 from tests.web import day
 from tests.web.client import ORIGIN, Browser
@@ -40,6 +40,10 @@ class SaidConnector:
     not_drawn: str = ""
     noted: list[AuditEntry] = field(default_factory=list)
     replaced: list[AccountId | None] = field(default_factory=list)
+    funds: Funds | None = None
+    restrictions: Restrictions | None = None
+    lent: tuple[tuple[Pair, int], ...] = ((Pair.parse("BTC/USD"), 10), (Pair.parse("SOL/USD"), 5))
+    asked_again: list[str] = field(default_factory=list)
 
     async def connect(
         self,
@@ -59,16 +63,40 @@ class SaidConnector:
         self.replaced.append(None if replacing is None else replacing.account_id)
         self.chosen.append((venue, passphrase, execution_venue))
         self.given.append((user_id, environment, api_key, secret))
-        offer = MarginOffer("Margin is enabled.", ((Pair.parse("BTC/USD"), 10), (Pair.parse("SOL/USD"), 5)))
         account_id = None
         if self.verdict == "accepted" and replacing is not None:
             account_id = replacing.account_id
         elif self.verdict == "accepted":
             account_id = await day.connect(self.store, user_id, environment, len(self.given), venue)
-        pending = "waiting" if self.verdict == "accepted_with_risk" else ""
+        return self._outcome(venue, environment, account_id)
+
+    def _outcome(self, venue: VenueName, environment: Environment, account_id: AccountId | None) -> ConnectOutcome:
+        offer = MarginOffer("Margin is enabled.", self.lent)
+        pending = "waiting" if self.verdict in ("accepted_with_risk", "incomplete") else ""
         return ConnectOutcome(
-            venue, self.verdict, f"{venue} said so.", environment, self.rows, self.risks, offer, account_id, pending
+            venue,
+            self.verdict,
+            f"{venue} said so.",
+            environment,
+            self.rows,
+            self.risks,
+            offer,
+            account_id,
+            pending,
+            self.funds,
+            self.restrictions,
         )
+
+    async def check_again(
+        self, *, user_id: UserId, pending_id: str, noted: AuditEntry | None = None
+    ) -> ConnectOutcome | None:
+        self.asked_again.append(pending_id)
+        if pending_id != "waiting":
+            return None
+        account_id = (
+            await day.connect(self.store, user_id, Environment.SANDBOX, 98) if self.verdict == "accepted" else None
+        )
+        return self._outcome(VenueName("kraken"), Environment.SANDBOX, account_id)
 
     async def confirm(self, *, user_id: UserId, pending_id: str, noted: AuditEntry | None = None) -> AccountId | None:
         if pending_id != "waiting":

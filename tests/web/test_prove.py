@@ -43,10 +43,10 @@ async def test_a_proof_holds_ten_minutes_and_does_not_slide(
     token = (await owner_alone.get("/account")).token
     fields = {"form_token": token, **PASTED}
     time.pass_by(SUDO - timedelta(seconds=1))
-    assert (await owner_alone.post("/account/kraken", fields)).status == 200
+    assert (await owner_alone.post("/account/connect/kraken", fields)).status == 303
 
     time.pass_by(timedelta(seconds=1))
-    late = await owner_alone.post("/account/kraken", fields)
+    late = await owner_alone.post("/account/connect/kraken", fields)
 
     assert late.status == 403
     assert "nothing was done" in late.text
@@ -60,10 +60,10 @@ async def test_a_code_proves_gives_a_new_token_and_leads_back(
     time.pass_by(SUDO)
     before = dict(owner_alone.cookies)
 
-    answer = await prove(owner_alone, app_of_owner, time(), "/account?venue=okx")
+    answer = await prove(owner_alone, app_of_owner, time(), "/account/connect/okx?step=paste")
 
-    assert (answer.status, answer.header("location")) == (303, "/account?venue=okx")
-    assert "Check and connect" in (await owner_alone.get("/account")).text
+    assert (answer.status, answer.header("location")) == (303, "/account/connect/okx?step=paste")
+    assert "Check the key" in (await owner_alone.get("/account/connect/okx?step=paste")).text
     stolen = Browser(app, cookies=before)
     assert (await stolen.get("/account")).header("location") == "/sign-in"
 
@@ -107,8 +107,8 @@ async def test_a_code_is_not_guessed(owner_alone: Browser, app_of_owner: App, ti
 
 async def test_without_a_factor_the_page_says_where_to_get_one(owner_alone: Browser, connector: SaidConnector) -> None:
     page = await owner_alone.get("/prove?then=/account")
-    account = await owner_alone.get("/account")
-    sent = await owner_alone.post("/account/kraken", {"form_token": account.token, **PASTED})
+    account = await owner_alone.get("/account/connect/kraken?step=paste")
+    sent = await owner_alone.post("/account/connect/kraken", {"form_token": account.token, **PASTED})
 
     assert "Add a second factor" in page.text
     assert "Add a second factor" in account.text
@@ -184,10 +184,10 @@ def test_a_path_of_these_pages_is_kept_whole() -> None:
 @pytest.mark.parametrize(
     ("path", "referer", "page"),
     [
-        ("/account/kraken", f"{ORIGIN}/account?venue=kraken", "/account?venue=kraken"),
-        ("/account/kraken", f"{ORIGIN}/account/kraken", "/account"),
-        ("/account/kraken", "https://evil.example/account/tokens", "/account"),
-        ("/account/kraken", "", "/account"),
+        ("/account/connect/okx", f"{ORIGIN}/account/connect/okx?step=paste", "/account/connect/okx?step=paste"),
+        ("/account/connect/kraken/confirm", f"{ORIGIN}/account/connect/kraken/confirm", "/account/connect/kraken"),
+        ("/account/connect/kraken", "https://evil.example/account/tokens", "/account/connect/kraken"),
+        ("/account/connect/kraken/check", "", "/account/connect/kraken"),
         ("/account/tokens/end", "", "/account/tokens"),
         ("/account/abc/arm", f"{ORIGIN}/account/abc/trading?said=added", "/account/abc/trading?said=added"),
         ("/nowhere", "", "/account/security"),

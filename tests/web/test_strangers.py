@@ -27,7 +27,9 @@ WITHOUT_IDS = {
     "/account/security/passkeys/options", "/account/security/passkeys", "/account/security/totp",
     "/account/security/totp/confirm", "/account/security/totp/remove", "/account/security/password",
     "/account/security/sessions/end-others", "/account/tokens", "/account/notifications/add", "/account/data/export",
-    "/account/data/delete", "/account/sharing/invite", "/account/{venue}", "/account/{venue}/confirm",
+    "/account/data/delete", "/account/sharing/invite", "/account/connect/{venue}",
+    "/account/connect/{venue}/step", "/account/connect/{venue}/check", "/account/connect/{venue}/confirm",
+    "/account/connect/{venue}/forget",
     "/account/notices/seen", "/account/notifications/test",
 }  # fmt: skip
 """Forms that name nothing of anybody's: they are about who sends them. What they do to others is looked at below."""

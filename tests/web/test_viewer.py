@@ -45,7 +45,7 @@ async def test_what_a_viewer_sends_anyway_does_nothing(
         f"/account/{account}/disarm", f"/account/{account}/disconnect", f"/account/{account}/strategies",
     ):  # fmt: skip
         assert (await viewer.post(path, {"form_token": token})).status == 404, path
-    refused = await viewer.post("/account/kraken", {"form_token": token, **PASTED})
+    refused = await viewer.post("/account/connect/kraken", {"form_token": token, **PASTED})
 
     assert refused.status == 403
     assert "Not for your role" in refused.text

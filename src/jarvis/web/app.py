@@ -47,6 +47,7 @@ from jarvis.web import (
     stream,
     tokens,
     trading,
+    wizard,
 )
 from jarvis.web.connect import KeyConnector
 from jarvis.web.context import NOT_FOR_THIS_ROLE, ProofNeeded, SignInNeeded, Web
@@ -77,6 +78,8 @@ _GROUPS = (
     sharing,
     data,
     installation,
+    wizard,
+    beginning,
     account,
     trading,
     books,

@@ -24,6 +24,7 @@ from jarvis.web.account import Said
 from jarvis.web.context import Web, address_of
 from jarvis.web.entrance import PASSKEY_CEREMONY
 from jarvis.web.forms import Form, later
+from jarvis.web.steps import LeftOff, ways_of
 
 _SAID = {
     "passkey": Said("good", "The passkey is added.", "Sign in with it from now on. Other sessions were ended."),
@@ -82,7 +83,7 @@ def router(web: Web) -> APIRouter:
         await web.form(request)
         noted = await web.entry(request, "factor.codes_made")
         codes = await web.recovery.make(person, keeping=await web.session(request), noted=noted)
-        values = {"here": "security", "codes": codes, "made_at": web.now()}
+        values = {"here": "security", "codes": codes, "made_at": web.now(), "ways": await _ways(web, person)}
         return await web.page(request, "recovery_codes.html", values)
 
     _add_passkeys(routes, web)
@@ -192,6 +193,7 @@ async def page(web: Web, request: Request, *, errors: dict[str, str] | None = No
         "said": _SAID.get(request.query_params.get("said", "")),
         "errors": {**_NO_ERRORS, **(errors or {})},
         "factors": factors,
+        "ways": await _ways(web, person) if factors.any else [],
         "passkeys": [_line(each) for each in factors.passkeys],
         "most_passkeys": MOST_PASSKEYS,
         "passkeys_elsewhere": web.passkeys_elsewhere(request),
@@ -247,6 +249,11 @@ async def _enrolled(web: Web, request: Request, factor: str) -> Response:
         web.keep_proved(answer, proved.token)
     web.forget(answer, PASSKEY_CEREMONY)
     return answer
+
+
+async def _ways(web: Web, person: Person) -> list[LeftOff]:
+    """Where somebody goes on who came here on the way to a connected key."""
+    return await ways_of(web.store, person.user_id)
 
 
 async def _is_armed(web: Web, person: Person) -> bool:

@@ -27,7 +27,10 @@ class VenueLevel:
 
 @dataclass(frozen=True, slots=True)
 class VenueForm:
-    """One venue's form. `question` is empty where the check finds everything out."""
+    """One venue's form. `question` is empty where the check finds everything out.
+
+    `probe` says how the venue was asked what it lends: only one of them checks a margin order without placing it.
+    """
 
     name: VenueName
     title: str
@@ -39,6 +42,7 @@ class VenueForm:
     key_hint: str
     secret_label: str
     secret_hint: str
+    probe: str
     passphrase_hint: str = ""
     question: str = ""
     choices: tuple[Choice, ...] = ()
@@ -95,6 +99,10 @@ FORMS: Mapping[VenueName, VenueForm] = {
             key_hint="56 characters.",
             secret_label="Private key",  # noqa: S106 - a label
             secret_hint=f"The long one. {_SEALED}",
+            probe=(
+                "Asked with one order for each pair, far below the market and sent to be validated only: Kraken checks "
+                "such an order and never places it."
+            ),
         ),
         VenueForm(
             name=VenueName("binance"),
@@ -107,6 +115,10 @@ FORMS: Mapping[VenueName, VenueForm] = {
             key_hint="64 letters and digits.",
             secret_label="Secret key",  # noqa: S106
             secret_hint=f"64 letters and digits, or the private key file of an Ed25519 key. {_SEALED}",
+            probe=(
+                "Binance validates no margin order without placing it (its test order is for spot alone). It was asked "
+                "instead whether the margin account is open, what it lends on each pair, and how fees are paid."
+            ),
             question="Which margin account?",
             choices=(
                 Choice("cross", "Cross margin", "One account for all pairs: what one pair loses, the others may bear."),
@@ -129,6 +141,10 @@ FORMS: Mapping[VenueName, VenueForm] = {
             key_hint="36 characters with four dashes.",
             secret_label="Secret key",  # noqa: S106
             secret_hint=f"32 letters and digits. {_SEALED}",
+            probe=(
+                "OKX's pre-check of an order answers in two of its four account modes only. It was asked instead for "
+                "the account's mode and level, and for what it lends on each pair."
+            ),
             passphrase_hint=f"The one that you chose when you made the key. {_SEALED}",
         ),
         VenueForm(
@@ -142,6 +158,10 @@ FORMS: Mapping[VenueName, VenueForm] = {
             key_hint="18 letters and digits.",
             secret_label="API secret",  # noqa: S106
             secret_hint=f"36 letters and digits. {_SEALED}",
+            probe=(
+                "Bybit checks no order without placing it. It was asked instead for the account's margin mode, the "
+                "spot margin switch, and what it lends on each pair."
+            ),
         ),
     )
 }
