@@ -12,6 +12,7 @@ from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import (
     BarArrays,
     Direction,
+    Line,
     Parameter,
     Plan,
     SignalSource,
@@ -51,6 +52,9 @@ class Follower:
         distance = np.full(len(bars), self.stop)
         rung = TakeProfitPlan(np.full(len(bars), self.rung), D("0.5"))
         return Plan(np.sign(bars.close - 100).astype(np.int8), distance, (rung,), trailing=True, time_stop=HOUR)
+
+    def lines(self, bars: BarArrays, values: Values) -> tuple[Line, ...]:
+        return (Line("Close", bars.close),)
 
 
 def bars(closes: Sequence[float | int]) -> list[Bar]:

@@ -193,6 +193,14 @@ class Plan:
     time_stop: timedelta | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One of the curves that a strategy looks at, for a chart: a value (quote) per bar, NaN before it is known."""
+
+    name: str
+    values: FloatArray
+
+
 class Strategy(Protocol):
     """Bars in, wishes out. Pure: the same bars and values give the same plan."""
 
@@ -226,6 +234,10 @@ class Strategy(Protocol):
 
     def compute(self, bars: BarArrays, values: Values) -> Plan:
         """The plan for all bars. `values` are complete (see `resolve`)."""
+        ...
+
+    def lines(self, bars: BarArrays, values: Values) -> tuple[Line, ...]:
+        """What it looks at, for a chart: the very curves that `compute` compares with the price."""
         ...
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import isfinite
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -14,8 +15,10 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar
 from jarvis.domain.order import OrderRole
 from jarvis.ledger.performance import EquityPoint, growth_index
-from jarvis.store.records import TradingAccount
+from jarvis.store.records import Assignment, TradingAccount
 from jarvis.trading.bars import BarAggregator, opening_of
+from jarvis.trading.strategies import STRATEGIES
+from jarvis.trading.strategy import BarArrays
 from jarvis.web.account import pairs_of
 from jarvis.web.context import Web
 from jarvis.web.portfolio import MINUTE, STALE_AFTER, account_time
@@ -27,6 +30,8 @@ _REACH = {"day": timedelta(days=1), "week": timedelta(days=7), "all": None}
 CHART_BARS = 240
 CURVE_POINTS = 600
 FILLS_SHOWN = 300
+MOST_BEFORE = 20_000
+"""Minutes that are read for a strategy's warm-up at most: a slow average of large candles begins later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +102,15 @@ def _change(curve: Sequence[EquityPoint]) -> str | None:
 
 
 async def candles_of(web: Web, account: TradingAccount, pair: Pair, interval: timedelta) -> dict[str, object]:
-    """Candles, and what was done there: fills, resting protection, the liquidation price, how fresh it is."""
-    minutes = await web.store.bars(account.feed, pair, MINUTE, limit=CHART_BARS * int(interval / MINUTE))
+    """Candles, and what was done there: fills, resting protection, the liquidation price, how fresh it is.
+
+    With them the curves of the strategy that is followed on the pair, by its own code, over its own bar size.
+    """
+    shown = CHART_BARS * int(interval / MINUTE)
+    followed = next((line for line in account.assignments if line.pair == pair), None)
+    before = 0 if followed is None else _minutes_before(followed)
+    read = await web.store.bars(account.feed, pair, MINUTE, limit=shown + before)
+    minutes = read[-shown:]
     bars = _summed(minutes, interval)
     shown_from = bars[0].opened_at if bars else None
     owner = account.owner_id
@@ -130,10 +142,47 @@ async def candles_of(web: Web, account: TradingAccount, pair: Pair, interval: ti
             if fill.pair == pair
         ],
         "protection": protection_of(orders, pair),
+        "liquidation": await _liquidation_prices(web, account, pair),
+        "strategy": "" if followed is None else STRATEGIES[followed.strategy].title,
+        "lines": [] if followed is None or not bars else lines_of(followed, read, interval, bars[0].opened_at, places),
         "tick": float(Decimal(1).scaleb(-max(places, 0))),
         "places": max(places, 0),
         "stale": _stale(web, account, heard),
     }
+
+
+def _minutes_before(followed: Assignment) -> int:
+    """How many minutes a strategy's curves need before the first that is drawn."""
+    bars = STRATEGIES[followed.strategy].warm_up(followed.values)
+    return min(bars * int(followed.interval / MINUTE), MOST_BEFORE)
+
+
+def lines_of(
+    followed: Assignment, minutes: Sequence[Bar], interval: timedelta, since: datetime, places: int
+) -> list[dict[str, object]]:
+    """The curves as points of the chart's candles: a value is known when its bar closes, and stands at that candle."""
+    aggregator = BarAggregator(followed.interval)
+    finished = [bar for minute in minutes for bar in aggregator.push(minute)]
+    if not finished:
+        return []
+    curves = STRATEGIES[followed.strategy].lines(BarArrays.of(finished), followed.values)
+    times = [opening_of(bar.closed_at - MINUTE, interval) for bar in finished]
+    found: list[dict[str, object]] = []
+    for curve in curves:
+        points = {
+            int(at.timestamp()): round(float(value), max(places, 0) + 2)
+            for at, value in zip(times, curve.values, strict=True)
+            if at >= since and isfinite(value)
+        }
+        found.append({"name": curve.name, "points": list(points.items())})
+    return found
+
+
+async def _liquidation_prices(web: Web, account: TradingAccount, pair: Pair) -> list[str]:
+    """Where the venue would step in if this price alone moved."""
+    records = await web.store.open_positions(account.owner_id, account.account_id)
+    prices = [each.facts.liquidation_price for each in records if each.story.pair == pair and each.facts is not None]
+    return [str(price) for price in prices if price is not None]
 
 
 def _stale(web: Web, account: TradingAccount, heard: datetime | None) -> bool:

@@ -1,22 +1,24 @@
 """Live changes by server-sent events: tails the outbox and names what moved; the page asks for the pieces again.
 
-An event carries no numbers, only kinds, so a page that missed some loses nothing by asking once. One reader per
-stream, at most a few streams per person, and a stream that has nothing to say says so every few seconds: the page
-then knows that silence means a broken line.
+An event carries no numbers, only kinds, so a page that missed some loses nothing by asking once. Every event carries
+the id up to which all was told, and never a later one: a browser that is cut off anywhere and says what it heard last
+is told exactly what came after. One reader per stream, at most a few streams per person, and a stream that has nothing
+to say says so every few seconds: the page then knows that silence means a broken line.
 """
 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from jarvis.domain.account import UserId
+from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.people import Session
-from jarvis.store.records import TradingAccount
+from jarvis.store.records import OutboxEvent, TradingAccount
 from jarvis.web.context import Web
 
 POLL_SECONDS = 0.5
@@ -24,6 +26,8 @@ STILL_HERE_SECONDS = 5.0
 SESSION_CHECK_SECONDS = 15.0
 MOST_STREAMS_PER_PERSON = 12
 MOST_MISSED = 1000
+PAGE = 500
+"""How many events are read at once."""
 KINDS = [
     "account",
     "activity",
@@ -38,14 +42,33 @@ KINDS = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What one stream tells of: accounts by their owner."""
+
+    accounts: Mapping[UserId, frozenset[AccountId]]
+
+    @classmethod
+    def of(cls, accounts: list[TradingAccount]) -> "Followed":
+        """These accounts."""
+        owners = {account.owner_id for account in accounts}
+        return cls({owner: frozenset(a.account_id for a in accounts if a.owner_id == owner) for owner in owners})
+
+
 def router(web: Web) -> APIRouter:
-    """The stream of one account."""
+    """The stream of one account, and the one of all that a person may look at."""
     routes = APIRouter(prefix="/desk")
     open_streams: Counter[UserId] = Counter()
 
+    @routes.get("/all/events")
+    async def all_events(request: Request, since: int = 0) -> Response:
+        return await answer(request, Followed.of(await web.accounts(await web.person(request))), since)
+
     @routes.get("/{account_id}/events")
     async def events(request: Request, account_id: str, since: int = 0) -> Response:
-        account = await web.account(request, account_id)
+        return await answer(request, Followed.of([await web.account(request, account_id)]), since)
+
+    async def answer(request: Request, followed: Followed, since: int) -> Response:
         session = await web.session(request)
         if open_streams[session.user_id] >= MOST_STREAMS_PER_PERSON:
             raise HTTPException(429)
@@ -57,7 +80,7 @@ def router(web: Web) -> APIRouter:
         async def told() -> AsyncIterator[str]:
             open_streams[session.user_id] += 1
             try:
-                async for event in _changes(web, account, session, token, after):
+                async for event in _changes(web, followed, session, token, after):
                     yield event
             finally:
                 open_streams[session.user_id] -= 1
@@ -67,16 +90,17 @@ def router(web: Web) -> APIRouter:
     return routes
 
 
-async def _changes(web: Web, account: TradingAccount, session: Session, token: str, after: int) -> AsyncIterator[str]:
+async def _changes(web: Web, followed: Followed, session: Session, token: str, after: int) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     newest = await web.store.last_event_id()
-    last_id = after if 0 <= newest - after <= MOST_MISSED else newest
     said_at = checked_at = loop.time()
-    yield _event("still-here", "", newest)
-    if last_id != after:
-        yield _event("change", json.dumps(KINDS), newest)  # missed too much to tell: ask for everything
+    if 0 <= newest - after <= MOST_MISSED:
+        last_id = after
+        yield _event("still-here", "", last_id)
+    else:
+        last_id = newest
+        yield _event("change", json.dumps(KINDS), last_id)  # missed too much to tell: ask for everything
     while True:
-        await asyncio.sleep(POLL_SECONDS)
         if loop.time() - checked_at >= SESSION_CHECK_SECONDS:
             checked_at = loop.time()
             # A desk that is open is in use, so that flatten stays one press away, up to the session's absolute end.
@@ -85,15 +109,29 @@ async def _changes(web: Web, account: TradingAccount, session: Session, token: s
                 if all(each.session_id != session.session_id for each in living):
                     yield _event("signed-out", "", last_id)
                 return  # a session that was proved meanwhile has a new token, with which the browser comes again
-        found = await web.store.tail_outbox(account.owner_id, last_id)
-        last_id = found[-1].event_id if found else last_id
-        kinds = sorted({event.kind for event in found if event.account_id == account.account_id})
+        found, last_id = await _read(web, followed, last_id)
+        kinds = sorted({event.kind for event in found})
         if kinds:
             said_at = loop.time()
             yield _event("change", json.dumps(kinds), last_id)
         elif loop.time() - said_at >= STILL_HERE_SECONDS:
             said_at = loop.time()
             yield _event("still-here", "", last_id)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _read(web: Web, followed: Followed, after: int) -> tuple[list[OutboxEvent], int]:
+    """What came after `after`, and up to where that is complete.
+
+    A full page of one owner ends all others there. Owners are read one after another, so where there are several
+    nothing counts that came while they were: it would hide what another's page was read too early for.
+    """
+    newest = [await web.store.last_event_id()] if len(followed.accounts) > 1 else []
+    pages = [await web.store.tail_outbox(owner, after, limit=PAGE) for owner in followed.accounts]
+    ends = [page[-1].event_id for page in pages if len(page) == PAGE] + newest
+    until = min(ends) if ends else max((page[-1].event_id for page in pages if page), default=after)
+    mine = frozenset[AccountId]().union(*followed.accounts.values())
+    return [each for page in pages for each in page if each.event_id <= until and each.account_id in mine], until
 
 
 def _event(name: str, text: str, event_id: int) -> str:

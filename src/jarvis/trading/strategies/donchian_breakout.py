@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from jarvis.trading.indicators import highest, lowest
 from jarvis.trading.strategies import protection
-from jarvis.trading.strategy import BarArrays, Parameter, Plan, Values
+from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
 
 if TYPE_CHECKING:
     from jarvis.trading.strategy import FloatArray
@@ -71,12 +71,12 @@ class DonchianBreakout:
         """The plan for all bars."""
         import numpy as np  # noqa: PLC0415 - loaded with the first computation, not with the package
 
-        entry, leave = protection.bars_of(values, "entry_bars"), protection.bars_of(values, "exit_bars")
+        above, below, exit_above, exit_below = (line.values for line in self.lines(bars, values))
         # Comparisons with NaN are false: before its channel is known no bar breaks it.
-        break_up = bars.close > _before(highest(bars.high, entry))
-        break_down = bars.close < _before(lowest(bars.low, entry))
-        leave_long = bars.close < _before(lowest(bars.low, leave))
-        leave_short = bars.close > _before(highest(bars.high, leave))
+        break_up = bars.close > above
+        break_down = bars.close < below
+        leave_long = bars.close < exit_below
+        leave_short = bars.close > exit_above
         wish, wishes = 0, []
         columns = (break_up.tolist(), break_down.tolist(), leave_long.tolist(), leave_short.tolist())
         for up, down, no_longer_long, no_longer_short in zip(*columns, strict=True):
@@ -90,6 +90,16 @@ class DonchianBreakout:
         target = np.array(wishes, dtype=np.int8)
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)
+
+    def lines(self, bars: BarArrays, values: Values) -> tuple[Line, ...]:
+        """Both channels, each as it stood before the bar that may break it."""
+        entry, leave = protection.bars_of(values, "entry_bars"), protection.bars_of(values, "exit_bars")
+        return (
+            Line(f"Highest of {entry} bars", _before(highest(bars.high, entry))),
+            Line(f"Lowest of {entry} bars", _before(lowest(bars.low, entry))),
+            Line(f"Highest of {leave} bars", _before(highest(bars.high, leave))),
+            Line(f"Lowest of {leave} bars", _before(lowest(bars.low, leave))),
+        )
 
 
 def _before(channel: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from jarvis.trading.indicators import simple_moving_average
 from jarvis.trading.strategies import protection
-from jarvis.trading.strategy import BarArrays, Parameter, Plan, Values
+from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
 
 _TIE = 1e-9
 """Averages closer than this fraction of the price are equal: float sums must not make a crossing."""
@@ -70,8 +70,7 @@ class MovingAverageCrossover:
         """The plan for all bars."""
         import numpy as np  # noqa: PLC0415 - loaded with the first computation, not with the package
 
-        fast = simple_moving_average(bars.close, protection.bars_of(values, "fast_bars"))
-        slow = simple_moving_average(bars.close, protection.bars_of(values, "slow_bars"))
+        fast, slow = (line.values for line in self.lines(bars, values))
         apart = np.nan_to_num(fast - slow)
         sides = np.where(np.abs(apart) > _TIE * bars.close, np.sign(apart), 0).astype(np.int8)
         # A tie keeps the last wish: each row takes the nearest earlier row that has one.
@@ -79,3 +78,11 @@ class MovingAverageCrossover:
         target = sides[decided]
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)
+
+    def lines(self, bars: BarArrays, values: Values) -> tuple[Line, ...]:
+        """Both averages."""
+        fast, slow = protection.bars_of(values, "fast_bars"), protection.bars_of(values, "slow_bars")
+        return (
+            Line(f"Average of {fast} bars", simple_moving_average(bars.close, fast)),
+            Line(f"Average of {slow} bars", simple_moving_average(bars.close, slow)),
+        )
