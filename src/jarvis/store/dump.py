@@ -318,9 +318,11 @@ async def _set_counters(connection: AsyncConnection, counters: Mapping[str, int]
 
 _SQLITE_COUNTERS = "SELECT name, seq FROM sqlite_sequence ORDER BY name"
 _POSTGRESQL_SEQUENCES = """
-    SELECT c.table_name, pg_get_serial_sequence(quote_ident(c.table_name), c.column_name)
-    FROM information_schema.columns c
-    WHERE c.table_schema = current_schema()
-      AND pg_get_serial_sequence(quote_ident(c.table_name), c.column_name) IS NOT NULL
-    ORDER BY c.table_name
+    SELECT tables.relname, sequences.oid::regclass::text
+    FROM pg_class sequences
+    JOIN pg_depend owned ON owned.objid = sequences.oid
+        AND owned.classid = 'pg_class'::regclass AND owned.deptype IN ('a', 'i')
+    JOIN pg_class tables ON tables.oid = owned.refobjid
+    WHERE sequences.relkind = 'S' AND tables.relnamespace = current_schema()::regnamespace
+    ORDER BY tables.relname
 """
