@@ -1,25 +1,33 @@
-// The desk's moving parts: the stream of changes, the equity curve and the candle chart.
+// The desk's moving parts: the stream of changes, and on one account's desk the equity curve and the candle chart.
 // Every number on the page comes from the server; this file only asks for pieces again and draws.
 
-import { EquityChart } from "./equity.js";
-import { CandleChart } from "./candles.js";
+import { listenForKeys } from "./keys.js";
+import { wireSlider } from "./whatif.js";
 
 const SILENT_AFTER_MS = 20_000;
 const QUIET_AFTER_MS = 180_000;
+const AGAIN_MS = 5000;
 
 const desk = document.getElementById("desk");
-const address = `/desk/${encodeURIComponent(desk.dataset.account)}`;
-const equity = new EquityChart(document.getElementById("equity-chart"), `${address}/equity.json`, desk.dataset.quote);
-const candles = new CandleChart(
-  document.getElementById("candle-chart"),
-  `${address}/candles.json`,
-  document.getElementById("chart-pair"),
-  document.getElementById("chart-interval"),
-);
-
 const linkState = document.getElementById("link-state");
+const charts = desk.dataset.account ? await openCharts(`/desk/${encodeURIComponent(desk.dataset.account)}`) : null;
 let heardAt = Date.now();
 let changedAt = Date.now();
+let since = desk.dataset.since;
+
+/** The two charts of one account; their libraries are loaded where there is something to draw. */
+async function openCharts(address) {
+  const [{ EquityChart }, { CandleChart }] = await Promise.all([import("./equity.js"), import("./candles.js")]);
+  return {
+    equity: new EquityChart(document.getElementById("equity-chart"), `${address}/equity.json`, desk.dataset.quote),
+    candles: new CandleChart(
+      document.getElementById("candle-chart"),
+      `${address}/candles.json`,
+      document.getElementById("chart-pair"),
+      document.getElementById("chart-interval"),
+    ),
+  };
+}
 
 function heard() {
   heardAt = Date.now();
@@ -29,15 +37,14 @@ function sayHowFresh() {
   const lost = Date.now() - heardAt > SILENT_AFTER_MS;
   const quiet = Date.now() - changedAt > QUIET_AFTER_MS;
   linkState.hidden = !(lost || quiet);
+  document.body.classList.toggle("is-stale", lost);
   if (linkState.hidden) return;
   const time = new Date(lost ? heardAt : changedAt).toISOString().slice(11, 19);
   linkState.textContent = (lost ? linkState.dataset.lost : linkState.dataset.quiet).replace("{time}", `${time} UTC`);
 }
 
-let since = desk.dataset.since;
-
 function follow() {
-  const stream = new EventSource(`${address}/events?since=${encodeURIComponent(since)}`);
+  const stream = new EventSource(`${desk.dataset.stream}?since=${encodeURIComponent(since)}`);
   stream.addEventListener("open", heard);
   stream.addEventListener("still-here", heard);
   stream.addEventListener("signed-out", () => {
@@ -52,17 +59,19 @@ function follow() {
     for (const kind of kinds) {
       document.body.dispatchEvent(new CustomEvent(`live-${kind}`));
     }
-    if (kinds.includes("equity")) equity.refresh();
-    if (kinds.some((kind) => ["equity", "order", "fill", "position"].includes(kind))) candles.refresh();
+    if (kinds.includes("equity")) charts?.equity.refresh();
+    if (kinds.some((kind) => ["equity", "order", "fill", "position"].includes(kind))) charts?.candles.refresh();
   });
   stream.addEventListener("error", () => {
-    // The browser tries again by itself unless the server refused for good.
-    if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 5000);
+    // The browser tries again by itself, and says what it heard last, unless the server refused for good.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(follow, AGAIN_MS);
   });
 }
 
 setInterval(sayHowFresh, 2000);
 
+wireSlider();
+listenForKeys();
 follow();
-equity.refresh();
-candles.refresh();
+charts?.equity.refresh();
+charts?.candles.refresh();
