@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from jarvis.notify import is_public
+from jarvis.notify.senders import MailServer
 
 _LONGEST_SOCKET_PATH = 100
 _SOURCE = re.compile(r"file|passphrase|(credential|keyring):[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
@@ -68,6 +69,16 @@ class Settings(BaseSettings):
     """True to be reached from other machines without TLS and without a proxy: passwords then travel in clear."""
     outbound_address: str = ""
     """The address that venues see this installation at, shown on the account page for the keys' allow-lists."""
+    smtp_host: str = ""
+    """The mail server that sends notices; empty: none are sent by e-mail."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the mail server is spoken to; `none` is for one on this machine."""
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    """Better in a file that only this user reads: JARVIS_SMTP_PASSWORD_FILE names it."""
+    smtp_from: str = ""
+    """The address that notices come from."""
     plain_webhooks: bool = False
     """True lets people name receivers of notices at http:// addresses; anybody on the way could read along."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -120,6 +131,18 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _mail_is_whole(self) -> "Settings":
+        if not self.smtp_host:
+            return self
+        if "@" not in self.smtp_from:
+            raise ValueError("smtp_from: say the address that notices come from, such as jarvis@example.org")
+        if self.smtp_security == "none" and not _is_loopback(self.smtp_host):
+            raise ValueError("smtp_security = none sends in clear: it is for a mail server on this machine")
+        if bool(self.smtp_user) != bool(self.smtp_password.get_secret_value()):
+            raise ValueError("smtp_user and smtp_password belong together: give both or none")
+        return self
+
+    @model_validator(mode="after")
     def _key_lies_outside_the_data(self) -> "Settings":
         if self.master_key_file.resolve().is_relative_to(self.data_dir.resolve()):
             raise ValueError("master_key_file lies inside data_dir: one stolen backup would open every venue key")
@@ -155,6 +178,12 @@ class Settings(BaseSettings):
         return tuple(origin.strip().rstrip("/") for origin in self.public_origins.split(",") if origin.strip())
 
     @property
+    def origin(self) -> str:
+        """Where people reach the pages, for links in what is sent to them."""
+        scheme = "https" if self.serves_tls else "http"
+        return self.origins_typed[0] if self.origins_typed else f"{scheme}://{self.web_host}:{self.web_port}"
+
+    @property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of `trusted_proxies`."""
         return _networks(self.trusted_proxies)
@@ -163,6 +192,14 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The database's address for SQLAlchemy."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'jarvis.db'}"
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The mail server, if there is one."""
+        if not self.smtp_host:
+            return None
+        password = self.smtp_password.get_secret_value()
+        return MailServer(self.smtp_host, self.smtp_port, self.smtp_security, self.smtp_from, self.smtp_user, password)
 
     @property
     def signer_socket(self) -> Path:

@@ -46,7 +46,8 @@ async def test_notices_wait_for_the_sender_in_order(store: Store) -> None:
         ]
 
     assert [notice.notice_id for notice in await store.unsent_notices(limit=2)] == numbers[:2]
-    await store.mark_sent(numbers[:2], at(9))
+    for number in numbers[:2]:
+        await store.plan(OWNER, number, [], at(9))
 
     (waiting,) = await store.unsent_notices()
     assert waiting.notice_id == numbers[2]

@@ -246,15 +246,18 @@ async def _worker(given: "Settings", parent_pid: int | None) -> None:
 
 async def _worked(given: "Settings", store: "Store", signer: "SignerClient", worker: "Worker") -> None:
     """Trade, and beside it send notices and have the audit sealed."""
-    from jarvis.live.notifier import Notifier, keep_sealing
+    from jarvis.live.notifier import Notifier, keep_sealing, seal_what_is_plain
     from jarvis.notify import GuardedPost
+    from jarvis.notify.senders import Senders
 
     def now() -> datetime:
         return datetime.now(UTC)
 
+    await seal_what_is_plain(store, signer)
+    senders = Senders(GuardedPost(plain_http=given.plain_webhooks), given.mail_server)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(worker.run())
-        tasks.create_task(Notifier(store, GuardedPost(plain_http=given.plain_webhooks), now).run())
+        tasks.create_task(Notifier(store, senders, signer, now, origin=given.origin).run())
         tasks.create_task(keep_sealing(store, signer, now))
 
 

@@ -72,18 +72,15 @@ WORDS: Mapping[Group, GroupWords] = {
 
 _GROUPS: Mapping[Group, tuple[str, ...]] = {
     Group.MONEY: (
-        "margin_call", "liquidation", "position_reversed", "naked_position", "stop_failed", "stop_unknown",
-        "stop_not_moved", "exit_unknown", "close_failed", "late_fill", "daily_loss", "drawdown", "margin_level",
-        "refused_order_rests", "order_lost", "trader_broke", "dust",
+        "margin_call", "liquidation", "position_reversed", "position_mismatch", "naked_position", "stop_failed",
+        "stop_unknown", "stop_not_moved", "exit_unknown", "close_failed", "late_fill", "daily_loss", "drawdown",
+        "margin_level", "refused_order_rests", "order_lost", "trader_broke", "dust",
     ),
     Group.TRADES: ("position.opened", "position.closed", "entry_failed", "target_failed", "hook.proposed"),
-    Group.RULES: (
-        "rules_changed", "pair_gone", "pair_status", "leverage_cut", "market_stale", "account_stale", "account_setting",
-        "installation", "disarmed",
-    ),
+    Group.RULES: ("rules_changed", "pair_gone", "pair_status", "leverage_cut", "account_setting", "installation"),
     Group.KEYS: (
         "key.connected", "key.replaced", "key.widened", "key.expired", "key.mended", "key.disconnected", "key_invalid",
-        "key_widened", "key_expired", "foreign.activity", "foreign_activity", "foreign.explained", "foreign_explained",
+        "foreign.activity", "foreign.explained",
     ),
     Group.FUNDS: ("funds.arrived", "balance_mismatch", "debt_stays"),
     Group.SECURITY: (
@@ -95,10 +92,21 @@ _GROUPS: Mapping[Group, tuple[str, ...]] = {
 
 _GROUP_OF = {kind: group for group, kinds in _GROUPS.items() for kind in kinds}
 
-NEVER_HELD = frozenset(_GROUPS[Group.MONEY]) | {
-    "key.widened", "key.expired", "key_invalid", "foreign.activity", "foreign_activity",
-}  # fmt: skip
+NEVER_HELD = frozenset(_GROUPS[Group.MONEY]) | {"key.widened", "key.expired", "key_invalid", "foreign.activity"}
 """Kinds that neither quiet hours nor a full hour hold back, unless they only say that something is over."""
+
+
+_NOT_TOLD = frozenset(
+    {
+        "stale_market", "stale_account", "disarmed",  # they heal themselves, or were the owner's own wish
+        "foreign_activity", "key_permissions",  # told as foreign.activity and key.widened, with more words
+    }
+)  # fmt: skip
+
+
+def is_alarm_told(kind: str, severity: Severity) -> bool:
+    """Whether an alarm of a trader becomes a notice; the account's activity has all of them."""
+    return severity is not Severity.INFO and kind not in _NOT_TOLD
 
 
 def group_of(kind: str) -> Group:

@@ -1,17 +1,18 @@
 """The database as one object: `Store`. Each of its methods is one transaction.
 
-Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py,
-links and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py, the way to one in connecting.py,
+Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py, links
+and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py, the way to one in connecting.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
 queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py and
-listing.py, the audit in audit.py, what people are told in notices.py and where to in targets.py, what is kept of a
-person in personal.py.
+listing.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on which way in
+deliveries.py, what is kept of a person in personal.py.
 """
 
 from jarvis.store.accounts import AccountStore
 from jarvis.store.audit import AuditStore
 from jarvis.store.connecting import ConnectingStore
 from jarvis.store.database import migrate
+from jarvis.store.deliveries import DeliveryStore
 from jarvis.store.desk import DeskStore
 from jarvis.store.dump import DumpStore
 from jarvis.store.expectations import ExpectationStore
@@ -42,6 +43,7 @@ class Store(
     AuditStore,
     NoticeStore,
     TargetStore,
+    DeliveryStore,
     AccountStore,
     ConnectingStore,
     RecordingStore,

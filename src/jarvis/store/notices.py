@@ -9,6 +9,7 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId, UserId
+from jarvis.domain.instrument import Pair
 from jarvis.domain.people import AuditEntry
 from jarvis.store.audit import append
 from jarvis.store.database import Database
@@ -29,16 +30,31 @@ class Notice:
     message: str
     seen_at: datetime | None
     sent_at: datetime | None
+    account_id: AccountId | None = None
+    pair: Pair | None = None
 
 
 async def tell(
-    connection: AsyncConnection, user_id: UserId, kind: str, severity: Severity, message: str, at: datetime
+    connection: AsyncConnection,
+    user_id: UserId,
+    kind: str,
+    severity: Severity,
+    message: str,
+    at: datetime,
+    *,
+    account_id: AccountId | None = None,
+    pair: Pair | None = None,
+    is_for_receivers_only: bool = False,
 ) -> int:
-    """Add a notice within the caller's transaction; its id. `message` is a whole sentence without any secret."""
+    """Add a notice within the caller's transaction; its id. `message` is a whole sentence without any secret.
+
+    `is_for_receivers_only`: it counts as seen, and the caller says where it is sent.
+    """
+    values: dict[str, object] = {"at": at, "kind": kind, "severity": severity.value, "message": message, "pair": pair}
+    if is_for_receivers_only:
+        values |= {"seen_at": at, "sent_at": at}
     result = await connection.execute(
-        insert(notices)
-        .values(user_id=user_id, at=at, kind=kind, severity=severity.value, message=message)
-        .returning(notices.c.notice_id)
+        insert(notices).values(user_id=user_id, account_id=account_id, **values).returning(notices.c.notice_id)
     )
     return int(result.scalar_one())
 
@@ -66,17 +82,44 @@ class NoticeStore(Database):
             owner = await connection.scalar(select(accounts.c.owner_id).where(accounts.c.account_id == account_id))
             if owner is None:
                 return
-            await tell(connection, owner, kind, severity, message, at)
+            await tell(connection, owner, kind, severity, message, at, account_id=account_id)
             if noted is not None:
                 await append(connection, replace(noted, user_id=owner, account_id=account_id))
 
-    async def notices_of(self, user_id: UserId, *, before: int | None = None, limit: int = 50) -> list[Notice]:
-        """The person's notices, newest first."""
+    async def notices_of(
+        self,
+        user_id: UserId,
+        *,
+        before: int | None = None,
+        limit: int = 50,
+        kinds: Collection[str] | None = None,
+        severity: Severity | None = None,
+        unseen: bool = False,
+    ) -> list[Notice]:
+        """The person's notices, newest first; all, or those of some kinds, of one severity, not seen yet."""
         query = select(notices).where(notices.c.user_id == user_id).order_by(notices.c.notice_id.desc()).limit(limit)
         if before is not None:
             query = query.where(notices.c.notice_id < before)
+        if kinds is not None:
+            query = query.where(notices.c.kind.in_(kinds))
+        if severity is not None:
+            query = query.where(notices.c.severity == severity.value)
+        if unseen:
+            query = query.where(notices.c.seen_at.is_(None))
         async with self._read() as connection:
             return [notice_of(row) for row in await connection.execute(query)]
+
+    async def notice_kinds(self, user_id: UserId) -> list[str]:
+        """The kinds of notices that the person ever got."""
+        query = select(notices.c.kind).where(notices.c.user_id == user_id).distinct().order_by(notices.c.kind)
+        async with self._read() as connection:
+            return [row.kind for row in await connection.execute(query)]
+
+    async def mark_one(self, user_id: UserId, notice_id: int, at: datetime | None) -> bool:
+        """Mark one notice as seen, or with None as not seen; False if it is not the person's."""
+        mine = (notices.c.user_id == user_id) & (notices.c.notice_id == notice_id)
+        async with self._write() as connection:
+            return await self._change(connection, update(notices).where(mine).values(seen_at=at))
 
     async def unseen_notices(self, user_id: UserId) -> int:
         """How many of the person's notices were not marked as seen."""
@@ -94,21 +137,24 @@ class NoticeStore(Database):
             )
             return int(result.rowcount)
 
-    async def unsent_notices(self, *, besides: Collection[UserId] = (), limit: int = 100) -> list[Notice]:
-        """Notices that did not leave for their person's targets yet, oldest first, of all people `besides` these."""
-        waiting = notices.c.sent_at.is_(None) & notices.c.user_id.not_in(besides)
+    async def unsent_notices(self, *, limit: int = 200) -> list[Notice]:
+        """Notices of which nobody decided yet where they are sent, oldest first, of all people."""
+        query = select(notices).where(notices.c.sent_at.is_(None)).order_by(notices.c.notice_id).limit(limit)
         async with self._read() as connection:
-            rows = await connection.execute(select(notices).where(waiting).order_by(notices.c.notice_id).limit(limit))
-            return [notice_of(row) for row in rows]
-
-    async def mark_sent(self, notice_ids: Collection[int], at: datetime) -> None:
-        """These notices need not leave any more."""
-        async with self._write() as connection:
-            await connection.execute(update(notices).where(notices.c.notice_id.in_(notice_ids)).values(sent_at=at))
+            return [notice_of(row) for row in await connection.execute(query)]
 
 
 def notice_of(row: Row[Any]) -> Notice:
-    """The notice in a row."""
+    """The notice of a row."""
     return Notice(
-        row.notice_id, row.user_id, row.at, row.kind, Severity(row.severity), row.message, row.seen_at, row.sent_at
+        row.notice_id,
+        UserId(row.user_id),
+        row.at,
+        row.kind,
+        Severity(row.severity),
+        row.message,
+        row.seen_at,
+        row.sent_at,
+        None if row.account_id is None else AccountId(row.account_id),
+        row.pair,
     )

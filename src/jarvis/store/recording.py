@@ -32,6 +32,8 @@ from jarvis.store.tables import (
     postings,
     stories,
 )
+from jarvis.store.telling import tell_of_alarm, tell_of_trade
+from jarvis.trading.events import Severity
 from jarvis.trading.state import Marks
 from jarvis.trading.stories import PositionStory
 
@@ -80,6 +82,7 @@ class RecordingStore(IntentStore):
             if story is not None:
                 await self._put(connection, stories, _story_values(account_id, story))
                 events.append(_story_event(story))
+                await tell_of_trade(connection, account_id, fill, story)
             await self._tell(connection, account_id, *events)
             return True
 
@@ -164,13 +167,17 @@ class RecordingStore(IntentStore):
         at: datetime,
         pair: Pair | None = None,
     ) -> None:
-        """Keep one line for the account's owner. `severity` is info, warning or critical."""
+        """Keep one line for the account's owner, who is told of what does not heal itself.
+
+        `severity` is info, warning or critical.
+        """
         async with self._write() as connection:
             await connection.execute(
                 insert(activities).values(
                     account_id=account_id, kind=kind, severity=severity, message=message, at=at, pair=pair
                 )
             )
+            await tell_of_alarm(connection, account_id, kind, Severity(severity), message, at, pair)
             await self._tell(connection, account_id, ("activity", {"kind": kind, "severity": severity}))
 
     async def record_equity(self, account_id: AccountId, margin: MarginState) -> None:
