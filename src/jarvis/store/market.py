@@ -1,7 +1,8 @@
 """What the feed saw: finished candles and the latest quote of each pair, per venue."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import select
 
@@ -47,6 +48,23 @@ class MarketStore(Database):
         async with self._read() as connection:
             rows = (await connection.execute(query)).all()
             return [record_of(Bar, row) for row in reversed(rows)]
+
+    async def closes(
+        self, venue: VenueName, pair: Pair, interval: timedelta, opened_at: Sequence[datetime]
+    ) -> list[tuple[datetime, Decimal]]:
+        """The closing prices of the candles that opened at these instants, as far as they are there, oldest first."""
+        query = (
+            select(bars.c.opened_at, bars.c.close)
+            .where(
+                bars.c.venue == venue,
+                bars.c.pair == pair,
+                bars.c.interval == interval,
+                bars.c.opened_at.in_(opened_at),
+            )
+            .order_by(bars.c.opened_at)
+        )
+        async with self._read() as connection:
+            return [(row.opened_at, row.close) for row in await connection.execute(query)]
 
     async def record_quotes(self, venue: VenueName, latest: Iterable[Quote]) -> None:
         """Keep the latest quote of each pair; its time tells how fresh the feed is."""

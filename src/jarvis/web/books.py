@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from jarvis.web import activity, history, ledger, orders
+from jarvis.web import activity, history, ledger, orders, story
 from jarvis.web.context import Web
 
-_PAGES = (orders, history, ledger, activity)
+_PAGES = (orders, history, story, ledger, activity)
 
 
 def router(web: Web) -> APIRouter:

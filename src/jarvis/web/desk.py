@@ -6,7 +6,6 @@ page. They need the person's session and nothing else.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 from fastapi import APIRouter, Request
@@ -15,23 +14,21 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from jarvis.accounts.people import Deed
-from jarvis.domain.money import ZERO, Asset
-from jarvis.domain.order import PositionId
-from jarvis.store.records import AccountState, CommandKind, Overview, PositionRecord, TradingAccount
+from jarvis.domain.money import ZERO
+from jarvis.store.records import AccountState, CommandKind, Overview, TradingAccount
 from jarvis.trading.brakes import FOREIGN_ACTIVITY
-from jarvis.trading.stories import PositionStory
 from jarvis.venues.revoking import GUIDES
 from jarvis.web.account import card_of, pairs_of
 from jarvis.web.charts import INTERVALS, RANGES
 from jarvis.web.context import Web
-from jarvis.web.drawing import bars_of, waterfall_bars
+from jarvis.web.drawing import bars_of
 from jarvis.web.exposure import exposures_of
 from jarvis.web.glance import causes_of, glance_of, today_of, unrealised_of
 from jarvis.web.keyhealth import trouble_of
-from jarvis.web.portfolio import Book, Surroundings, book_of, view_of
-from jarvis.web.positions import PositionView, charged_so_far, midnight_of, side_word, strategy_title
+from jarvis.web.portfolio import Book, Surroundings, book_of
+from jarvis.web.positions import midnight_of
 from jarvis.web.venues import level_words
-from jarvis.web.views import closed_by, closed_of, numbers_of, order_of, story_lines
+from jarvis.web.views import closed_of, numbers_of, order_of
 from jarvis.web.whatif import asked_move, what_if
 
 RECENT_ORDERS = 30
@@ -126,16 +123,6 @@ def router(web: Web) -> APIRouter:
             account.owner_id, account.account_id, CommandKind.EXPLAIN, at=web.now(), noted=noted
         )
         return RedirectResponse(f"/desk/{account.account_id}?asked=explain", status_code=303)
-
-    @routes.get("/{account_id}/positions/{position_id}")
-    async def position(request: Request, account_id: str, position_id: str) -> Response:
-        overview = await web.overview(request, account_id)
-        account = overview.account
-        record = await web.store.position(account.owner_id, account.account_id, PositionId(position_id))
-        if record is None:
-            raise HTTPException(404)
-        view = None if record.story.is_closed else await view_of(web, surroundings, overview, record)
-        return await web.page(request, "position.html", _position_page(account, record, view))
 
     return routes
 
@@ -333,62 +320,3 @@ def status_of(overview: Overview, asked: str = "") -> Status:
         foreign=tuple(block.message for block in overview.marks.blocks if block.cause == FOREIGN_ACTIVITY),
         following=tuple(str(line.pair) for line in account.assignments),
     )
-
-
-# --- one position ------------------------------------------------------------------------------------------------
-
-
-def _position_page(account: TradingAccount, record: PositionRecord, view: PositionView | None) -> dict[str, object]:
-    story = record.story
-    note = "Read from the journal; the parts sum to the result exactly."
-    if not story.is_closed:
-        note = f"{note} Only what was closed or charged so far counts; what is open is on the desk."
-    return {
-        "here": "desk",
-        "account": card_of(account),
-        "story": _StoryHead.of(story),
-        "position": view,
-        "interest": charged_so_far(record.entries),
-        "bars": waterfall_bars(record.waterfall()),
-        "waterfall_note": note,
-        "lines": story_lines(story, record.orders, record.fills, record.entries),
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _StoryHead:
-    """The facts at the top of a position's page."""
-
-    pair: str
-    base: Asset
-    quote: Asset
-    side: str
-    strategy: str
-    opened_at: datetime
-    closed_at: datetime | None
-    closed_by: str
-    opened_quantity: Decimal
-    decision_price: Decimal | None
-    leverage: int
-    stop_distance: Decimal
-    trailing: bool
-    time_stop: timedelta | None
-
-    @classmethod
-    def of(cls, story: PositionStory) -> "_StoryHead":
-        return cls(
-            pair=str(story.pair),
-            base=story.pair.base,
-            quote=story.pair.quote,
-            side=side_word(story.entry_side),
-            strategy=strategy_title(story.strategy),
-            opened_at=story.opened_at,
-            closed_at=story.closed_at,
-            closed_by=closed_by(story),
-            opened_quantity=story.opened_quantity,
-            decision_price=story.decision_price,
-            leverage=story.leverage,
-            stop_distance=story.protection.stop_distance,
-            trailing=story.protection.trailing,
-            time_stop=story.protection.time_stop,
-        )

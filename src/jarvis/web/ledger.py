@@ -68,7 +68,7 @@ def router(web: Web) -> APIRouter:
                 Choice("kind", "Kind", [(each.value, ENTRY_WORDS[each]) for each in EntryKind]),
                 Choice("pair", "Pair", [(str(pair), str(pair)) for pair in pairs_of(account)]),
             ),
-            dated="Booked for",
+            dated="Happened",
         )
         return await answer(web, request, "ledger.html", kind, {"here": "desk", "account": card_of(account)})
 
