@@ -195,7 +195,7 @@ def move_curve(
     ends: Sequence[Decimal],
 ) -> MoveCurve:
     """The two lines over `moves` (ascending, symmetric about zero), scaled to what both reach."""
-    low, high = min(*bare, *stopped, ZERO), max(*bare, *stopped)
+    low, high = min(*bare, *stopped), max(*bare, *stopped)
     room = Decimal(_CURVE_HEIGHT - 2 * _CURVE_EDGE)
 
     def across(each: Decimal) -> int:
