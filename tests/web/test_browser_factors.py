@@ -115,26 +115,26 @@ def test_a_passkey_is_enrolled_signs_in_alone_and_proves(served: Served, context
     page = watched.page
     arrive(watched, "ada@passkey.example")
     plug_in(context, page)
-    watched.open("/account")
-    expect(page.get_by_text("add a passkey or an authenticator app first")).to_be_visible()
+    watched.open("/account/connect/okx?step=paste")
+    expect(page.get_by_text("First a second factor.")).to_be_visible()
 
     add_passkey(watched, "my laptop")
     expect(page.get_by_text("my laptop", exact=True).first).to_be_visible()
     watched.looks_right("security-passkey")
-    watched.open("/account")
-    expect(page.get_by_role("button", name="Check and connect")).to_be_visible()
+    watched.open("/account/connect/okx?step=paste")
+    expect(page.get_by_role("button", name="Check the key")).to_be_visible()
 
     sign_out(page)
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(re.compile(r"/desk"))
     served.time.pass_by(SUDO)
-    watched.open("/account?venue=okx")
-    expect(page.get_by_role("button", name="Check and connect")).to_have_count(0)
+    watched.open("/account/connect/okx?step=paste")
+    expect(page.get_by_role("button", name="Check the key")).to_have_count(0)
     page.get_by_role("link", name="Confirm that it is you").click()
     watched.looks_right("prove-passkey")
     page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url(re.compile(r"/account\?venue=okx"))
-    expect(page.get_by_role("button", name="Check and connect")).to_be_visible()
+    page.wait_for_url(re.compile(r"/account/connect/okx\?step=paste"))
+    expect(page.get_by_role("button", name="Check the key")).to_be_visible()
     watched.looks_right("proved")
 
 
@@ -300,6 +300,8 @@ def test_every_page_of_a_person_looks_right(
     for name, path in (
         ("trading-unproved", f"/account/{account}/trading"),
         ("account-unproved", "/account"),
+        ("paste-unproved", "/account/connect/kraken?step=paste"),
+        ("begin-unproved", f"/account/{account}/begin"),
         ("security-unproved", "/account/security"),
         ("prove", "/prove"),
         ("tokens-unproved", "/account/tokens"),

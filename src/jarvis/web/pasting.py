@@ -16,7 +16,7 @@ from jarvis.web.venues import FORMS
 _QUOTES = "\"'`\u00b4\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb\u2039\u203a,;"
 """What stands around a copied value and never in one: quotation marks, and the comma or semicolon of a file."""
 _NAMES = r"api[ _-]*key|api[ _-]*secret|secret[ _-]*key|private[ _-]*key|secret|key|passphrase"
-_LABEL = rf"(?:{_NAMES})['\"\u201d\u2019]?\s*[:=]\s*"
+_LABEL = rf"(?:{_NAMES})[\x22'\u201d\u2019]?\s*[:=]\s*"
 _PEM = r"-----BEGIN ?PRIVATE ?KEY-----[A-Za-z0-9+/=]{40,}-----END ?PRIVATE ?KEY-----"
 _BARE_ED25519 = r"MC4CAQAwBQYDK2VwBCIEI[A-Za-z0-9+/]{43}"
 _PASSPHRASE = r"[\x20-\x7e]{1,64}"  # noqa: S105 - a pattern
@@ -172,10 +172,10 @@ def rules_for(venue: VenueName) -> dict[str, object]:
             name: {
                 "title": FORMS[name].title,
                 "key": shape.key,
-                "keyLabel": _amid(FORMS[name].key_label),
+                "keyLabel": amid(FORMS[name].key_label),
                 "keyWords": shape.key_words,
                 "secret": shape.secret,
-                "secretLabel": _amid(FORMS[name].secret_label),
+                "secretLabel": amid(FORMS[name].secret_label),
                 "secretWords": shape.secret_words,
                 "hasPassphrase": shape.has_passphrase,
             }
@@ -246,15 +246,15 @@ def _sentence(kind: str, venue: VenueName, name: str, count: int, other: VenueNa
     return SENTENCES[kind].format(
         venue=form.title,
         other=FORMS[other].title if other else "",
-        label=_amid(form.key_label if is_key else form.secret_label),
-        key=_amid(form.key_label),
-        secret=_amid(form.secret_label),
+        label=amid(form.key_label if is_key else form.secret_label),
+        key=amid(form.key_label),
+        secret=amid(form.secret_label),
         words=shape.key_words if is_key else shape.secret_words,
         count=count,
     )
 
 
-def _amid(label: str) -> str:
+def amid(label: str) -> str:
     """A box's label amid a sentence."""
     return label if label.startswith("API") else label[:1].lower() + label[1:]
 
