@@ -242,16 +242,16 @@ async def what_is_shown_once(pages: Browser) -> dict[str, str | bytes]:
 
 async def connect(pages: Browser, api_key: str, secret: str) -> tuple[int, str]:
     fields = {"environment": "sandbox", "api_key": api_key, "api_secret": secret}
-    return await pages.post("/account/kraken", "/account", **fields)
+    return await pages.post("/account/connect/kraken", "/account", **fields)
 
 
 async def connect_rightly(pages: Browser, api_key: str, secret: str) -> None:
     """Connect the good key, and confirm what risk remains if there is any."""
     status, text = await connect(pages, api_key, secret)
-    assert status == 200
+    assert status == 303
     pending = re.search(r'name="pending" value="([^"]+)"', text)
     if pending is not None:
-        await pages.post("/account/kraken/confirm", "/account", confirmed="yes", pending=pending.group(1))
+        await pages.post("/account/connect/kraken/confirm", "/account", confirmed="yes", pending=pending.group(1))
     assert "Choose strategies and limits" in await pages.get("/account")
 
 
@@ -259,16 +259,16 @@ async def connect_wrongly(pages: Browser, good_key: str, wrong_secret: str, api_
     """Every way in which a person can give a key wrongly; none is accepted. The second key may withdraw."""
     assert "did not accept this key" in (await connect(pages, good_key, wrong_secret))[1]
     assert "seem swapped" in (await connect(pages, secret, api_key))[1]
-    assert "Withdraw" in (await connect(pages, api_key, secret))[1]
+    assert "Refused" in (await connect(pages, api_key, secret))[1]
     for status, _ in (
         await connect(pages, api_key, secret[:-5]),
         await connect(pages, api_key + secret, ""),
         await pages.post("/sign-in", "/account", email=secret, password=secret),
-        await pages.post("/account/kraken/confirm", "/account", confirmed="yes", pending=secret),
-        await pages.send("/account/kraken", secret.encode(), {"Content-Type": "application/json"}),
-        await pages.send("/account/kraken", f"api_secret={secret}&".encode() + b"x" * 80_000, {}),
+        await pages.post("/account/connect/kraken/confirm", "/account", confirmed="yes", pending=secret),
+        await pages.send("/account/connect/kraken", secret.encode(), {"Content-Type": "application/json"}),
+        await pages.send("/account/connect/kraken", f"api_secret={secret}&".encode() + b"x" * 80_000, {}),
         await pages.send(
-            "/account/kraken", aiohttp.FormData({"api_secret": secret}), {"Origin": "http://evil.example"}
+            "/account/connect/kraken", aiohttp.FormData({"api_secret": secret}), {"Origin": "http://evil.example"}
         ),
     ):
         assert 400 <= status < 500
