@@ -30,6 +30,7 @@ from jarvis.web import (
     account,
     api,
     audit,
+    beginning,
     books,
     charts,
     data,
