@@ -18,6 +18,9 @@ class Seeds:
     async def seal_seed(self, *, user_id: str, seed: bytes) -> bytes:
         return user_id.encode() + b"|" + seed
 
+    async def seal_secret(self, *, user_id: str, row_id: str, secret: str) -> bytes:
+        return f"{user_id}|{row_id}|{secret}".encode()
+
     async def match_code(self, *, user_id: str, sealed: bytes, code: str, now_seconds: int | None = None) -> int | None:
         owner, _, seed = sealed.partition(b"|")
         assert owner == user_id.encode()

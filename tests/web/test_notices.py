@@ -1,4 +1,4 @@
-"""The pages that tell: notices, receivers, the audit; and what others did on an account."""
+"""The pages that tell: the inbox, the audit; and what others did on an account."""
 
 import re
 from datetime import timedelta
@@ -11,16 +11,17 @@ from jarvis.domain.account import AccountId, Environment, UserId
 from jarvis.domain.people import AuditEntry
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreFull
+from jarvis.store.listing import PAGE
 from jarvis.store.records import CommandKind
 from jarvis.trading.brakes import FOREIGN_ACTIVITY
 from jarvis.trading.events import Severity
 from jarvis.trading.state import Block, Marks
 from jarvis.web.wording import KINDS, kind_words
-from tests.web import day
+from tests.web import day, samples
 from tests.web.client import Browser
 from tests.web.conftest import OWNER, STRANGER, Time
 
-HOOK = {"label": "team", "address": "https://hooks.example.org/secret-path"}
+HOOK = {"kind": "webhook", "label": "team", "address": "https://hooks.example.org/secret-path"}
 
 
 async def user(store: Store, email: str = OWNER) -> UserId:
@@ -32,7 +33,7 @@ async def user(store: Store, email: str = OWNER) -> UserId:
 # --- notices ----------------------------------------------------------------------------------------------------------
 
 
-async def test_what_was_not_seen_stands_first_and_is_marked(owner: Browser, store: Store, time: Time) -> None:
+async def test_what_was_not_seen_is_marked_as_new_and_then_as_seen(owner: Browser, store: Store, time: Time) -> None:
     me = await user(store)
     await store.mark_seen(me, time(), up_to=10**6)
     await store.add_notice(me, "funds.arrived", Severity.INFO, "<b>5</b> USD came in.", time())
@@ -41,33 +42,82 @@ async def test_what_was_not_seen_stands_first_and_is_marked(owner: Browser, stor
     page = await owner.get("/account/notices")
 
     assert "&lt;b&gt;5&lt;/b&gt; USD came in." in page.text
-    assert page.text.index("A withdrawal.") < page.text.index("USD came in.") < page.text.index("Seen</h2>")
+    assert page.text.count('<span class="badge badge-warn">New</span>') == 2
     done = await owner.submit("/account/notices/seen", {"up_to": str(10**6)}, page="/account/notices")
     assert done.status == 303
     assert await store.unseen_notices(me) == 0
     after = await owner.get("/account/notices")
     assert "Mark all as seen" not in after.text
-    assert after.text.index("Seen</h2>") < after.text.index("A withdrawal.")
+    assert '<span class="badge badge-warn">New</span>' not in after.text
+
+
+async def test_one_notice_is_marked_as_seen_and_as_new_again(owner: Browser, store: Store, time: Time) -> None:
+    me = await user(store)
+    await store.mark_seen(me, time(), up_to=10**6)
+    number = await store.add_notice(me, "funds.arrived", Severity.INFO, "5 USD came in.", time())
+    await store.add_notice(me, "funds.arrived", Severity.INFO, "6 USD came in.", time())
+
+    fields = {"notice": str(number), "then": "seen"}
+    assert (await owner.submit("/account/notices/mark", fields, page="/account/notices")).status == 303
+    assert [each.message for each in await store.notices_of(me, unseen=True)] == ["6 USD came in."]
+
+    again = await owner.submit("/account/notices/mark", {**fields, "then": "new"}, page="/account/notices")
+    assert again.status == 303
+    assert await store.unseen_notices(me) == 2
+
+
+async def test_the_inbox_is_narrowed_by_kind_severity_words_and_what_is_new(
+    owner: Browser, store: Store, time: Time
+) -> None:
+    me = await user(store)
+    await store.add_notice(me, "funds.arrived", Severity.INFO, "5 USD came in.", time())
+    await store.mark_seen(me, time(), up_to=10**6)
+    await store.add_notice(me, "margin_call", Severity.CRITICAL, "Liquidation at 50,000 USD.", time())
+
+    async def texts(query: str) -> tuple[bool, bool]:
+        page = (await owner.get(f"/account/notices?{query}")).text
+        return "5 USD came in." in page, "Liquidation at 50,000 USD." in page
+
+    assert await texts("") == (True, True)
+    assert await texts("kind=margin_call") == (False, True)
+    assert await texts("severity=info") == (True, False)
+    assert await texts("seen=new") == (False, True)
+    assert await texts("search=came+in") == (True, False)
+    file = await owner.get("/account/notices?format=csv&kind=margin_call")
+    assert "Liquidation at 50,000 USD." in file.text
+    assert "5 USD came in." not in file.text
+
+
+async def test_an_alarm_of_an_account_links_to_its_desk(
+    owner: Browser, store: Store, account: AccountId, time: Time
+) -> None:
+    await store.record_activity(account, "margin_call", "critical", "Liquidation is near.", at=time(), pair=samples.BTC)
+
+    page = (await owner.get("/account/notices?kind=margin_call")).text
+
+    assert "Liquidation is near." in page
+    assert f'href="/desk/{account}"' in page
+    assert "BTC/USD" in page
 
 
 async def test_notices_are_paged(owner: Browser, store: Store, time: Time) -> None:
     me = await user(store)
-    for number in range(35):
-        await store.add_notice(me, "funds.arrived", Severity.INFO, f"number {number:02}.", time())
+    for number in range(PAGE + 5):
+        await store.add_notice(me, "funds.arrived", Severity.INFO, f"number {number:03}.", time())
 
-    first = await owner.get("/account/notices")
-    older = re.search(r'href="(/account/notices\?before=\d+)"', first.text)
+    first = await owner.get("/account/notices?kind=funds.arrived")
+    older = re.search(r'href="(/account/notices\?[^"]*after=[^"]+)"', first.text)
     assert older is not None
-    second = await owner.get(older[1])
+    second = await owner.get(older[1].replace("&amp;", "&"))
 
-    assert "number 34." in first.text
-    assert "number 04." not in first.text
-    assert "number 04." in second.text
+    assert f"number {PAGE + 4:03}." in first.text
+    assert "number 004." not in first.text
+    assert "number 004." in second.text
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "²"])
 async def test_an_odd_page_number_is_the_first_page(owner: Browser, before: str) -> None:
-    assert (await owner.get(f"/account/notices?before={before}")).status == 200
+    assert (await owner.get(f"/account/notices?after={before}&kind={before}")).status == 200
     assert (await owner.get(f"/account/audit?before={before}&kind={before}")).status == 200
 
 
@@ -80,86 +130,13 @@ async def test_nobody_sees_or_marks_anothers_notices(
 
     page = await stranger.get("/account/notices")
     await stranger.submit("/account/notices/seen", {"up_to": str(10**6)}, page="/account/audit")
+    number = (await store.notices_of(me, limit=1))[0].notice_id
+    fields = {"notice": str(number), "then": "seen"}
+    marked = await stranger.submit("/account/notices/mark", fields, page="/account/audit")
+    assert marked.status == 404
 
     assert "Only for Ada." not in page.text
     assert await store.unseen_notices(me) == unseen
-
-
-# --- receivers --------------------------------------------------------------------------------------------------------
-
-
-async def test_a_receiver_is_added_shown_without_its_path_tested_and_removed(owner: Browser, store: Store) -> None:
-    me = await user(store)
-
-    assert (await owner.submit("/account/notifications/add", HOOK, page="/account/notifications")).status == 303
-    page = await owner.get("/account/notifications?said=added")
-    assert "hooks.example.org" in page.text
-    assert "secret-path" not in page.text
-    (target,) = await store.targets_of(me)
-
-    tested = await owner.submit("/account/notifications/test", {}, page="/account/notifications")
-    again = await owner.submit("/account/notifications/test", {}, page="/account/notifications")
-    assert [tested.header("location")[-6:], again.header("location")[-7:]] == ["tested", "waiting"]
-
-    await store.note_delivery(target.target_id, "The receiver answered 500.", target.created_at)
-    assert "The receiver answered 500." in (await owner.get("/account/notifications")).text
-
-    gone = await owner.submit(
-        "/account/notifications/remove", {"target": target.target_id}, page="/account/notifications"
-    )
-    assert gone.status == 303
-    assert await store.targets_of(me) == []
-    kinds = [line.kind for line in await store.audit_of(me, kinds=["target.added", "target.removed"])]
-    assert kinds == ["target.removed", "target.added"]
-    (added,) = await store.audit_of(me, kinds=["target.added"])
-    assert "secret-path" not in str(added.details)
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["http://hooks.example.org/", "https://127.0.0.1/", "https://localhost/", "https://u:p@hooks.example.org/", ""],
-)
-async def test_an_address_that_leads_inside_is_refused_and_not_echoed(
-    owner: Browser, store: Store, address: str
-) -> None:
-    answer = await owner.submit(
-        "/account/notifications/add", {**HOOK, "address": address}, page="/account/notifications"
-    )
-
-    assert answer.status == 422
-    assert not address or address not in answer.text
-    assert await store.targets_of(await user(store)) == []
-
-
-async def test_there_can_be_five_receivers(owner: Browser, store: Store) -> None:
-    page = await owner.get("/account/notifications")
-    answers = [await owner.post("/account/notifications/add", {**HOOK, "form_token": page.token}) for _ in range(6)]
-
-    assert [answer.status for answer in answers] == [303] * 5 + [422]
-    assert "Add a receiver" not in (await owner.get("/account/notifications")).text
-
-
-async def test_receivers_need_a_fresh_proof(owner: Browser, store: Store, time: Time) -> None:
-    time.pass_by(timedelta(minutes=11))
-
-    for path in ("add", "remove", "test"):
-        answer = await owner.submit(f"/account/notifications/{path}", HOOK, page="/account/notifications")
-        assert answer.status == 403, path
-
-    assert await store.targets_of(await user(store)) == []
-
-
-async def test_a_stranger_removes_nothing(owner: Browser, stranger: Browser, store: Store) -> None:
-    await owner.submit("/account/notifications/add", HOOK, page="/account/notifications")
-    (target,) = await store.targets_of(await user(store))
-
-    page = await stranger.get("/account/notifications")
-    fields = {"target": target.target_id, "form_token": page.token}
-    answer = await stranger.post("/account/notifications/remove", fields)
-
-    assert answer.status == 404
-    assert "hooks.example.org" not in page.text
-    assert len(await store.targets_of(await user(store))) == 1
 
 
 # --- the audit --------------------------------------------------------------------------------------------------------

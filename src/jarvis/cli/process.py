@@ -202,6 +202,7 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
             sandbox_url=given.sandbox_address,
             trusted_proxies=given.proxies,
             plain_webhooks=given.plain_webhooks,
+            sends_mail=given.mail_server is not None,
             outbound_address=given.outbound_address,
         )
         connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())

@@ -72,6 +72,7 @@ KINDS: Mapping[str, str] = {
     "position.opened": "A position was opened",
     "position_mismatch": "A position differs from the venue's",
     "position_reversed": "A position turned around",
+    "quiet.changed": "Quiet hours were changed",
     "refused_order_rests": "A refused order rests at the venue",
     "restore.done": "A backup was restored",
     "role.changed": "A role was changed",

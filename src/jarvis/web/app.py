@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import structlog
@@ -33,6 +34,7 @@ from jarvis.web import (
     beginning,
     books,
     charts,
+    confirming,
     data,
     desk,
     entrance,
@@ -51,7 +53,7 @@ from jarvis.web import (
     wizard,
 )
 from jarvis.web.connect import KeyConnector
-from jarvis.web.context import NOT_FOR_THIS_ROLE, ProofNeeded, SignInNeeded, Web
+from jarvis.web.context import NOT_FOR_THIS_ROLE, ProofNeeded, SecretSealer, SignInNeeded, Web
 from jarvis.web.forms import FormError
 from jarvis.web.proxies import BehindProxy
 from jarvis.web.render import ASSETS, Pages
@@ -73,6 +75,7 @@ _GROUPS = (
     factors,
     sessions,
     tokens,
+    confirming,
     notices,
     notifications,
     audit,
@@ -122,12 +125,16 @@ class _Assets(StaticFiles):
         return response
 
 
+class Keeper(SeedKeeper, SecretSealer, Protocol):
+    """The signer, as far as it keeps what belongs to people."""
+
+
 def create_app(
     settings: WebSettings,
     store: Store,
     connector: KeyConnector,
     *,
-    seeds: SeedKeeper,
+    seeds: Keeper,
     passwords: Passwords | None = None,
     throttle: SignInThrottle | None = None,
     now: Callable[[], datetime] | None = None,
@@ -161,6 +168,7 @@ def create_app(
         tokens=Tokens(store),
         sign_up_throttle=SignInThrottle(_SIGN_UPS),
         connector=connector,
+        secrets=seeds,
         pages=Pages(),
         now=now or (lambda: datetime.now(UTC)),
     )

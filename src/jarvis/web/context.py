@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -32,6 +32,14 @@ from jarvis.web.security import WebSettings, token_for
 _SESSION = "session"
 _VISITOR = "visitor"
 NOT_FOR_THIS_ROLE = "role"
+
+
+class SecretSealer(Protocol):
+    """Seals what the receivers of a person's notices are reached with: the signer."""
+
+    async def seal_secret(self, *, user_id: str, row_id: str, secret: str) -> bytes:
+        """The sealed form of a small secret, for this row of this person and no other."""
+        ...
 
 
 class SignInNeeded(Exception):
@@ -75,6 +83,7 @@ class Web:
     tokens: Tokens
     sign_up_throttle: SignInThrottle
     connector: KeyConnector
+    secrets: SecretSealer
     pages: Pages
     now: Callable[[], datetime]
 

@@ -66,6 +66,8 @@ class WebSettings:
     """From where the headers of a proxy are believed."""
     plain_webhooks: bool = False
     """Whether receivers of notices may be named at http:// addresses."""
+    sends_mail: bool = False
+    """Whether this installation has a mail server for notices."""
     outbound_address: str = ""
     """The address that venues see this installation at; empty if the operator did not say."""
     hosts: frozenset[str] = field(init=False)
@@ -112,8 +114,12 @@ def is_our_own_page(method: str, path: str, headers: Headers, settings: WebSetti
 
 def problem(status: int, message: str) -> JSONResponse:
     """What the API answers when it does not do as asked: a code for scripts, and our own sentence."""
-    code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
-    return JSONResponse({"error": {"code": code, "message": message}}, status_code=status)
+    return JSONResponse({"error": {"code": problem_code(status), "message": message}}, status_code=status)
+
+
+def problem_code(status: int) -> str:
+    """The stable name of a problem: `not_found`."""
+    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
 
 
 def plain_page(status: HTTPStatus, message: str) -> HTMLResponse:
