@@ -130,7 +130,7 @@ async def flatten(person: Visitor, page: Page) -> None:
     await expect(page.get_by_text("Paused: exits only")).to_be_visible()
     await expect(page.locator(".position")).to_have_count(0)
     await expect(page.get_by_text("nothing is opened while trading is paused")).to_be_visible()
-    await expect(page.get_by_text("0 open positions")).to_be_visible()
+    await expect(page.get_by_text("0 open positions").first).to_be_visible()
     await person.looks(page, "desk-flat")
 
 
