@@ -3,8 +3,8 @@
 Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py, links
 and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py, the way to one in connecting.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
-queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py and
-listing.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on which way in
+queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py,
+listing.py and stating.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on which way in
 deliveries.py, what is kept of a person in personal.py.
 """
 
@@ -20,7 +20,6 @@ from jarvis.store.factors import FactorStore
 from jarvis.store.installation import InstallationStore
 from jarvis.store.leases import hold_instance
 from jarvis.store.links import LinkStore
-from jarvis.store.listing import ListingStore
 from jarvis.store.market import MarketStore
 from jarvis.store.notices import NoticeStore
 from jarvis.store.people import PeopleStore
@@ -28,6 +27,7 @@ from jarvis.store.personal import PersonalStore
 from jarvis.store.queries import QueryStore
 from jarvis.store.recording import RecordingStore
 from jarvis.store.sealed import SealedStore
+from jarvis.store.stating import StatingStore
 from jarvis.store.targets import TargetStore
 from jarvis.store.tokens import TokenStore
 
@@ -49,7 +49,7 @@ class Store(
     RecordingStore,
     ExpectationStore,
     MarketStore,
-    ListingStore,
+    StatingStore,
     QueryStore,
     DeskStore,
     InstallationStore,

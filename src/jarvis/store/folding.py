@@ -36,7 +36,7 @@ _PRECISION = 80
 
 @dataclass(frozen=True, slots=True)
 class PositionResult:
-    """What one position earned or cost in one asset so far, and when last (or when it was closed)."""
+    """What one position earned or cost in one asset so far, and when it was closed, or last earned or paid."""
 
     position_id: PositionId
     pair: Pair
@@ -59,12 +59,16 @@ class FoldStore(QueryStore):
         """What every position earned, by the asset that it was in; the earliest first."""
         await self.fold(owner_id, account_id)
         async with self._read() as connection:
+            same = (stories.c.account_id == position_results.c.account_id) & (
+                stories.c.position_id == position_results.c.position_id
+            )
             rows = await connection.execute(
-                select(position_results)
+                select(position_results, stories.c.closed_at)
+                .join(stories, same)
                 .where(position_results.c.account_id == owned_account(owner_id, account_id))
                 .order_by(position_results.c.at, position_results.c.position_id)
             )
-            return [result_of(row) for row in rows]
+            return [_result_of(row) for row in rows]
 
     async def fold(self, owner_id: UserId, account_id: AccountId) -> None:
         """Add what the journal has gained since the last time; does nothing to a stranger's, and seldom much."""
@@ -162,11 +166,12 @@ async def sums_by_day(
     ]
 
 
-def result_of(row: Any) -> PositionResult:
-    """The result in a row."""
+def _result_of(row: Any) -> PositionResult:
     causes = {cause: getattr(row, cause) for cause in CAUSES}
     waterfall = Waterfall(PositionId(row.position_id), Asset(row.asset), **causes)
-    return PositionResult(PositionId(row.position_id), row.pair, row.strategy, row.at, row.is_open, waterfall)
+    return PositionResult(
+        PositionId(row.position_id), row.pair, row.strategy, row.closed_at or row.at, row.closed_at is None, waterfall
+    )
 
 
 def _values_of(account_id: AccountId, record: PositionRecord) -> Iterable[Mapping[str, Any]]:
@@ -185,8 +190,7 @@ def _values_of(account_id: AccountId, record: PositionRecord) -> Iterable[Mappin
                 "asset": asset,
                 "pair": story.pair,
                 "strategy": story.strategy,
-                "at": story.closed_at or last,
-                "is_open": not story.is_closed,
+                "at": last,
                 **causes,
                 "rank": _rank(result.total),
             }

@@ -216,7 +216,7 @@ class QueryStore(Database):
                 .order_by(ledger_rows.c.at, entries.c.entry_id)
             )
             rows = [record_of(LedgerRow, row) for row in await connection.execute(query)]
-            compared = await _balances(connection, mine)
+            compared = await balances_of(connection, mine)
         if compared:  # fills settle in the wallet: no row of a ledger tells of them
             return [
                 Residual(each.asset, each.cash, each.total, clearing=sums.get((Account.CLEARING, each.asset), ZERO))
@@ -230,7 +230,7 @@ class QueryStore(Database):
             Residual(
                 asset,
                 cash=sums.get((Account.CASH, asset), ZERO),
-                at_venue=_change_at_venue(by_asset.get(asset, [])),
+                at_venue=change_at_venue(by_asset.get(asset, [])),
                 clearing=sums.get((Account.CLEARING, asset), ZERO),
             )
             for asset in sorted(assets)
@@ -239,7 +239,7 @@ class QueryStore(Database):
     async def balances(self, owner_id: UserId, account_id: AccountId) -> list[ComparedBalance]:
         """What the account holds and owes at the venue, as last held against the journal; empty where it is not."""
         async with self._read() as connection:
-            return await _balances(connection, owned_account(owner_id, account_id))
+            return await balances_of(connection, owned_account(owner_id, account_id))
 
     async def activities(
         self, owner_id: UserId, account_id: AccountId | None = None, *, limit: int = 50, before: int | None = None
@@ -360,7 +360,8 @@ async def journal_of(connection: AsyncConnection, *conditions: ColumnElement[boo
     ]
 
 
-async def _balances(connection: AsyncConnection, account: ScalarSelect[Any]) -> list[ComparedBalance]:
+async def balances_of(connection: AsyncConnection, account: ScalarSelect[Any]) -> list[ComparedBalance]:
+    """What an account holds and owes at the venue, as last compared."""
     query = select(balances).where(balances.c.account_id == account).order_by(balances.c.asset)
     return [record_of(ComparedBalance, row) for row in await connection.execute(query)]
 
@@ -368,6 +369,7 @@ async def _balances(connection: AsyncConnection, account: ScalarSelect[Any]) -> 
 async def sums_of(
     connection: AsyncConnection, *conditions: ColumnElement[bool]
 ) -> dict[tuple[Account, Asset], Decimal]:
+    """The balance of every journal account in every asset, over the entries that fulfil all conditions."""
     rows = await connection.execute(
         select(postings.c.account, postings.c.asset, postings.c.amount)
         .join(entries, entries.c.entry_id == postings.c.entry_id)
@@ -394,17 +396,22 @@ def with_flows(
     return curve
 
 
-def _change_at_venue(rows: Sequence[LedgerRow]) -> Decimal:
+def change_at_venue(rows: Sequence[LedgerRow]) -> Decimal:
     """What the venue's balance of one asset did from before its first row to after its last; rows are oldest first.
 
     Rows of one instant may have come in any order: their balances say which was first and which last. A venue that
     tells no balances with its rows (None) is believed to have changed by what they say.
     """
-    told = [(row.at, row.balance, row.change) for row in rows if row.balance is not None]
-    if len(told) < len(rows) or not told:
+    if not rows or any(row.balance is None for row in rows):
         return sum((row.change for row in rows), ZERO)
-    first = [(balance, change) for at, balance, change in told if at == told[0][0]]
-    last = [(balance, change) for at, balance, change in told if at == told[-1][0]]
-    began = Counter(balance - change for balance, change in first) - Counter(balance for balance, _ in first)
-    ended = Counter(balance for balance, _ in last) - Counter(balance - change for balance, change in last)
-    return next(iter(ended), last[-1][0]) - next(iter(began), first[0][0] - first[0][1])
+    first = [row for row in rows if row.at == rows[0].at]
+    before = [(row.balance or ZERO) - row.change for row in first]
+    began = Counter(before) - Counter(row.balance or ZERO for row in first)
+    return balance_after(rows) - next(iter(began), before[0])
+
+
+def balance_after(rows: Sequence[LedgerRow]) -> Decimal:
+    """The venue's balance of one asset after the last of `rows`, which are oldest first and all tell it."""
+    last = [row for row in rows if row.at == rows[-1].at]
+    ended = Counter(row.balance or ZERO for row in last) - Counter((row.balance or ZERO) - row.change for row in last)
+    return next(iter(ended), rows[-1].balance or ZERO)

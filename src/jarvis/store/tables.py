@@ -340,7 +340,7 @@ day_sums = Table(
     Column("amount", ExactDecimal, nullable=False),
 )
 
-# `at` is when it was closed, or last earned or paid something; `rank` is its total for sorting and for nothing else.
+# `at` is when it last earned or paid something; `rank` is its total for sorting and for nothing else.
 position_results = Table(
     "position_results",
     metadata,
@@ -350,7 +350,6 @@ position_results = Table(
     Column("pair", PairText, nullable=False),
     Column("strategy", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
-    Column("is_open", Boolean, nullable=False),
     Column("price", ExactDecimal, nullable=False),
     Column("slippage", ExactDecimal, nullable=False),
     Column("trading_fee", ExactDecimal, nullable=False),

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from jarvis.web import activity, history, ledger, orders, story
+from jarvis.web import activity, history, ledger, orders, results, statements, story, worth
 from jarvis.web.context import Web
 
-_PAGES = (orders, history, story, ledger, activity)
+_PAGES = (orders, history, story, ledger, statements, activity, results, worth)
 
 
 def router(web: Web) -> APIRouter:

@@ -110,14 +110,24 @@ async def answer(
 ) -> Response:
     """The page of a list, or, where the address says `format=csv` or `json`, the file of all that fits."""
     wish = wish_of(request.query_params, kind)
-    form = request.query_params.get("format", "")
-    if form in _TYPES:
-        name = f"jarvis-{kind.name}-{web.now():%Y%m%d}.{form}"
-        written = _csv(kind, wish) if form == "csv" else _json(kind, wish, web.now())
-        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-        return StreamingResponse(written, media_type=_TYPES[form], headers=headers)
+    if wants_file(request):
+        return file_of(web, request, kind, wish)
     view = view_of(request.url.path, request.query_params, kind, wish, await kind.read(wish))
     return await web.page(request, template, {**(values or {}), "list": view})
+
+
+def wants_file(request: Request) -> bool:
+    """Whether the address asks for a file."""
+    return request.query_params.get("format", "") in _TYPES
+
+
+def file_of(web: Web, request: Request, kind: ListOf[T], wish: Wish) -> Response:
+    """The file of all that fits, in the format that the address names."""
+    form = request.query_params["format"]
+    name = f"jarvis-{kind.name}-{web.now():%Y%m%d}.{form}"
+    written = _csv(kind, wish) if form == "csv" else _json(kind, wish, web.now())
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingResponse(written, media_type=_TYPES[form], headers=headers)
 
 
 def wish_of(query: QueryParams, kind: ListOf[Any]) -> Wish:
@@ -177,6 +187,14 @@ def view_of(path: str, query: QueryParams, kind: ListOf[T], wish: Wish, page: Pa
     )
 
 
+def page_of(rows: Sequence[T], key: Callable[[T], str], wish: Wish) -> Page[T]:
+    """A page of rows that are all at hand, in their order; its place is the key of the last row before."""
+    keys = [key(row) for row in rows]
+    begin = keys.index(wish.after[1]) + 1 if wish.after is not None and wish.after[1] in keys else 0
+    shown = tuple(rows[begin : begin + wish.limit])
+    return Page(shown, len(rows), ("", key(shown[-1])) if begin + len(shown) < len(rows) else None)
+
+
 async def _rows(kind: ListOf[T], wish: Wish) -> AsyncIterator[tuple[T, ...]]:
     """Everything that fits, some at a time."""
     wish = replace(wish, after=None, limit=_BATCH, counted=False)
@@ -230,6 +248,8 @@ def _plain(value: object) -> object:
             return _instant(value)
         case Enum():
             return value.value
+        case date():
+            return value.isoformat()
         case None | bool() | int() | str():
             return value
         case dict():

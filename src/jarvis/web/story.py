@@ -14,13 +14,13 @@ from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import PositionId
 from jarvis.ledger.journal import Account, Entry
 from jarvis.ledger.statements import exact_sum
-from jarvis.store.records import PositionRecord, TradingAccount
+from jarvis.store.records import Overview, PositionRecord
 from jarvis.trading.stories import PositionStory
 from jarvis.web.account import card_of
 from jarvis.web.context import Web
 from jarvis.web.drawing import WaterfallBar, waterfall_bars
 from jarvis.web.lifechart import MINUTE, LifeChart, instants, life_chart
-from jarvis.web.portfolio import Surroundings, view_of
+from jarvis.web.portfolio import Surroundings, account_time, view_of
 from jarvis.web.positions import charged_so_far, side_word, strategy_title
 from jarvis.web.views import StoryLine, closed_by, story_lines
 
@@ -93,7 +93,7 @@ def router(web: Web) -> APIRouter:
             "interest": charged_so_far(record.entries),
             "proofs": proofs_of(record),
             "lines": [decision_of(record), *story_lines(story, record.orders, record.fills, record.entries)],
-            "chart": await _chart(web, account, record),
+            "chart": await _chart(web, overview, record),
         }
         return await web.page(request, "position.html", values)
 
@@ -174,9 +174,8 @@ def _sum(entries: Sequence[Entry], asset: Asset, accounts: tuple[Account, ...]) 
     )
 
 
-async def _chart(web: Web, account: TradingAccount, record: PositionRecord) -> LifeChart | None:
+async def _chart(web: Web, overview: Overview, record: PositionRecord) -> LifeChart | None:
     story = record.story
-    last = max((entry.at for entry in record.entries), default=story.opened_at)
-    end = story.closed_at or max(last, min(web.now(), story.opened_at + timedelta(days=2)))
-    closes = await web.store.closes(account.feed, story.pair, MINUTE, instants(story.opened_at, end))
+    end = story.closed_at or max(story.opened_at, account_time(web, overview))
+    closes = await web.store.closes(overview.account.feed, story.pair, MINUTE, instants(story.opened_at, end))
     return life_chart(closes, record.fills, story.opening_price, story.stop_price)

@@ -65,7 +65,6 @@ def _books() -> None:
         sa.Column("pair", sa.String(32), nullable=False),
         sa.Column("strategy", sa.String(64), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
-        sa.Column("is_open", sa.Boolean(), nullable=False),
         *(sa.Column(cause, DECIMAL, nullable=False) for cause in causes),
         sa.Column("rank", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name="fk_position_results_account_id"),
