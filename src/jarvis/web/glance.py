@@ -22,7 +22,6 @@ _CAUSES: Mapping[Account, str] = {
     Account.INTEREST: "Interest",
     Account.LIQUIDATION_FEE: "Liquidation fees",
     Account.REWARD: "Rewards",
-    Account.TRANSFERS: "Paid in or out",
     Account.ADJUSTMENT: "Adjusted by the venue",
 }
 _REST = "Open positions, at the last prices"
@@ -141,6 +140,7 @@ def causes_of(
     """Where a day's change of equity came from, in quote: what was booked, and what open positions gained beside it.
 
     The rest is whatever the journal does not name: open positions, coins, and what was charged in coins. Sums exactly.
+    What was paid in or out is in neither: it is taken out of the day's mark as well.
     """
     if today is None:
         return ()
