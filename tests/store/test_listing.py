@@ -190,7 +190,7 @@ async def test_activities_audit_and_notices_are_lists_too(store: Store) -> None:
         await store.note(AuditEntry("key.connected", at(number), OWNER, OWNER, ACCOUNT, {"venue": f"v{number}"}))
 
     activities = await store.list_activities(OWNER, ACCOUNT, Wish(chosen={"severity": "critical"}, search="message"))
-    notices = await store.list_notices(OWNER, Wish(chosen={"seen": "new"}, until=at(2)))
+    notices = await store.list_notices(OWNER, Wish(chosen={"seen": "new", "kind": "key.expired"}, until=at(2)))
     lines = await store.list_audit(OWNER, Wish(search="v1", chosen={"kind": "key.connected", "account": ACCOUNT}))
 
     assert [each.message for each in activities.rows] == ["Message 2."]

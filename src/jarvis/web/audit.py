@@ -10,12 +10,20 @@ from jarvis.domain.account import UserId
 from jarvis.store.chain import AuditLine
 from jarvis.venues.catalog import VENUES
 from jarvis.web.context import Web
-from jarvis.web.notices import number_of
+from jarvis.web.lists import Choice, Empty, ListOf, answer
 from jarvis.web.wording import actor_words, kind_words
 
-PAGE = 50
 _PLACES = ("address", "browser", "agent")
 _HIDDEN = frozenset({*_PLACES, "session"})
+_FIELDS = (
+    ("number", lambda line: line.number),
+    ("at", lambda line: line.at),
+    ("kind", lambda line: line.kind),
+    ("actor", lambda line: line.actor),
+    ("account_id", lambda line: line.account_id),
+    ("details", lambda line: line.details),
+    ("hash", lambda line: line.hash.hex()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +47,26 @@ def router(web: Web) -> APIRouter:
     async def audit_page(request: Request) -> Response:
         person = await web.person(request)
         kinds = await web.store.audit_kinds_of(person.user_id)
-        kind = request.query_params.get("kind", "")
-        chosen = kind if kind in kinds else ""
-        found = await web.store.audit_of(
-            person.user_id,
-            kinds=(chosen,) if chosen else (),
-            before=number_of(request.query_params.get("before", "")),
-            limit=PAGE + 1,
-        )
         accounts = await web.store.accounts_of(person.user_id)
         titles: dict[str | None, str] = {
             account.account_id: f"{VENUES[account.venue].title} {account.public_id}" for account in accounts
         }
-        values = {
-            "here": "audit",
-            "kinds": [(each, kind_words(each)) for each in kinds],
-            "chosen": chosen,
-            "lines": [shown_of(line, person.user_id, titles.get(line.account_id, "")) for line in found[:PAGE]],
-            "older": found[PAGE - 1].number if len(found) > PAGE else None,
-        }
-        return await web.page(request, "audit.html", values)
+        kind = ListOf(
+            name="audit",
+            noun=("line", "lines"),
+            read=lambda wish: web.store.list_audit(person.user_id, wish),
+            shown=lambda line: shown_of(line, person.user_id, titles.get(line.account_id, "")),
+            fields=_FIELDS,
+            orders=(("at", True, "latest first"), ("at", False, "earliest first")),
+            empty=Empty("Nothing so far. Every sign-in and every change to your account is written here."),
+            search="Words of its details",
+            choices=(
+                Choice("kind", "What", sorted(((each, kind_words(each)) for each in kinds), key=lambda each: each[1])),
+                Choice("account", "Account", [(each.account_id, titles[each.account_id]) for each in accounts]),
+            ),
+            dated="Done",
+        )
+        return await answer(web, request, "audit.html", kind, {"here": "audit"})
 
     return routes
 
