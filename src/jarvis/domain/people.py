@@ -60,6 +60,7 @@ class Scope(Enum):
     READ = "read"
     EXITS = "exits"
     RESUME = "resume"
+    TRADE = "trade"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.money import ZERO, Asset
-from jarvis.domain.order import Order
+from jarvis.domain.order import Fill, Order
 from jarvis.ledger.journal import Account, Entry
 from jarvis.ledger.statements import day_of
 from jarvis.store.audit import line_of_row
@@ -29,7 +29,7 @@ from jarvis.store.people_tables import audit, notices
 from jarvis.store.queries import journal_of, owned_account
 from jarvis.store.records import Activity
 from jarvis.store.rows import order_of, record_of
-from jarvis.store.tables import activities, day_sums, entries, orders, position_results, postings, stories
+from jarvis.store.tables import activities, day_sums, entries, fills, orders, position_results, postings, stories
 from jarvis.trading.stories import PositionStory
 
 PAGE = 50
@@ -156,6 +156,18 @@ class ListingStore(FoldStore):
             ],
         )
         return await self._listed(sheet, wish, order_of)
+
+    async def list_fills(self, owner_id: UserId, account_id: AccountId, wish: Wish) -> Page[Fill]:
+        """An account's fills, those that were not ours among them."""
+        sheet = _Sheet(
+            select(fills).where(fills.c.account_id == owned_account(owner_id, account_id)),
+            at=fills.c.at,
+            key=fills.c.fill_id,
+            sorts={"at": fills.c.at},
+            filters={"pair": _is(fills.c.pair), "side": _is(fills.c.side)},
+            searched=[_word(fills.c.fill_id), _word(fills.c.pair)],
+        )
+        return await self._listed(sheet, wish, lambda row: record_of(Fill, row))
 
     async def list_positions(self, owner_id: UserId, account_id: AccountId, wish: Wish) -> Page[ListedPosition]:
         """An account's positions, open and closed."""

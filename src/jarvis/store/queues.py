@@ -95,6 +95,16 @@ class QueueStore(Database):
         async with self._read() as connection:
             return int(await connection.scalar(select(func.coalesce(func.max(outbox.c.event_id), 0))) or 0)
 
+    async def outbox_span(self) -> tuple[int, int]:
+        """The first event that is kept and the last; (1, 0) when there never was one."""
+        async with self._read() as connection:
+            first, last = (
+                await connection.execute(
+                    select(func.coalesce(func.min(outbox.c.event_id), 1), func.coalesce(func.max(outbox.c.event_id), 0))
+                )
+            ).one()
+            return int(first), int(last)
+
     async def tail_outbox(self, owner_id: UserId, after_id: int, *, limit: int = 500) -> list[OutboxEvent]:
         """The events after `after_id` of all of the owner's accounts, in order."""
         async with self._read() as connection:

@@ -42,6 +42,8 @@ HEADERS: Mapping[str, str] = {
 }
 API = "/api/"
 """Below this, scripts come with a token of their own: no cookie counts there, and a browser's signs may be missing."""
+HOOKS = "/hooks/"
+"""Below this, others' charts knock with a secret in the body; no cookie counts there either."""
 STRICT_TRANSPORT = "max-age=63072000; includeSubDomains"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 MAX_BODY_BYTES = 64 * 1024
@@ -103,7 +105,7 @@ def is_our_own_page(method: str, path: str, headers: Headers, settings: WebSetti
     if method in SAFE_METHODS:
         return True
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    if path.startswith(API):
+    if path.startswith((API, HOOKS)):
         return origin in (None, *settings.origins) and site in (None, "same-origin")
     if site is not None and site != "same-origin":
         return False
@@ -227,7 +229,7 @@ def _too_large(path: str) -> Response:
 
 def _plain_answer(path: str, status: HTTPStatus, message: str) -> Response:
     """A page for people, the same words as JSON for scripts."""
-    if path.startswith(API):
+    if path.startswith((API, HOOKS)):
         return problem(status, message)
     return plain_page(status, message)
 

@@ -9,25 +9,22 @@ to say says so every few seconds: the page then knows that silence means a broke
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from jarvis.domain.account import AccountId, UserId
+from jarvis.domain.account import UserId
 from jarvis.domain.people import Session
-from jarvis.store.records import OutboxEvent, TradingAccount
 from jarvis.web.context import Web
+from jarvis.web.tail import Followed, read_on
 
 POLL_SECONDS = 0.5
 STILL_HERE_SECONDS = 5.0
 SESSION_CHECK_SECONDS = 15.0
 MOST_STREAMS_PER_PERSON = 12
 MOST_MISSED = 1000
-PAGE = 500
-"""How many events are read at once."""
 KINDS = [
     "account",
     "activity",
@@ -40,19 +37,6 @@ KINDS = [
     "position",
     "status",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """What one stream tells of: accounts by their owner."""
-
-    accounts: Mapping[UserId, frozenset[AccountId]]
-
-    @classmethod
-    def of(cls, accounts: list[TradingAccount]) -> "Followed":
-        """These accounts."""
-        owners = {account.owner_id for account in accounts}
-        return cls({owner: frozenset(a.account_id for a in accounts if a.owner_id == owner) for owner in owners})
 
 
 def router(web: Web) -> APIRouter:
@@ -109,7 +93,7 @@ async def _changes(web: Web, followed: Followed, session: Session, token: str, a
                 if all(each.session_id != session.session_id for each in living):
                     yield _event("signed-out", "", last_id)
                 return  # a session that was proved meanwhile has a new token, with which the browser comes again
-        found, last_id = await _read(web, followed, last_id)
+        found, last_id = await read_on(web.store, followed, last_id)
         kinds = sorted({event.kind for event in found})
         if kinds:
             said_at = loop.time()
@@ -118,20 +102,6 @@ async def _changes(web: Web, followed: Followed, session: Session, token: str, a
             said_at = loop.time()
             yield _event("still-here", "", last_id)
         await asyncio.sleep(POLL_SECONDS)
-
-
-async def _read(web: Web, followed: Followed, after: int) -> tuple[list[OutboxEvent], int]:
-    """What came after `after`, and up to where that is complete.
-
-    A full page of one owner ends all others there. Owners are read one after another, so where there are several
-    nothing counts that came while they were: it would hide what another's page was read too early for.
-    """
-    newest = [await web.store.last_event_id()] if len(followed.accounts) > 1 else []
-    pages = [await web.store.tail_outbox(owner, after, limit=PAGE) for owner in followed.accounts]
-    ends = [page[-1].event_id for page in pages if len(page) == PAGE] + newest
-    until = min(ends) if ends else max((page[-1].event_id for page in pages if page), default=after)
-    mine = frozenset[AccountId]().union(*followed.accounts.values())
-    return [each for page in pages for each in page if each.event_id <= until and each.account_id in mine], until
 
 
 def _event(name: str, text: str, event_id: int) -> str:

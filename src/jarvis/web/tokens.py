@@ -17,6 +17,7 @@ SCOPES = {
     Scope.READ: ("Read", "See accounts, positions, orders and the ledger."),
     Scope.EXITS: ("Exits", "Pause, and flatten everything."),
     Scope.RESUME: ("Resume", "Let a paused account open positions again."),
+    Scope.TRADE: ("Trade", "Choose strategies and trade by hand, within your limits; lower them, never raise them."),
 }
 DAYS = (7, 30, 90, 365)
 _USUAL_DAYS = 90

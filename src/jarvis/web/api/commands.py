@@ -1,0 +1,94 @@
+"""What a person may ask of a running account: pause, resume, flatten. Pause and flatten never wait for an audit."""
+
+from typing import Annotated
+
+from fastapi import Path, Request
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from jarvis.domain.instrument import Pair
+from jarvis.domain.people import Scope
+from jarvis.store.records import CommandKind
+from jarvis.web.account import pairs_of
+from jarvis.web.api.accounts import Known
+from jarvis.web.api.callers import Caller, noted, own
+from jarvis.web.api.door import Door, PairChoice
+from jarvis.web.api.problems import Told
+from jarvis.web.api.records import Record, text
+
+TAG = "commands"
+
+
+class Asked(Record):
+    """The account's trader was asked; the command says when it has happened."""
+
+    asked: Annotated[str, text("What.", "pause")]
+    command_id: Annotated[int, Field(examples=[118])]
+
+
+class CommandNow(Record):
+    """What became of a command. `result` is empty while it waits."""
+
+    command_id: Annotated[int, Field(examples=[118])]
+    is_finished: Annotated[bool, Field(examples=[True])]
+    result: Annotated[str, text("In the trader's words.", "done")]
+
+
+def register(door: Door) -> None:
+    """Add the operations of this module."""
+    web = door.web
+    known = Annotated[Caller, door.caller]
+
+    @door.add("POST", "/accounts/{account_id}/pause", TAG, Scope.EXITS, status=202)
+    async def pause(request: Request, caller: known, account_id: Known) -> Asked:
+        """Open nothing more; what is open stays protected."""
+        return await _exit(request, caller, account_id, CommandKind.PAUSE, "account.paused", None)
+
+    @door.add("POST", "/accounts/{account_id}/flatten", TAG, Scope.EXITS, status=202, also=(409,))
+    async def flatten(request: Request, caller: known, account_id: Known, pair: PairChoice = None) -> Asked:
+        """Close at market, cancel our orders there, and pause.
+
+        With `pair` only that pair is closed; the account is paused all the same.
+        """
+        return await _exit(request, caller, account_id, CommandKind.FLATTEN, "account.flattened", pair)
+
+    @door.add("POST", "/accounts/{account_id}/resume", TAG, Scope.RESUME, status=202)
+    async def resume(request: Request, caller: known, account_id: Known) -> Asked:
+        """Lift a pause: strategies may open positions again."""
+        found = await own(web, caller, account_id)
+        # What lets risk in again happens with its line in the audit, or not at all.
+        await web.store.note(noted(web, request, caller, "account.resumed", found.account_id))
+        asked = await web.store.enqueue_command(found.owner_id, found.account_id, CommandKind.RESUME, at=web.now())
+        return _asked(CommandKind.RESUME, asked)
+
+    @door.get("/commands/{command_id}", TAG)
+    async def command(
+        caller: known,
+        command_id: Annotated[
+            int, Path(ge=1, lt=2**62, description="As it was told when it was asked.", examples=[118])
+        ],
+    ) -> CommandNow:
+        """What became of a command of yours."""
+        result = await web.store.command_result(caller.person.user_id, command_id)
+        if result is None:
+            raise HTTPException(404)
+        return CommandNow(command_id=command_id, is_finished=bool(result), result=result)
+
+    async def _exit(
+        request: Request, caller: Caller, account_id: str, kind: CommandKind, said: str, pair: str | None
+    ) -> Asked:
+        found = await own(web, caller, account_id)
+        chosen: Pair | None = None
+        if pair is not None:
+            chosen = next((each for each in pairs_of(found) if str(each) == pair), None)
+            if chosen is None:
+                raise Told(409, "The account does not trade that pair.")
+        asked = await web.store.enqueue_command(found.owner_id, found.account_id, kind, at=web.now(), pair=chosen)
+        await web.store.note_if_possible(noted(web, request, caller, said, found.account_id, pair=pair))
+        return _asked(kind, asked)
+
+
+def _asked(kind: CommandKind, command_id: int | None) -> Asked:
+    if command_id is None:
+        raise HTTPException(404)
+    return Asked(asked=kind.value, command_id=command_id)
