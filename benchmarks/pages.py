@@ -52,7 +52,7 @@ async def fill(store: Store, user_id: UserId, readings: int) -> AccountId:
     donchian = STRATEGIES["donchian_breakout"]
     followed = [Assignment(donchian.name, pair, timedelta(minutes=15), resolve(donchian, {})) for pair in PAIRS]
     await store.save_assignments(user_id, account_id, followed)
-    fence = await store.acquire_lease(account_id, "a benchmark", timedelta(minutes=5))
+    fence = await store.acquire_lease(account_id, "a test", timedelta(minutes=5))
     assert fence is not None
     for number in range(POSITIONS - 2):
         await _hold(store, account_id, fence, PAIRS[number % len(PAIRS)], number)

@@ -1,18 +1,22 @@
 """The desk's sums by themselves: exposure, the day's earnings, costs, falls, and drawings."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from jarvis.domain.account import Environment, LedgerKind, LedgerRow, LedgerRowId
 from jarvis.domain.instrument import Side
+from jarvis.domain.market import Bar
 from jarvis.domain.money import USD, Asset
 from jarvis.domain.order import OrderRole, OrderType
 from jarvis.ledger.journal import Account, entry_for_charge
 from jarvis.store.db import Store
 from jarvis.store.records import Overview, PositionRecord
+from jarvis.trading.bars import BarAggregator
 from jarvis.trading.state import Marks
+from jarvis.web.candlebook import CandleBook
 from jarvis.web.charts import below_peak, fall_of
 from jarvis.web.drawing import gauge, move_curve
 from jarvis.web.exposure import WIDTH, exposures_of
@@ -99,8 +103,8 @@ async def test_longs_and_shorts_of_one_pair_stand_on_both_sides_of_the_middle(st
     (kind,) = exposures_of([shown])
 
     (bar,) = kind.by_pair
-    assert (bar.long, bar.short, bar.net, bar.gross) == (220, 110, 110, 330)
-    assert (kind.net, kind.gross) == (110, 330)
+    assert (bar.long, bar.short, bar.net, bar.gross) == (D(220), D(110), D(110), D(330))
+    assert (kind.net, kind.gross) == (D(110), D(330))
     long, short = bar.segments
     assert (long.tone, short.tone) == ("long", "short")
     assert long.x == WIDTH // 2
@@ -114,7 +118,7 @@ async def test_sandbox_and_live_never_share_a_bar(store: Store, owner: Browser) 
 
     kinds = exposures_of(books)
 
-    assert [(kind.environment, kind.gross) for kind in kinds] == [("live", 110), ("sandbox", 110)]
+    assert [(kind.environment, kind.gross) for kind in kinds] == [("live", D(110)), ("sandbox", D(110))]
     assert [(money.environment, money.accounts) for money in moneys_of(books)] == [("live", 1), ("sandbox", 1)]
 
 
@@ -176,3 +180,47 @@ def test_the_curve_of_a_move_spans_its_box_and_marks_now_and_the_end() -> None:
     assert drawn.bare.startswith("M0 114")
     assert drawn.stopped.endswith("600 6")
     assert move_curve(moves, [D(1)] * 3, [D(1)] * 3, D(0), []).now == 60
+
+
+# --- candles -----------------------------------------------------------------------------------------------------
+
+
+def summed(minutes: list[Bar], interval: timedelta) -> list[Bar]:
+    aggregator = BarAggregator(interval)
+    return [bar for minute in minutes for bar in aggregator.push(minute)]
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 60])
+async def test_candles_that_are_carried_on_are_those_that_are_summed_anew(store: Store, minutes: int) -> None:
+    interval, told = timedelta(minutes=minutes), samples.bars(samples.BTC, 400)
+    book = CandleBook(store, seconds=lambda: 0.0)
+    for end in (130, 131, 137, 244, 400):
+        await store.record_bars(day.KRAKEN, told[:end])
+
+        carried = await book.last(day.KRAKEN, samples.BTC, interval, 4)
+
+        assert list(carried.finished) == summed(told[:end], interval)[-4:]
+        assert carried.heard_until == told[end - 1].closed_at
+        assert sum((bar.volume for bar in carried.forming), D(0)) == sum(
+            (bar.volume for bar in told[:end] if bar.opened_at >= carried.finished[-1].closed_at), D(0)
+        )
+
+
+async def test_a_minute_that_came_late_finds_its_place_within_the_hour(store: Store) -> None:
+    told, passed = samples.bars(samples.BTC, 120), [0.0]
+    book = CandleBook(store, seconds=lambda: passed[0])
+    await store.record_bars(day.KRAKEN, [*told[:100], *told[101:]])
+    before = await book.last(day.KRAKEN, samples.BTC, timedelta(minutes=5), 30)
+
+    await store.record_bars(day.KRAKEN, told)
+    passed[0] = 3601.0
+    after = await book.last(day.KRAKEN, samples.BTC, timedelta(minutes=5), 30)
+
+    assert list(after.finished) != list(before.finished)
+    assert list(after.finished) == summed(told, timedelta(minutes=5))[-30:]
+
+
+async def test_a_pair_without_minutes_has_no_candles(store: Store) -> None:
+    found = await CandleBook(store).last(day.KRAKEN, samples.BTC, timedelta(minutes=5), 30)
+
+    assert (found.finished, found.forming, found.heard_until) == ([], [], None)

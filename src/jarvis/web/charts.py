@@ -16,10 +16,11 @@ from jarvis.domain.market import Bar
 from jarvis.domain.order import OrderRole
 from jarvis.ledger.performance import EquityPoint, growth_index
 from jarvis.store.records import Assignment, TradingAccount
-from jarvis.trading.bars import BarAggregator, opening_of
+from jarvis.trading.bars import opening_of
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import BarArrays
 from jarvis.web.account import pairs_of
+from jarvis.web.candlebook import CandleBook
 from jarvis.web.context import Web
 from jarvis.web.portfolio import MINUTE, STALE_AFTER, account_time
 from jarvis.web.views import protection_of
@@ -30,8 +31,8 @@ _REACH = {"day": timedelta(days=1), "week": timedelta(days=7), "all": None}
 CHART_BARS = 240
 CURVE_POINTS = 600
 FILLS_SHOWN = 300
-MOST_BEFORE = 20_000
-"""Minutes that are read for a strategy's warm-up at most: a slow average of large candles begins later."""
+MOST_BARS = 1500
+"""Of a strategy's own candles that are read for its curves at most: a slow average of large ones begins later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Fall:
 def router(web: Web) -> APIRouter:
     """The routes that charts ask."""
     routes = APIRouter(prefix="/desk")
+    book = CandleBook(web.store)
 
     @routes.get("/{account_id}/equity.json")
     async def equity(request: Request, account_id: str, reach: str = "all") -> Response:
@@ -74,7 +76,7 @@ def router(web: Web) -> APIRouter:
         known = {str(each): each for each in pairs_of(account)}
         if pair not in known or interval not in dict(INTERVALS):
             raise HTTPException(404)
-        return JSONResponse(await candles_of(web, account, known[pair], timedelta(seconds=interval)))
+        return JSONResponse(await candles_of(web, book, account, known[pair], timedelta(seconds=interval)))
 
     return routes
 
@@ -101,17 +103,15 @@ def _change(curve: Sequence[EquityPoint]) -> str | None:
     return str(curve[-1].equity - curve[0].equity - sum((point.flow for point in curve[1:]), Decimal(0)))
 
 
-async def candles_of(web: Web, account: TradingAccount, pair: Pair, interval: timedelta) -> dict[str, object]:
+async def candles_of(
+    web: Web, book: CandleBook, account: TradingAccount, pair: Pair, interval: timedelta
+) -> dict[str, object]:
     """Candles, and what was done there: fills, resting protection, the liquidation price, how fresh it is.
 
     With them the curves of the strategy that is followed on the pair, by its own code, over its own bar size.
     """
-    shown = CHART_BARS * int(interval / MINUTE)
-    followed = next((line for line in account.assignments if line.pair == pair), None)
-    before = 0 if followed is None else _minutes_before(followed)
-    read = await web.store.bars(account.feed, pair, MINUTE, limit=shown + before)
-    minutes = read[-shown:]
-    bars = _summed(minutes, interval)
+    candles = await book.last(account.feed, pair, interval, CHART_BARS)
+    bars = [*candles.finished, *candles.forming][-CHART_BARS:]
     shown_from = bars[0].opened_at if bars else None
     owner = account.owner_id
     fills = await web.store.fills(owner, account.account_id, since=shown_from, limit=FILLS_SHOWN)
@@ -119,7 +119,8 @@ async def candles_of(web: Web, account: TradingAccount, pair: Pair, interval: ti
     recent = await web.store.recent_orders(owner, account.account_id, limit=FILLS_SHOWN)
     entries = {order.client_order_id for order in (*orders, *recent) if order.request.role is OrderRole.ENTRY}
     places = max((-int(bar.close.normalize().as_tuple().exponent) for bar in bars[-30:]), default=2)
-    heard = minutes[-1].closed_at if minutes else None
+    followed = next((line for line in account.assignments if line.pair == pair), None)
+    lines = [] if followed is None or not bars else await _lines(book, account, followed, bars, places)
     return {
         "bars": [
             [
@@ -144,25 +145,27 @@ async def candles_of(web: Web, account: TradingAccount, pair: Pair, interval: ti
         "protection": protection_of(orders, pair),
         "liquidation": await _liquidation_prices(web, account, pair),
         "strategy": "" if followed is None else STRATEGIES[followed.strategy].title,
-        "lines": [] if followed is None or not bars else lines_of(followed, read, interval, bars[0].opened_at, places),
+        "lines": lines,
         "tick": float(Decimal(1).scaleb(-max(places, 0))),
         "places": max(places, 0),
-        "stale": _stale(web, account, heard),
+        "stale": _stale(web, account, candles.heard_until),
     }
 
 
-def _minutes_before(followed: Assignment) -> int:
-    """How many minutes a strategy's curves need before the first that is drawn."""
-    bars = STRATEGIES[followed.strategy].warm_up(followed.values)
-    return min(bars * int(followed.interval / MINUTE), MOST_BEFORE)
+async def _lines(
+    book: CandleBook, account: TradingAccount, followed: Assignment, shown: Sequence[Bar], places: int
+) -> list[dict[str, object]]:
+    """The followed strategy's curves over the candles that are shown."""
+    covered = shown[-1].closed_at - shown[0].opened_at
+    wanted = int(covered / followed.interval) + 2 + STRATEGIES[followed.strategy].warm_up(followed.values)
+    own = await book.last(account.feed, followed.pair, followed.interval, min(wanted, MOST_BARS))
+    return lines_of(followed, own.finished, shown[0].interval, shown[0].opened_at, places)
 
 
 def lines_of(
-    followed: Assignment, minutes: Sequence[Bar], interval: timedelta, since: datetime, places: int
+    followed: Assignment, finished: Sequence[Bar], interval: timedelta, since: datetime, places: int
 ) -> list[dict[str, object]]:
     """The curves as points of the chart's candles: a value is known when its bar closes, and stands at that candle."""
-    aggregator = BarAggregator(followed.interval)
-    finished = [bar for minute in minutes for bar in aggregator.push(minute)]
     if not finished:
         return []
     curves = STRATEGIES[followed.strategy].lines(BarArrays.of(finished), followed.values)
@@ -190,14 +193,3 @@ def _stale(web: Web, account: TradingAccount, heard: datetime | None) -> bool:
     if heard is None or account.environment is not Environment.LIVE:
         return False
     return web.now() - heard > STALE_AFTER + MINUTE
-
-
-def _summed(minutes: list[Bar], interval: timedelta) -> list[Bar]:
-    """The candles of `interval`, the one that still forms included as it stands."""
-    aggregator = BarAggregator(interval)
-    bars: list[Bar] = []
-    for minute in minutes:
-        bars.extend(aggregator.push(minute))
-    if minutes:
-        bars.extend(aggregator.close_until(minutes[-1].closed_at + interval))
-    return bars
