@@ -37,6 +37,7 @@ from jarvis.web import (
     confirming,
     data,
     desk,
+    docs,
     entrance,
     factors,
     installation,
@@ -69,6 +70,7 @@ _SIGN_UPS = ThrottleRates(
 )
 
 _GROUPS = (
+    docs,
     entrance,
     links,
     prove,
