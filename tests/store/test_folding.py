@@ -1,5 +1,6 @@
 """The journal added up: always what adding it up anew would give."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -73,6 +74,18 @@ async def test_a_late_charge_changes_the_result_of_a_closed_position(store: Stor
     assert after.waterfall.total == before.waterfall.total - Decimal("1.5")
     assert (after.at, after.is_open, after.strategy) == (at(86_400), False, "donchian_breakout")
     assert after.waterfall.asset == USD
+
+
+async def test_a_position_that_ends_without_a_fill_is_open_no_longer(store: Store) -> None:
+    await connect(store)
+    story = await open_position(store)
+    (before,) = await store.position_results(OWNER, ACCOUNT)
+    await store.record_story(ACCOUNT, replace(story, closed_at=at(500)))
+
+    (after,) = await store.position_results(OWNER, ACCOUNT)
+
+    assert (before.is_open, before.at) == (True, at(0))
+    assert (after.is_open, after.at) == (False, at(500))
 
 
 async def test_a_fold_that_lost_entries_is_made_anew(store: Store) -> None:

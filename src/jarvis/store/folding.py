@@ -4,7 +4,7 @@ The journal only grows, so what is new is added to what was kept, whenever someb
 fold that does not count the entries which the journal has up to the same number is thrown away and made again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, localcontext
@@ -25,7 +25,8 @@ from jarvis.store.records import PositionRecord
 from jarvis.store.tables import day_sums as day_sum_table
 from jarvis.store.tables import entries, folds, position_results, stories
 
-_AT_ONCE = 5000
+_AT_ONCE = 500  # writers of intents wait meanwhile
+_REMEMBERED = 16
 _IN_QUESTION = 400  # how many ids are asked for at once
 CAUSES = ("price", "slippage", "trading_fee", "opening_fee", "rollover", "liquidation", "adjustment", "interest")
 """Of what a result is made, as columns and as parts of a waterfall."""
@@ -46,8 +47,19 @@ class PositionResult:
     waterfall: Waterfall
 
 
+_State = tuple[int, int, int, int]
+"""How far an account was added up and how many entries those were; its positions, and how many of them are closed."""
+
+
 class FoldStore(QueryStore):
-    """Sums that pages ask for, brought up to date before they are read."""
+    """Sums that pages ask for, brought up to date before they are read.
+
+    The results of the accounts that were looked at last are remembered while nothing changes: they are many.
+    """
+
+    def __init__(self, *opened: Any) -> None:
+        super().__init__(*opened)
+        self._remembered: dict[AccountId, tuple[_State, tuple[PositionResult, ...]]] = {}
 
     async def day_sums(self, owner_id: UserId, account_id: AccountId, *, until: date | None = None) -> list[DaySum]:
         """What each part did to cash, by UTC day and asset, oldest day first; `until` is the first day left out."""
@@ -55,10 +67,14 @@ class FoldStore(QueryStore):
         async with self._read() as connection:
             return await sums_by_day(connection, owned_account(owner_id, account_id), until)
 
-    async def position_results(self, owner_id: UserId, account_id: AccountId) -> list[PositionResult]:
+    async def position_results(self, owner_id: UserId, account_id: AccountId) -> Sequence[PositionResult]:
         """What every position earned, by the asset that it was in; the earliest first."""
         await self.fold(owner_id, account_id)
         async with self._read() as connection:
+            state = await _state(connection, owned_account(owner_id, account_id))
+            remembered = self._remembered.get(account_id)
+            if remembered is not None and remembered[0] == state:
+                return remembered[1]
             same = (stories.c.account_id == position_results.c.account_id) & (
                 stories.c.position_id == position_results.c.position_id
             )
@@ -68,7 +84,13 @@ class FoldStore(QueryStore):
                 .where(position_results.c.account_id == owned_account(owner_id, account_id))
                 .order_by(position_results.c.at, position_results.c.position_id)
             )
-            return [_result_of(row) for row in rows]
+            found = tuple(_result_of(row) for row in rows)
+        if state is not None:
+            self._remembered.pop(account_id, None)
+            self._remembered[account_id] = state, found
+            if len(self._remembered) > _REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+        return found
 
     async def fold(self, owner_id: UserId, account_id: AccountId) -> None:
         """Add what the journal has gained since the last time; does nothing to a stranger's, and seldom much."""
@@ -151,6 +173,18 @@ class FoldStore(QueryStore):
             values = [line for record in records for line in _values_of(account_id, record)]
             if values:
                 await self._put(connection, position_results, *values)
+
+
+async def _state(connection: AsyncConnection, account: ColumnElement[Any]) -> _State | None:
+    """What the results depend on; None for a stranger's, and before the first entry."""
+    fold = (
+        await connection.execute(select(folds.c.up_to, folds.c.entries).where(folds.c.account_id == account))
+    ).first()
+    if fold is None:
+        return None
+    counted = select(func.count(), func.count(stories.c.closed_at)).where(stories.c.account_id == account)
+    positions, closed = (await connection.execute(counted)).one()
+    return int(fold.up_to), int(fold.entries), int(positions), int(closed)
 
 
 async def sums_by_day(

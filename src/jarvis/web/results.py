@@ -5,6 +5,7 @@ Money of different assets never adds, nor play money to money: each has lines of
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from fastapi import APIRouter, Request
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from jarvis.domain.money import ZERO, Asset
 from jarvis.ledger.attribution import Waterfall, by_group
-from jarvis.ledger.statements import day_of
+from jarvis.ledger.statements import day_of, exact_sum
 from jarvis.store.folding import PositionResult
 from jarvis.store.listing import Page, Wish
 from jarvis.store.records import TradingAccount
@@ -50,7 +51,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A group in a line, with its bar: from the middle, as long as its result beside the largest of its asset."""
+    """A group in a line, with its bar: from the middle, as long as its result beside the largest of its asset.
+
+    `total` is that of all groups of its asset, in the first line of them.
+    """
 
     group: Group
     fees: Decimal
@@ -58,7 +62,7 @@ class Shown:
     x: int
     width: int
     tone: str
-    is_first: bool
+    total: Decimal | None
 
 
 _TITLES: Mapping[str, str] = {
@@ -117,7 +121,7 @@ async def _page(
         for one in await web.store.position_results(account.owner_id, account.account_id)
     ]
     largest: dict[tuple[str, Asset], Decimal] = {}
-    firsts: set[tuple[str, Asset, str]] = set()
+    totals: dict[tuple[str, Asset, str], Decimal] = {}
 
     async def read(wish: Wish) -> Page[Group]:
         groups = _ordered(groups_of(_fitting(results, wish), by), by, wish)
@@ -129,7 +133,9 @@ async def _page(
         for group in page.rows:
             if (group.environment, group.asset) != before:
                 before = group.environment, group.asset
-                firsts.add((*before, group.key))
+                totals[(*before, group.key)] = exact_sum(
+                    each.sum.total for each in groups if (each.environment, each.asset) == before
+                )
         return page
 
     path = "/desk/results" if only is None else f"/desk/{only.account_id}/results"
@@ -140,7 +146,7 @@ async def _page(
         shown=lambda group: _shown(
             group,
             largest[group.environment, group.asset],
-            is_first=(group.environment, group.asset, group.key) in firsts,
+            totals.get((group.environment, group.asset, group.key)),
         ),
         fields=(("by", lambda _: by), *_FIELDS),
         orders=(
@@ -157,7 +163,7 @@ async def _page(
         dated="Closed",
     )
     values = {
-        "here": "desk",
+        "here": "results" if only is None else "desk",
         "account": None if only is None else card_of(only),
         "by": by,
         "title": _TITLES[by],
@@ -192,6 +198,8 @@ def _title(key: str, by: str) -> str:
             return strategy_title(key)
         case "venue":
             return next((traits.title for name, traits in VENUES.items() if name == key), key)
+        case "month":
+            return f"{date.fromisoformat(f'{key}-01'):%B %Y}"
     return key
 
 
@@ -217,7 +225,7 @@ def _ordered(groups: list[Group], by: str, wish: Wish) -> list[Group]:
     return groups
 
 
-def _shown(group: Group, largest: Decimal, *, is_first: bool) -> Shown:
+def _shown(group: Group, largest: Decimal, total_of_all: Decimal | None) -> Shown:
     total = group.sum.total
     width = int(abs(total) / largest * (_BAR - 2)) if largest else 0
     return Shown(
@@ -227,7 +235,7 @@ def _shown(group: Group, largest: Decimal, *, is_first: bool) -> Shown:
         x=_BAR if total >= 0 else _BAR - max(width, 1),
         width=max(width, 1),
         tone="gain" if total >= 0 else "loss",
-        is_first=is_first,
+        total=total_of_all,
     )
 
 

@@ -64,7 +64,7 @@ def router(web: Web) -> APIRouter:
                 Choice("account", "Account", [(each.account_id, _name(card_of(each))) for each in accounts]),
             ),
         )
-        values = {"here": "desk", "totals": totals_of(held), "cards": [card_of(account) for account in accounts]}
+        values = {"here": "balances", "totals": totals_of(held), "cards": [card_of(account) for account in accounts]}
         return await answer(web, request, "worth.html", kind, values)
 
     return routes
