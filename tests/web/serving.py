@@ -10,6 +10,7 @@ from socket import socket
 from typing import TypeVar
 
 import uvicorn
+from fastapi import FastAPI
 
 from jarvis.accounts.passwords import HashCost, Passwords
 from jarvis.store.db import Store
@@ -43,6 +44,7 @@ class Served:
     store: Store
     connector: SaidConnector
     time: Ahead
+    app: FastAPI
     errors: list[str] = field(default_factory=list)
 
     def run(self, work: Callable[[Store], Awaitable[T]]) -> T:
@@ -76,7 +78,7 @@ def serving(database: str, host: str = "127.0.0.1") -> Iterator[Served]:
             )
             config = uvicorn.Config(app, log_level="error", ws="none", timeout_graceful_shutdown=1, server_header=False)
             server = uvicorn.Server(config)
-            served.append(Served(origin, asyncio.get_running_loop(), store, connector, time))
+            served.append(Served(origin, asyncio.get_running_loop(), store, connector, time, app))
             stop.append(lambda: setattr(server, "should_exit", True))
             started.set()
             try:
