@@ -9,7 +9,9 @@ from random import Random
 
 import atheris  # type: ignore[import-untyped]
 
-with atheris.instrument_imports(include=["jarvis.venues", "jarvis.signer", "jarvis.web.reports", "jarvis.notify"]):
+with atheris.instrument_imports(
+    include=["jarvis.venues", "jarvis.signer", "jarvis.web.reports", "jarvis.web.hooks_parse", "jarvis.notify"]
+):
     from tests.fuzz.targets import target
 
 BEGINNINGS = 300

@@ -25,6 +25,7 @@ from jarvis.venues.binance import memory as binance_memory
 from jarvis.venues.bybit import symbols as bybit_symbols
 from jarvis.venues.kraken import memory as kraken_memory
 from jarvis.venues.kraken import symbols as kraken_symbols
+from jarvis.web.hooks_parse import AlertRefused, pair_among, parse_alert
 from jarvis.web.proxies import client_address
 from jarvis.web.reports import directive_of
 from tests.fuzz.building import Source, record, value, word, words_of
@@ -213,11 +214,40 @@ def web_target(make: MakeSource) -> Callable[[bytes], None]:
     return consume
 
 
+_ALERT = {
+    "secret": "s3cr3t_-" * 5 + "abc", "id": "long", "time": "2026-11-21T14:03:30Z", "action": "buy", "pair": "BTC/USD",
+    "quantity": "0.01", "stop": "90500",
+}  # fmt: skip
+
+
+def alert_target(make: MakeSource) -> Callable[[bytes], None]:
+    """Reads made-up and damaged alerts of charts: refused, or every part of what was read is as it must be."""
+    words = words_of([importlib.import_module("jarvis.web.hooks_parse")])
+
+    def consume(data: bytes) -> None:
+        source = make(data)
+        kind = source.ConsumeIntInRange(0, 3)
+        body = data
+        if kind:
+            told: dict[str, Any] = {**_ALERT}
+            for _ in range(source.ConsumeIntInRange(0, 3)):
+                told[word(source, tuple(_ALERT))] = value(source, words) if kind == 1 else word(source, words)
+            body = msgspec.json.encode(told)
+        with suppress(AlertRefused):
+            alert = parse_alert(body)
+            assert alert.at.tzinfo is not None
+            assert 0 < len(alert.alert_id) <= 100
+            assert all(each is None or (each.is_finite() and each > 0) for each in (alert.quantity, alert.stop))
+            assert pair_among(alert.pair, (BTC_USD, BTC_USDT)) in (None, BTC_USD, BTC_USDT)
+
+    return consume
+
+
 def target(name: str, make: MakeSource) -> Callable[[bytes], None]:
     """The target of this name. Raises KeyError."""
     if name in VENUES:
         return venue_target(name, make)
-    return {"envelope": envelope_target, "frames": frames_target, "web": web_target}[name](make)
+    return {"envelope": envelope_target, "frames": frames_target, "web": web_target, "alerts": alert_target}[name](make)
 
 
-NAMES = (*VENUES, "envelope", "frames", "web")
+NAMES = (*VENUES, "envelope", "frames", "web", "alerts")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from fastapi import FastAPI
 
@@ -9,12 +10,16 @@ from jarvis.accounts.tokens import MadeToken, Tokens
 from jarvis.domain.account import UserId
 from jarvis.domain.people import AuditEntry, Passkey, Person, Role, Scope
 from jarvis.store.db import Store
+from jarvis.store.hooks import Hook
 from jarvis.store.targets import Target
+from jarvis.trading.proposals import Terms
 from tests.web.client import Browser
 from tests.web.conftest import OWNER, PASSWORD, Time
+from tests.web.samples import BTC
 from tests.web.second_factor import enrol_app
 
 MADE_UP = "0123456789abcdef0123"
+HOOK_OF_ADA = "hook-of-ada"
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,9 @@ async def crowd_of(app: FastAPI, store: Store, time: Time, owner: Browser) -> Cr
     noted = AuditEntry("made.for_test", time(), ada.user_id, ada.user_id)
     await store.grant_viewing(ada.user_id, "vera@example.org", noted=noted)
     await store.add_target(
-        Target("target-of-ada", ada.user_id, "webhook", "a room", "https://a.example/x", time()), noted
+        Target("target-of-ada", ada.user_id, "webhook", "a room", "a.example", time(), confirmed_at=time()), noted
     )
+    await add_hook(store, time, ada.user_id)
     session = next(value for name, value in owner.cookies.items() if "session" in name)
     from jarvis.accounts.sessions import hash_of
 
@@ -83,6 +89,18 @@ async def crowd_of(app: FastAPI, store: Store, time: Time, owner: Browser) -> Cr
     invited = await owner.submit("/account/sharing/invite", {"email": "friend@example.org"}, page="/account/sharing")
     assert invited.status == 200, invited.text
     return Crowd(owner, strangers, guest, made.secret)
+
+
+async def add_hook(store: Store, time: Time, user_id: UserId) -> None:
+    """A hook on the first of the person's accounts, if there is one."""
+    noted = AuditEntry("made.for_test", time(), user_id, user_id)
+    for account in (await store.accounts_of(user_id))[:1]:
+        terms = Terms(frozenset({BTC}), Decimal(1000))
+        hook = Hook(
+            HOOK_OF_ADA, user_id, account.account_id, "a chart", terms, known_sources=False, is_live=False,
+            created_at=time(), token_hash=b"h" * 32,
+        )  # fmt: skip
+        assert await store.add_hook(hook, noted=noted, told="")
 
 
 async def rows_of(store: Store, user_id: UserId) -> dict[str, list[tuple[object, ...]]]:

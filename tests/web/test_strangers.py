@@ -15,7 +15,7 @@ from jarvis.domain.account import AccountId
 from jarvis.store.db import Store
 from tests.web.client import Answer, Browser
 from tests.web.conftest import OWNER, Time
-from tests.web.crowd import MADE_UP, Crowd, crowd_of, enter, person_of, rows_of
+from tests.web.crowd import HOOK_OF_ADA, MADE_UP, Crowd, add_hook, crowd_of, enter, person_of, rows_of
 from tests.web.page_forms import forms_on
 
 NO_IDS = {"venue": "kraken", "part": "numbers", "token": "x" * 43, "command": "pause"}
@@ -30,14 +30,14 @@ WITHOUT_IDS = {
     "/account/data/delete", "/account/sharing/invite", "/account/connect/{venue}",
     "/account/connect/{venue}/step", "/account/connect/{venue}/check", "/account/connect/{venue}/confirm",
     "/account/connect/{venue}/forget",
-    "/account/notices/seen", "/account/notifications/test",
+    "/account/notices/seen", "/account/notifications/choices", "/account/notifications/quiet", "/confirm",
 }  # fmt: skip
 """Forms that name nothing of anybody's: they are about who sends them. What they do to others is looked at below."""
 
 OPERATORS = "/installation"
 """Forms about people by their id, for operators alone: to everybody else they are 403, whatever they name."""
 
-FIELDS = {"session", "passkey", "token", "target", "invitation", "viewer", "owner", "follow"}
+FIELDS = {"session", "passkey", "token", "target", "invitation", "viewer", "owner", "follow", "notice", "account"}
 """The names of fields that hold ids."""
 
 
@@ -52,7 +52,8 @@ def operations(app: FastAPI) -> list[tuple[str, str]]:
 
 def filled(path: str, account: str, position: str = "BTC-1") -> str:
     """The path with an id in it. Fails for a parameter that this test knows nothing of."""
-    values = {**NO_IDS, "account_id": account, "position_id": position}
+    hook = MADE_UP if account == MADE_UP else HOOK_OF_ADA
+    values = {**NO_IDS, "account_id": account, "position_id": position, "hook_id": hook}
     unknown = set(re.findall(r"{(\w+)}", path)) - set(values)
     assert not unknown, f"{path}: say in this test what {unknown} names, and whose it is"
     full = path.format(**values)
@@ -234,7 +235,10 @@ async def gap_between(stranger: Browser, real: str, made_up: str) -> tuple[float
     return theirs - nobodys, min(theirs, nobodys)
 
 
-async def test_the_owner_finds_what_strangers_do_not(app: FastAPI, owner: Browser, account: AccountId) -> None:
+async def test_the_owner_finds_what_strangers_do_not(
+    app: FastAPI, owner: Browser, account: AccountId, store: Store, time: Time
+) -> None:
+    await add_hook(store, time, (await person_of(store, OWNER)).user_id)
     for method, template in operations(app):
         if method == "GET" and "_id}" in template and not template.startswith("/api/"):
             if template.endswith(("/events", "/foreign")):

@@ -17,6 +17,7 @@ class Deed(Enum):
     MANAGE_KEYS = "manage_keys"
     MANAGE_TARGETS = "manage_targets"
     MANAGE_TOKENS = "manage_tokens"
+    MANAGE_HOOKS = "manage_hooks"
     SHARE = "share"
     ENROL_FACTOR = "enrol_factor"
     MANAGE_FACTORS = "manage_factors"
@@ -35,6 +36,7 @@ NEEDS_PROOF = frozenset(
         Deed.MANAGE_KEYS,
         Deed.MANAGE_TARGETS,
         Deed.MANAGE_TOKENS,
+        Deed.MANAGE_HOOKS,
         Deed.SHARE,
         Deed.MANAGE_FACTORS,
         Deed.CHANGE_PASSWORD,

@@ -3,9 +3,9 @@
 Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py, links
 and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py, the way to one in connecting.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
-queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py,
-listing.py and stating.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on which way in
-deliveries.py, what is kept of a person in personal.py.
+queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py, listing.py
+and stating.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on which way in
+deliveries.py, alerts of charts in hooks.py, what is kept of a person in personal.py.
 """
 
 from jarvis.store.accounts import AccountStore
@@ -17,6 +17,7 @@ from jarvis.store.desk import DeskStore
 from jarvis.store.dump import DumpStore
 from jarvis.store.expectations import ExpectationStore
 from jarvis.store.factors import FactorStore
+from jarvis.store.hooks import HookStore
 from jarvis.store.installation import InstallationStore
 from jarvis.store.leases import hold_instance
 from jarvis.store.links import LinkStore
@@ -44,6 +45,7 @@ class Store(
     NoticeStore,
     TargetStore,
     DeliveryStore,
+    HookStore,
     AccountStore,
     ConnectingStore,
     RecordingStore,

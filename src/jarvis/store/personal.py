@@ -15,7 +15,7 @@ from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.people import AuditEntry
 from jarvis.store.audit import append
 from jarvis.store.leases import LeaseStore
-from jarvis.store.people_tables import api_tokens, audit, installation, links, sessions, targets, users, viewings
+from jarvis.store.people_tables import api_tokens, audit, hooks, installation, links, sessions, targets, users, viewings
 from jarvis.store.records import AccountState
 from jarvis.store.tables import accounts, bars, credentials, entries, leases, metadata, postings, quotes
 
@@ -107,7 +107,7 @@ class PersonalStore(LeaseStore):
                     .where(accounts.c.owner_id == user_id, accounts.c.state != AccountState.DISCONNECTED)
                     .values(state=AccountState.DISCONNECTED, state_reason="", state_at=at, disconnected_at=at)
                 )
-                for table in (sessions, api_tokens, targets):
+                for table in (sessions, api_tokens, targets, hooks):
                     await connection.execute(delete(table).where(table.c.user_id == user_id))
                 await append(connection, noted)
             return begun

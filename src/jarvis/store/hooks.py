@@ -1,0 +1,192 @@
+"""Doors for the alerts of charts, each one person's, and what came through them: every alert once."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from jarvis.domain.account import AccountId, UserId
+from jarvis.domain.instrument import Pair
+from jarvis.domain.people import AuditEntry
+from jarvis.store.database import Database
+from jarvis.store.people import note_and_tell
+from jarvis.store.people_tables import hooks, proposals, users
+from jarvis.trading.proposals import Proposal, ProposalAction, Terms
+
+MOST_HOOKS = 10
+KEPT_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One door. One that is not live proposes, and nothing comes of it.
+
+    `known_sources`: only addresses that TradingView publishes may knock.
+    """
+
+    hook_id: str
+    user_id: UserId
+    account_id: AccountId
+    label: str
+    terms: Terms
+    known_sources: bool
+    is_live: bool
+    created_at: datetime
+    used_at: datetime | None = None
+    token_hash: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What came of a proposal, by name and in words, and the command that it became.
+
+    `kept` is nothing yet, `dry_run` is what would have been, `refused` and `sent` are the ends.
+    """
+
+    name: str
+    words: str
+    command_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A proposal with its fate."""
+
+    hook_id: str
+    alert_id: str
+    at: datetime
+    proposal: Proposal
+    fate: Fate
+
+
+class HookStore(Database):
+    """Hooks and their proposals."""
+
+    async def add_hook(self, hook: Hook, *, noted: AuditEntry, told: str) -> bool:
+        """Whether it is kept; False if the person has as many as one may."""
+        async with self._write() as connection:
+            await connection.execute(select(users.c.user_id).where(users.c.user_id == hook.user_id).with_for_update())
+            counted = select(func.count()).select_from(hooks).where(hooks.c.user_id == hook.user_id)
+            if int(await connection.scalar(counted) or 0) >= MOST_HOOKS:
+                return False
+            await connection.execute(
+                insert(hooks).values(
+                    hook_id=hook.hook_id,
+                    user_id=hook.user_id,
+                    account_id=hook.account_id,
+                    token_hash=hook.token_hash,
+                    label=hook.label,
+                    pairs=" ".join(sorted(map(str, hook.terms.pairs))),
+                    most=hook.terms.most,
+                    known_sources=hook.known_sources,
+                    is_live=hook.is_live,
+                    created_at=hook.created_at,
+                )
+            )
+            await note_and_tell(connection, noted, told)
+            return True
+
+    async def end_hook(self, user_id: UserId, hook_id: str, *, noted: AuditEntry, told: str) -> bool:
+        """Whether it was the person's and is gone, with what came through it."""
+        mine = (hooks.c.user_id == user_id) & (hooks.c.hook_id == hook_id)
+        async with self._write() as connection:
+            ended = await self._change(connection, delete(hooks).where(mine))
+            if ended:
+                await note_and_tell(connection, noted, told)
+            return ended
+
+    async def set_hook_live(
+        self, user_id: UserId, hook_id: str, *, is_live: bool, noted: AuditEntry, told: str
+    ) -> bool:
+        """Whether it was the person's and the other way before."""
+        mine = (hooks.c.user_id == user_id) & (hooks.c.hook_id == hook_id) & (hooks.c.is_live != is_live)
+        async with self._write() as connection:
+            changed = await self._change(connection, update(hooks).where(mine).values(is_live=is_live))
+            if changed:
+                await note_and_tell(connection, noted, told)
+            return changed
+
+    async def hook(self, hook_id: str) -> Hook | None:
+        """The hook of this id, if its person may use Jarvis at all."""
+        asked = (
+            select(hooks)
+            .join(users, users.c.user_id == hooks.c.user_id)
+            .where(hooks.c.hook_id == hook_id, users.c.suspended_at.is_(None), users.c.deleting_at.is_(None))
+        )
+        async with self._read() as connection:
+            row = (await connection.execute(asked)).first()
+            return None if row is None else _hook(row)
+
+    async def hooks_of(self, user_id: UserId) -> list[Hook]:
+        """The person's hooks, the oldest first."""
+        async with self._read() as connection:
+            rows = await connection.execute(
+                select(hooks).where(hooks.c.user_id == user_id).order_by(hooks.c.created_at, hooks.c.hook_id)
+            )
+            return [_hook(row) for row in rows]
+
+    async def keep_proposal(self, hook: Hook, alert_id: str, proposal: Proposal, fate: Fate, at: datetime) -> bool:
+        """Whether this alert is kept now; False if it was before, or the hook is gone.
+
+        What is a month old is forgotten.
+        """
+        row = {
+            "hook_id": hook.hook_id,
+            "alert_id": alert_id,
+            "user_id": hook.user_id,
+            "at": at,
+            "action": proposal.action.value,
+            "pair": proposal.pair,
+            "quantity": proposal.quantity,
+            "stop": proposal.stop,
+            "fate": fate.name,
+            "told": fate.words,
+            "command_id": fate.command_id,
+        }
+        old = (proposals.c.hook_id == hook.hook_id) & (proposals.c.at < at - KEPT_FOR)
+        async with self._write() as connection:
+            used = update(hooks).where(hooks.c.hook_id == hook.hook_id).values(used_at=at)
+            if not await self._change(connection, used):
+                return False  # it was ended meanwhile
+            await connection.execute(delete(proposals).where(old))
+            return await self._put_new(connection, proposals, row)
+
+    async def set_fate(self, hook_id: str, alert_id: str, fate: Fate) -> None:
+        """Say what came of a proposal that was kept."""
+        this = (proposals.c.hook_id == hook_id) & (proposals.c.alert_id == alert_id)
+        values = {"fate": fate.name, "told": fate.words, "command_id": fate.command_id}
+        async with self._write() as connection:
+            await connection.execute(update(proposals).where(this).values(**values))
+
+    async def proposals_of(self, user_id: UserId, hook_id: str, *, limit: int = 20) -> list[Proposed]:
+        """What came through a hook of the person, the newest first."""
+        asked = (
+            select(proposals)
+            .where(proposals.c.user_id == user_id, proposals.c.hook_id == hook_id)
+            .order_by(proposals.c.at.desc(), proposals.c.alert_id)
+            .limit(limit)
+        )
+        async with self._read() as connection:
+            return [_proposed(row) for row in await connection.execute(asked)]
+
+
+def _hook(row: Row[Any]) -> Hook:
+    return Hook(
+        row.hook_id,
+        UserId(row.user_id),
+        AccountId(row.account_id),
+        row.label,
+        Terms(frozenset(Pair.parse(each) for each in row.pairs.split()), Decimal(row.most)),
+        row.known_sources,
+        row.is_live,
+        row.created_at,
+        row.used_at,
+        row.token_hash,
+    )
+
+
+def _proposed(row: Row[Any]) -> Proposed:
+    proposal = Proposal(ProposalAction(row.action), row.pair, row.quantity, row.stop)
+    return Proposed(row.hook_id, row.alert_id, row.at, proposal, Fate(row.fate, row.told, row.command_id))
