@@ -1,0 +1,482 @@
+"""What the API answers with, typed: exact amounts are Decimal, instants aware UTC. A test holds it against the API."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What a newer server says beyond this is passed over."""
+
+
+class AccountLine(Record, frozen=True, kw_only=True):
+    """One account. `is_own` is false where somebody else lets you look."""
+
+    account_id: str
+    venue: str
+    environment: str
+    label: str
+    state: str
+    state_reason: str
+    is_own: bool
+    connected_at: datetime
+
+
+class Margin(Record, frozen=True, kw_only=True):
+    """The account's margin as last read from the venue."""
+
+    at: datetime
+    asset: str
+    equity: Decimal
+    free_margin: Decimal
+    used_margin: Decimal
+    unrealised: Decimal
+    margin_level: Decimal | None
+
+
+class AccountNow(Record, frozen=True, kw_only=True):
+    """One account now; `margin` is null while nothing was read."""
+
+    account_id: str
+    venue: str
+    environment: str
+    label: str
+    state: str
+    state_reason: str
+    is_own: bool
+    connected_at: datetime
+    paused: bool
+    blocks: tuple[str, ...]
+    margin: Margin | None
+
+
+class Accounts(Record, frozen=True, kw_only=True):
+    """Accounts that you may look at, your own first."""
+
+    accounts: tuple[AccountLine, ...]
+
+
+class Happened(Record, frozen=True, kw_only=True):
+    """One line of what the account's owner should know."""
+
+    activity_id: int
+    at: datetime
+    kind: str
+    severity: str
+    message: str
+    pair: str | None
+
+
+class Activities(Record, frozen=True, kw_only=True):
+    """What happened on an account."""
+
+    activities: tuple[Happened, ...]
+    next: str | None
+
+
+class Asked(Record, frozen=True, kw_only=True):
+    """The account's trader was asked; the command says when it has happened."""
+
+    asked: str
+    command_id: int
+
+
+class Changed(Record, frozen=True, kw_only=True):
+    """Why cash changed, and by how much."""
+
+    part: str
+    amount: Decimal
+
+
+class AssetStatement(Record, frozen=True, kw_only=True):
+    """One asset in a period: `opening` and all `parts` sum to `closing`."""
+
+    asset: str
+    opening: Decimal
+    closing: Decimal
+    parts: tuple[Changed, ...]
+
+
+class AssetSum(Record, frozen=True, kw_only=True):
+    """An amount of one asset."""
+
+    asset: str
+    amount: Decimal
+
+
+class AssignmentLine(Record, frozen=True, kw_only=True):
+    """A strategy that is followed on one pair. A value that is left out is the strategy's default."""
+
+    strategy: str
+    pair: str
+    interval: str
+    values: dict[str, str]
+
+
+class Assignments(Record, frozen=True, kw_only=True):
+    """What an account follows: at most one strategy for a pair."""
+
+    assignments: tuple[AssignmentLine, ...]
+
+
+class AtVenue(Record, frozen=True, kw_only=True):
+    """What the venue last said of an open position."""
+
+    at: datetime
+    used_margin: Decimal | None
+    borrowed: Decimal
+    borrowed_asset: str | None
+    interest: Decimal
+    liquidation_price: Decimal | None
+    liquidation_price_is_modelled: bool
+
+
+class Balance(Record, frozen=True, kw_only=True):
+    """One asset: what the journal says that it is, and what the venue does.
+
+    `difference` is zero, or something is missing from the books. Where the venue keeps a wallet for each asset,
+    `total` and what follows are what it last said; elsewhere they are null.
+    """
+
+    asset: str
+    cash: Decimal
+    at_venue: Decimal
+    clearing: Decimal
+    difference: Decimal
+    total: Decimal | None
+    available: Decimal | None
+    borrowed: Decimal | None
+    interest: Decimal | None
+
+
+class Balances(Record, frozen=True, kw_only=True):
+    """The account's assets, the books held against the venue."""
+
+    balances: tuple[Balance, ...]
+
+
+class Candle(Record, frozen=True, kw_only=True):
+    """One candle; prices in the pair's quote, volume in its base."""
+
+    opened_at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+
+
+class Candles(Record, frozen=True, kw_only=True):
+    """Finished candles, oldest first; `before` the first of them for what is older."""
+
+    pair: str
+    interval: str
+    candles: tuple[Candle, ...]
+
+
+class CommandNow(Record, frozen=True, kw_only=True):
+    """What became of a command. `result` is empty while it waits."""
+
+    command_id: int
+    is_finished: bool
+    result: str
+
+
+class CurvePoint(Record, frozen=True, kw_only=True):
+    """Equity at an instant. `flow` is what was paid in (or, negative, out) since the point before."""
+
+    at: datetime
+    equity: Decimal
+    flow: Decimal
+
+
+class Posted(Record, frozen=True, kw_only=True):
+    """An amount on one account of the journal; positive is a debit."""
+
+    account: str
+    asset: str
+    amount: Decimal
+
+
+class Entry(Record, frozen=True, kw_only=True):
+    """One entry of the journal; its postings sum to zero per asset. `balances` are the cash of what it moved, after it.
+
+    `reference` is the venue's: of a fill, or of a row of its own ledger.
+    """
+
+    entry_id: int
+    at: datetime
+    kind: str
+    reference: str
+    pair: str | None
+    position_id: str | None
+    postings: tuple[Posted, ...]
+    balances: tuple[AssetSum, ...]
+
+
+class EquityCurve(Record, frozen=True, kw_only=True):
+    """The equity curve, oldest point first. `asset` is null while there is no point."""
+
+    asset: str | None
+    since: datetime | None
+    points: tuple[CurvePoint, ...]
+
+
+class FillLine(Record, frozen=True, kw_only=True):
+    """One execution. `fee` is the trading fee alone, in `fee_asset`; a rebate is negative."""
+
+    fill_id: str
+    client_order_id: str | None
+    pair: str
+    base: str
+    quote: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    cost: Decimal
+    fee: Decimal
+    fee_asset: str
+    is_liquidation: bool
+    at: datetime
+
+
+class Fills(Record, frozen=True, kw_only=True):
+    """Some fills."""
+
+    fills: tuple[FillLine, ...]
+    next: str | None
+
+
+class Ledger(Record, frozen=True, kw_only=True):
+    """Some entries of the journal."""
+
+    entries: tuple[Entry, ...]
+    next: str | None
+
+
+class TierLine(Record, frozen=True, kw_only=True):
+    """When a limit acts, mildest action first; null leaves one out. Fractions: 0.02 is 2 %."""
+
+    warn: Decimal | None
+    block_entries: Decimal | None
+    reduce: Decimal | None
+    flatten: Decimal | None
+
+
+class LimitsNow(Record, frozen=True, kw_only=True):
+    """What one trader allows on one account; shares and losses are fractions of equity.
+
+    `margin_level_floor` is equity over used margin, where lower is worse.
+    """
+
+    leverage_cap: int
+    equity_share_per_position: Decimal
+    risk_per_trade: Decimal
+    max_open_positions: int
+    daily_loss: TierLine
+    drawdown: TierLine
+    margin_level_floor: TierLine
+    allowed_pairs: tuple[str, ...]
+
+
+class LowerLimits(Record, frozen=True, kw_only=True):
+    """What is to be lowered; what is left out stays. Whatever would loosen a limit is refused, and all else with it."""
+
+    leverage_cap: int | None = None
+    equity_share_per_position: Decimal | None = None
+    risk_per_trade: Decimal | None = None
+    max_open_positions: int | None = None
+    daily_loss: TierLine | None = None
+    drawdown: TierLine | None = None
+    margin_level_floor: TierLine | None = None
+    allowed_pairs: tuple[str, ...] | None = None
+
+
+class Me(Record, frozen=True, kw_only=True):
+    """Whose token this is, and what it is good for."""
+
+    user_id: str
+    role: str
+    scopes: tuple[str, ...]
+    expires_at: datetime
+
+
+class NoticeLine(Record, frozen=True, kw_only=True):
+    """What you were told. Only a person on the pages marks it as seen: no script hides an alarm."""
+
+    notice_id: int
+    at: datetime
+    kind: str
+    severity: str
+    message: str
+    account_id: str | None
+    pair: str | None
+    seen_at: datetime | None
+
+
+class Notices(Record, frozen=True, kw_only=True):
+    """Some notices."""
+
+    notices: tuple[NoticeLine, ...]
+    next: str | None
+
+
+class OrderLine(Record, frozen=True, kw_only=True):
+    """One order. `unknown` means that the venue is being asked what became of it."""
+
+    client_order_id: str
+    venue_order_id: str | None
+    pair: str
+    base: str
+    quote: str
+    side: str
+    type: str
+    role: str
+    status: str
+    reason: str
+    quantity: Decimal
+    filled_quantity: Decimal
+    limit_price: Decimal | None
+    trigger_price: Decimal | None
+    leverage: int
+    reduce_only: bool
+    position_id: str | None
+    created_at: datetime
+
+
+class Orders(Record, frozen=True, kw_only=True):
+    """Some orders."""
+
+    orders: tuple[OrderLine, ...]
+    next: str | None
+
+
+class ParameterLine(Record, frozen=True, kw_only=True):
+    """One knob of a strategy; numbers are exact text, null where there is no bound."""
+
+    name: str
+    label: str
+    description: str
+    kind: str
+    default: str
+    minimum: Decimal | None
+    maximum: Decimal | None
+    step: Decimal | None
+    choices: tuple[str, ...]
+    unit: str
+
+
+class Part(Record, frozen=True, kw_only=True):
+    """One cause of a result, signed as it helped or hurt."""
+
+    cause: str
+    amount: Decimal
+
+
+class Period(Record, frozen=True, kw_only=True):
+    """One day or month, in UTC."""
+
+    begins_on: date
+    assets: tuple[AssetStatement, ...]
+
+
+class PositionLine(Record, frozen=True, kw_only=True):
+    """A position from flat to flat; `result` is what the journal has booked so far."""
+
+    position_id: str
+    pair: str
+    base: str
+    quote: str
+    side: str
+    strategy: str
+    leverage: int
+    quantity: Decimal
+    opened_quantity: Decimal
+    entry_price: Decimal | None
+    stop_price: Decimal | None
+    opened_at: datetime
+    closed_at: datetime | None
+    result: Decimal | None
+
+
+class Positions(Record, frozen=True, kw_only=True):
+    """Some positions."""
+
+    positions: tuple[PositionLine, ...]
+    next: str | None
+
+
+class QuoteLine(Record, frozen=True, kw_only=True):
+    """The best bid and ask of a pair, and its last price; `at` says how fresh they are."""
+
+    pair: str
+    quote: str
+    bid: Decimal
+    ask: Decimal
+    last: Decimal
+    at: datetime
+
+
+class Quotes(Record, frozen=True, kw_only=True):
+    """The latest quote of every pair that has one."""
+
+    quotes: tuple[QuoteLine, ...]
+
+
+class Statements(Record, frozen=True, kw_only=True):
+    """Periods in which something happened, the latest first."""
+
+    periods: tuple[Period, ...]
+
+
+class Story(Record, frozen=True, kw_only=True):
+    """A position's whole story. The parts of `waterfall` sum exactly to `result`.
+
+    `protection` are the stops that rest at the venue for it, or may. `time_stop_at` is when it is left anyway.
+    """
+
+    position_id: str
+    pair: str
+    base: str
+    quote: str
+    side: str
+    strategy: str
+    leverage: int
+    quantity: Decimal
+    opened_quantity: Decimal
+    entry_price: Decimal | None
+    stop_price: Decimal | None
+    opened_at: datetime
+    closed_at: datetime | None
+    result: Decimal | None
+    protection: tuple[OrderLine, ...]
+    time_stop_at: datetime | None
+    at_venue: AtVenue | None
+    waterfall: tuple[Part, ...]
+    orders: tuple[OrderLine, ...]
+    fills: tuple[FillLine, ...]
+
+
+class StrategyLine(Record, frozen=True, kw_only=True):
+    """A strategy and its parameters, in the order of a form."""
+
+    name: str
+    title: str
+    description: str
+    parameters: tuple[ParameterLine, ...]
+
+
+class Strategies(Record, frozen=True, kw_only=True):
+    """All strategies of this installation."""
+
+    strategies: tuple[StrategyLine, ...]
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """The data of an event: something of an account was written. `what` names it; ask for it to see its numbers."""
+
+    event_id: int
+    account_id: str
+    kind: str
+    what: dict[str, str]
