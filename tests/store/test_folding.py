@@ -102,7 +102,7 @@ async def test_a_stranger_is_told_nothing_and_makes_nothing_be_added_up(store: S
     await _live(store)
 
     assert await store.day_sums(STRANGER, ACCOUNT) == []
-    assert await store.position_results(STRANGER, ACCOUNT) == []
+    assert await store.position_results(STRANGER, ACCOUNT) == ()
 
     async with store._read() as connection:
         assert (await connection.execute(folds.select())).first() is None

@@ -171,3 +171,13 @@ async def test_positions_say_what_they_earned(owner: Browser, account: AccountId
 
     assert [(row["position_id"], row["closed_by"]) for row in rows] == [("BTC-0", "stop")]
     assert Decimal(rows[0]["result"]) < 0
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_script_is_given_the_list_alone(owner: Browser, account: AccountId, name: str) -> None:
+    piece = await owner.get(f"/desk/{account}/{name}", headers={"hx-request": "true"})
+    page = await owner.get(f"/desk/{account}/{name}")
+
+    assert piece.text.strip().startswith('<div id="list"')
+    assert "<script" not in piece.text
+    assert piece.text in page.text

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from jarvis.domain.csvfile import write_rows
 from jarvis.domain.money import plain
@@ -28,6 +28,7 @@ T = TypeVar("T")
 _LONGEST = 120
 _BATCH = 1000
 _BETWEEN = "~"
+_BEGINS, _ENDS = b"<!-- list -->", b"<!-- /list -->"
 _TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
 
 
@@ -113,7 +114,15 @@ async def answer(
     if wants_file(request):
         return file_of(web, request, kind, wish)
     view = view_of(request.url.path, request.query_params, kind, wish, await kind.read(wish))
-    return await web.page(request, template, {**(values or {}), "list": view})
+    page = await web.page(request, template, {**(values or {}), "list": view})
+    return _piece(page) if "hx-request" in request.headers else page
+
+
+def _piece(page: Response) -> Response:
+    """What the page's own script swaps in: the list without all that stands around it."""
+    _, _, rest = bytes(page.body).partition(_BEGINS)
+    piece, _, _ = rest.partition(_ENDS)
+    return HTMLResponse(piece)
 
 
 def wants_file(request: Request) -> bool:
@@ -126,7 +135,7 @@ def file_of(web: Web, request: Request, kind: ListOf[T], wish: Wish) -> Response
     form = request.query_params["format"]
     name = f"jarvis-{kind.name}-{web.now():%Y%m%d}.{form}"
     written = _csv(kind, wish) if form == "csv" else _json(kind, wish, web.now())
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(written, media_type=_TYPES[form], headers=headers)
 
 
