@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jarvis.cli import people
+from jarvis.cli import people, remote
 from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jarvis.store.db import Store
     from jarvis.store.records import TradingAccount
 
-trade = typer.Typer(help="Running accounts: status, pause, resume, flatten.", no_args_is_help=True)
+trade = typer.Typer(help="Running accounts, here or by --url elsewhere.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AccountName = Annotated[
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command()(doctor)
     app.command()(venues)
     app.add_typer(people.user, name="user")
+    remote.register(trade)
     app.add_typer(trade, name="trade")
 
 
@@ -187,8 +188,11 @@ async def _venue_record(store: "Store", account: "TradingAccount") -> dict[str, 
 
 
 @trade.command()
-def status(*, account: AccountName = None, as_json: Json = False) -> None:
+def status(*, account: AccountName = None, url: remote.Url = None, as_json: Json = False) -> None:
     """Say what is held, what protects it, and where every cent went."""
+    if url is not None:
+        remote.status(url, account, as_json=as_json)
+        return
     from jarvis.cli.status import account_status, as_text
 
     async def read() -> dict[str, object]:
@@ -200,15 +204,15 @@ def status(*, account: AccountName = None, as_json: Json = False) -> None:
 
 
 @trade.command()
-def pause(*, account: AccountName = None) -> None:
+def pause(*, account: AccountName = None, url: remote.Url = None) -> None:
     """Open nothing more; what is open stays protected."""
-    _command("pause", account, None)
+    _command("pause", account, None, url)
 
 
 @trade.command()
-def resume(*, account: AccountName = None) -> None:
+def resume(*, account: AccountName = None, url: remote.Url = None) -> None:
     """Lift a pause."""
-    _command("resume", account, None)
+    _command("resume", account, None, url)
 
 
 @trade.command()
@@ -216,12 +220,16 @@ def flatten(
     *,
     account: AccountName = None,
     pair: Annotated[str | None, typer.Option(help="Only this pair; left out: everything.")] = None,
+    url: remote.Url = None,
 ) -> None:
     """Close at market, cancel our orders there, and pause."""
-    _command("flatten", account, pair)
+    _command("flatten", account, pair, url)
 
 
-def _command(kind: str, account: str | None, pair: str | None) -> None:
+def _command(kind: str, account: str | None, pair: str | None, url: str | None) -> None:
+    if url is not None:
+        remote.command(kind, url, account, pair)
+        return
     from jarvis.cli.market import pair_of
     from jarvis.store.records import CommandKind
 
