@@ -8,12 +8,16 @@ const SILENT_AFTER_MS = 20_000;
 const QUIET_AFTER_MS = 180_000;
 const AGAIN_MS = 5000;
 
+wireSlider();
+listenForKeys();
+
 const desk = document.getElementById("desk");
 const linkState = document.getElementById("link-state");
 const charts = desk.dataset.account ? await openCharts(`/desk/${encodeURIComponent(desk.dataset.account)}`) : null;
 let heardAt = Date.now();
 let changedAt = Date.now();
 let since = desk.dataset.since;
+const unread = new Set();
 
 /** The two charts of one account; their libraries are loaded where there is something to draw. */
 async function openCharts(address) {
@@ -31,6 +35,24 @@ async function openCharts(address) {
 
 function heard() {
   heardAt = Date.now();
+}
+
+/** A piece that could not be fetched is asked for again: the stream tells each change once, and will not repeat it. */
+function noteUnread(event) {
+  const piece = event.target.closest?.("[hx-get]");
+  if (piece) unread.add(piece);
+}
+
+function askAgain() {
+  if (unread.size === 0 || Date.now() - heardAt > SILENT_AFTER_MS) return;
+  const pieces = [...unread];
+  unread.clear();
+  for (const piece of pieces) {
+    const kind = /live-(\w+)/.exec(piece.getAttribute("hx-trigger"))?.[1];
+    if (kind && piece.isConnected) document.body.dispatchEvent(new CustomEvent(`live-${kind}`));
+  }
+  charts?.equity.refresh();
+  charts?.candles.refresh();
 }
 
 function sayHowFresh() {
@@ -68,10 +90,13 @@ function follow() {
   });
 }
 
-setInterval(sayHowFresh, 2000);
+document.body.addEventListener("htmx:error", noteUnread);
+document.body.addEventListener("htmx:response:error", noteUnread);
+setInterval(() => {
+  sayHowFresh();
+  askAgain();
+}, 2000);
 
-wireSlider();
-listenForKeys();
 follow();
 charts?.equity.refresh();
 charts?.candles.refresh();

@@ -61,6 +61,8 @@ export function listenForKeys() {
       switchTo(listening);
     });
   }
+  // Nothing of a closed sheet keeps the focus: a key would be taken for one that is typed into it.
+  sheet?.addEventListener("close", () => sheet.contains(document.activeElement) && document.activeElement.blur());
   document.getElementById("keys-open")?.addEventListener("click", () => sheet?.showModal());
   document.addEventListener("keydown", (event) => {
     const deed = DEEDS[event.key];
