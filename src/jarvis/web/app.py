@@ -45,6 +45,7 @@ from jarvis.web import (
     links,
     notices,
     notifications,
+    onboarding,
     overview,
     prove,
     sessions,
@@ -71,6 +72,7 @@ _SIGN_UPS = ThrottleRates(
 )
 
 _GROUPS = (
+    onboarding,
     docs,
     entrance,
     links,
