@@ -127,6 +127,7 @@ function watch(form) {
   };
   form.addEventListener("input", say);
   form.addEventListener("change", say);
+  say(); // somebody may have been quicker than this script
 }
 
 function hintBelow(input) {
