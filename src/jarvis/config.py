@@ -138,6 +138,8 @@ class Settings(BaseSettings):
             raise ValueError("smtp_from: say the address that notices come from, such as jarvis@example.org")
         if self.smtp_security == "none" and not _is_loopback(self.smtp_host):
             raise ValueError("smtp_security = none sends in clear: it is for a mail server on this machine")
+        if not (self.smtp_user + self.smtp_password.get_secret_value()).isascii():
+            raise ValueError("smtp_user and smtp_password: the protocol knows plain letters only")
         if bool(self.smtp_user) != bool(self.smtp_password.get_secret_value()):
             raise ValueError("smtp_user and smtp_password belong together: give both or none")
         return self

@@ -151,7 +151,7 @@ def choices_of(kind: str, text: str) -> dict[Group, Level]:
     found = dict(DEFAULTS.get(kind, _LOUD))
     for group in Group:
         level = kept.get(group.value) if isinstance(kept, dict) else None
-        if level in {each.value for each in Level}:
+        if isinstance(level, str) and level in {each.value for each in Level}:
             found[group] = Level(level)
     return found
 

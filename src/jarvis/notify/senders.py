@@ -70,17 +70,16 @@ class Senders:
             case channels.EMAIL:
                 if self._mail is None:
                     raise DeliveryFailed("This installation has no mail server (JARVIS_SMTP_HOST).")
-                await self._through_apprise(_mail_service(self._mail, receiver.shown), message, _of_mail)
+                service = _mail_service(self._mail, receiver.shown)
+                await self._through_apprise(receiver.kind, service, message, _of_mail)
             case channels.TELEGRAM:
                 chat = channels.telegram_chat(receiver.secret)
-                service = {"schema": "tgram", "bot_token": chat.token, "targets": [chat.chat], "detect_owner": False}
-                await self._through_apprise(service, message, _of_telegram)
+                service = {"bot_token": chat.token, "targets": [chat.chat], "detect_owner": False}
+                await self._through_apprise(receiver.kind, service, message, _of_telegram)
             case channels.DISCORD:
                 webhook = channels.discord_webhook(receiver.secret)
-                service = {
-                    "schema": "discord", "webhook_id": webhook.number, "webhook_token": webhook.token, "avatar": False,
-                }  # fmt: skip
-                await self._through_apprise(service, message, _of_discord)
+                service = {"webhook_id": webhook.number, "webhook_token": webhook.token, "avatar": False}
+                await self._through_apprise(receiver.kind, service, message, _of_discord)
             case _:
                 raise DeliveryFailed("Jarvis does not know this kind of receiver.")
 
@@ -89,12 +88,12 @@ class Senders:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _through_apprise(
-        self, service: dict[str, Any], message: Message, reason: Callable[[list[int]], str]
+        self, kind: str, service: dict[str, Any], message: Message, reason: Callable[[list[int]], str]
     ) -> None:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._seconds):
-                done, numbers = await loop.run_in_executor(self._threads, partial(_notify, service, message))
+                done, numbers = await loop.run_in_executor(self._threads, partial(_notify, kind, service, message))
         except TimeoutError as error:
             raise DeliveryFailed(f"No answer within {self._seconds:.0f} seconds.") from error
         if not done:
@@ -105,7 +104,6 @@ def _mail_service(mail: MailServer, address: str) -> dict[str, Any]:
     # The library decodes user and password as parts of an address, whoever gives them.
     user = {"user": quote(mail.user, safe=""), "password": quote(mail.password, safe="")} if mail.user else {}
     return {
-        "schema": "mailto",
         "host": mail.host,
         "smtp_host": mail.host,
         "port": mail.port,
@@ -158,30 +156,36 @@ def _of_discord(numbers: list[int]) -> str:
 _numbers: contextvars.ContextVar[list[int]] = contextvars.ContextVar("numbers")
 
 
-class _StatusNumbers(logging.Handler):
-    """Keeps the status numbers that the library's log tells, for the delivery of this thread, and drops the rest."""
+class _StatusNumbers(logging.Filter):
+    """Keeps the status numbers of what is logged during a delivery and drops the rest, before any handler sees it."""
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
+        kept = _numbers.get(None)
+        if kept is None:
+            return True
         found = _NUMBERS.search(record.getMessage())
-        if found is not None and (kept := _numbers.get(None)) is not None:
+        if found is not None:
             kept.append(int(found[1] or found[2]))
+        return False
 
 
-def _notify(service: dict[str, Any], message: Message) -> tuple[bool, list[int]]:
+def _notify(kind: str, service: dict[str, Any], message: Message) -> tuple[bool, list[int]]:
     """Whether it was taken, and the status numbers that were told on the way. Blocks."""
-    from apprise import Apprise, AppriseAsset, NotifyFormat  # noqa: PLC0415 - a big library, for whoever sends
+    # A big library, for whoever sends; of its many services only the one that is meant is loaded.
+    from apprise import AppriseAsset, NotifyFormat  # noqa: PLC0415
 
     _take_the_log()
     numbers: list[int] = []
     token = _numbers.set(numbers)
     try:
-        asset = AppriseAsset(app_id=_FROM, app_desc=_FROM, app_url="", http_redirects=False, async_mode=False)
-        plugin = Apprise.instantiate(
-            {**service, "redirect": "no", "rto": _CONNECT_SECONDS, "cto": _CONNECT_SECONDS, "format": "text"},
-            asset=asset,
+        plugin = _plugin_of(kind)(
+            **service,
+            asset=AppriseAsset(app_id=_FROM, app_desc=_FROM, app_url="", http_redirects=False, async_mode=False),
+            redirect="no",
+            rto=_CONNECT_SECONDS,
+            cto=_CONNECT_SECONDS,
+            format="text",
         )
-        if plugin is None:
-            return False, numbers
         plugin.socket_connect_timeout = _CONNECT_SECONDS
         title = message.title[:_LONGEST_TITLE]
         return bool(plugin.notify(body=message.text, title=title, body_format=NotifyFormat.TEXT)), numbers
@@ -189,9 +193,26 @@ def _notify(service: dict[str, Any], message: Message) -> tuple[bool, list[int]]
         _numbers.reset(token)
 
 
+def _plugin_of(kind: str) -> Any:
+    """The library's class for a kind of channel."""
+    match kind:
+        case channels.EMAIL:
+            from apprise.plugins.email import NotifyEmail  # noqa: PLC0415
+
+            return NotifyEmail
+        case channels.TELEGRAM:
+            from apprise.plugins.telegram import NotifyTelegram  # noqa: PLC0415
+
+            return NotifyTelegram
+    from apprise.plugins.discord import NotifyDiscord  # noqa: PLC0415
+
+    return NotifyDiscord
+
+
 def _take_the_log() -> None:
-    logger = logging.getLogger("apprise")
-    if not any(isinstance(each, _StatusNumbers) for each in logger.handlers):
-        logger.handlers[:] = [_StatusNumbers()]
-        logger.propagate = False
-        logger.setLevel(logging.DEBUG)
+    """Put ourselves before the logs of the library and of what it speaks HTTP with: both quote whole addresses."""
+    for name in ("apprise", "urllib3.connectionpool"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(each, _StatusNumbers) for each in logger.filters):
+            logger.addFilter(_StatusNumbers())
+            logger.setLevel(logging.DEBUG)  # the numbers are told at this level
