@@ -30,6 +30,7 @@ from jarvis.store.recording import RecordingStore
 from jarvis.store.sealed import SealedStore
 from jarvis.store.stating import StatingStore
 from jarvis.store.targets import TargetStore
+from jarvis.store.taxes import TaxStore
 from jarvis.store.tokens import TokenStore
 
 __all__ = ["Store", "hold_instance", "migrate"]
