@@ -17,7 +17,7 @@ from jarvis.notify.words import Told
 from jarvis.store.database import Database
 from jarvis.store.people_tables import deliveries, notices, targets
 from jarvis.store.tables import accounts
-from jarvis.store.targets import Target, target_of
+from jarvis.store.targets import TESTED, Target, target_of
 from jarvis.trading.events import Severity
 from jarvis.venues.catalog import VENUES
 
@@ -154,9 +154,10 @@ class DeliveryStore(Database):
             return {row.target_id: row.number for row in await connection.execute(counted)}
 
     async def failed_deliveries(self, user_id: UserId, *, limit: int = 10) -> list[Delivery]:
-        """What was given up, the newest first."""
+        """What was given up and was no test, the newest first."""
+        given_up = (deliveries.c.user_id == user_id) & (deliveries.c.state == DeliveryState.FAILED)
         asked = (
-            _SELECT.where(deliveries.c.user_id == user_id, deliveries.c.state == DeliveryState.FAILED)
+            _SELECT.where(given_up, notices.c.kind != TESTED)
             .order_by(deliveries.c.done_at.desc(), deliveries.c.notice_id.desc())
             .limit(limit)
         )
