@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from jarvis.domain.account import AccountId, Environment
+from jarvis.domain.market import Quote
 from jarvis.store.db import Store
 from jarvis.store.records import AccountState, feed_name
 from jarvis.trading.state import Block, Marks
@@ -158,6 +159,23 @@ async def test_old_live_numbers_are_called_stale_on_the_card(owner: Browser, sto
 
     assert "Stale" not in fresh.text
     assert "Stale: 1 min 31 s old" in words(stale.text)
+
+
+async def test_an_old_price_says_how_old_it_is(owner: Browser, store: Store, time: Time) -> None:
+    live = await day.connect(store, await owner_id(store), Environment.LIVE)
+    await store.record_equity(live, samples.margin())
+    await store.record_story(live, samples.btc_story())
+    price = samples.bars()[-1].close
+    await store.record_quotes(day.KRAKEN, [Quote(samples.BTC, price, price, price, samples.NOW)])
+    await store.record_bars(day.KRAKEN, samples.bars())
+
+    fresh = words((await owner.get(f"/desk/{live}/part/positions")).text)
+    time.pass_by(timedelta(seconds=110))
+    old = words((await owner.get(f"/desk/{live}/part/positions")).text)
+
+    assert "90,904.9 USD" in fresh
+    assert " old" not in fresh
+    assert "90,904.9 USD 2 min old" in old
 
 
 async def test_a_paused_or_disarmed_account_says_so(owner: Browser, store: Store, account: AccountId) -> None:

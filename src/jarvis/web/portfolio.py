@@ -146,10 +146,12 @@ async def view_of(
     account, pair, now = overview.account, record.story.pair, account_time(web, overview)
     known = await web.store.quotes(account.feed) if quotes is None else quotes
     mark = known[pair].last if pair in known else await last_close(web.store, account, pair)
+    age = now - known[pair].at if pair in known and account.environment is Environment.LIVE else None
     return position_of(
         record,
         mark,
         now,
+        mark_age=age if age is not None and age > STALE_AFTER else None,
         hourly_range=await surroundings.hourly_range(account.feed, pair, now),
         midnight_price=await surroundings.midnight_price(account.feed, pair, now),
     )

@@ -38,7 +38,8 @@ class PositionView:
     then `used_margin`, `borrowed` and the liquidation price are not known. `watched` are targets that do not rest at
     the venue: Jarvis closes when the price is there.
 
-    `mark_is_known` is False where no price was ever heard: the entry's stands in for it. `hourly_range` is the average
+    `mark_is_known` is False where no price was ever heard: the entry's stands in for it. `mark_age` is set where the
+    price is old. `hourly_range` is the average
     true range of an hour (quote), None before there are enough candles; distances are also told in it. `since_midnight`
     (quote, UTC) counts fills, fees and charges of the day, None where the price at midnight is not known. `costs` is
     what was paid so far for what: (what for, amount, asset). `at_risk` is what is lost between now and the stop.
@@ -73,6 +74,7 @@ class PositionView:
     time_left: timedelta | None
     rail: Rail
     mark_is_known: bool = True
+    mark_age: timedelta | None = None
     hourly_range: Decimal | None = None
     stop_distance: Decimal | None = None
     stop_ranges: Decimal | None = None
@@ -88,10 +90,12 @@ def position_of(
     *,
     hourly_range: Decimal | None = None,
     midnight_price: Decimal | None = None,
+    mark_age: timedelta | None = None,
 ) -> PositionView:
     """An open story with what protects it; `mark` is the last known price, the entry's when there is none.
 
-    `hourly_range` is the pair's average true range, `midnight_price` what it cost when this day (UTC) began.
+    `hourly_range` is the pair's average true range, `midnight_price` what it cost when this day (UTC) began, `mark_age`
+    how old the price is where it is old.
     """
     story, facts = record.story, record.facts
     position = story.position
@@ -133,6 +137,7 @@ def position_of(
         time_left=None if time_stop is None else story.opened_at + time_stop - now,
         rail=rail(entry, price, stop_price, (*targets, *watched), winning=unrealised >= 0),
         mark_is_known=mark is not None,
+        mark_age=mark_age,
         hourly_range=hourly_range,
         stop_distance=abs(price - stop_price) / price if stop_price is not None and price else None,
         stop_ranges=_in_ranges(price, stop_price, hourly_range),

@@ -41,7 +41,8 @@ function step(by) {
 }
 
 const DEEDS = {
-  p: () => document.querySelector(".controls-buttons form[action$='/pause'] button, .controls-buttons form[action$='/resume'] button")?.click(),
+  // To pause takes risk away. To let entries go on again wants a look and a press.
+  p: () => document.querySelector(".controls-buttons form[action$='/pause'] button")?.click(),
   f: () => document.querySelector(".controls-buttons a[href$='/flatten']")?.click(),
   j: () => step(1),
   k: () => step(-1),
