@@ -25,6 +25,7 @@ from jarvis.web.pasting import Reading, read_paste, rules_for
 from jarvis.web.steps import NUMBERS, STEPS, ways_of
 from jarvis.web.told import Told, told_from_json, told_of
 from jarvis.web.venues import FORMS, VenueForm
+from jarvis.web.walkthroughs import WALKTHROUGHS
 
 HOME = "/account/connect"
 _NO_ERRORS = {"api_key": "", "api_secret": "", "api_passphrase": "", "environment": "", "execution_venue": ""}
@@ -257,6 +258,7 @@ async def _key_page(web: Web, request: Request, asked: VenueForm, way: Connectin
         "outbound": outbound_address(web.settings.outbound_address, accounts),
         "binding": table.binding,
         "can_expire": table.can_expire,
+        "walkthrough": WALKTHROUGHS[asked.name],
     }
     return await _wizard_page(web, request, "wizard_key.html", asked, way, ConnectStep.KEY, values)
 
