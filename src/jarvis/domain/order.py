@@ -56,6 +56,7 @@ class OrderRole(Enum):
     TAKE_PROFIT = "take_profit"
     TIME_STOP = "time_stop"
     SIGNAL_EXIT = "signal_exit"
+    BY_HAND = "by_hand"
     FLATTEN = "flatten"
     LIQUIDATION = "liquidation"
 

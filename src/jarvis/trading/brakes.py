@@ -12,7 +12,14 @@ from jarvis.domain.account import MarginState
 from jarvis.domain.instrument import Pair
 from jarvis.trading import tiers
 from jarvis.trading.desk import Outbox
-from jarvis.trading.events import EntriesAllowed, EntriesBlocked, Severity
+from jarvis.trading.events import (
+    EntriesAllowed,
+    EntriesBlocked,
+    ForeignExplained,
+    ForeignSeen,
+    Severity,
+    StrangersKnown,
+)
 from jarvis.trading.limits import Limits, TierAction
 from jarvis.trading.state import Block, EngineState, Marks
 
@@ -107,6 +114,16 @@ class Brakes:
         """Open nothing where it stands until a person resumes, and say so."""
         self._mark(self._marks.with_block(block))
         self._outbox.alarm(block.cause, Severity.CRITICAL, block.message, at, block.pair)
+
+    def strangers(self, event: ForeignSeen | ForeignExplained | StrangersKnown) -> None:
+        """Take what was learnt of somebody else's doings."""
+        match event:
+            case ForeignSeen():
+                self.foreign_seen(event.message, event.at, event.pair, event.order)
+            case ForeignExplained():
+                self.foreign_explained(event.at)
+            case StrangersKnown():
+                self.strangers_known(event.orders)
 
     def foreign_seen(self, message: str, at: datetime, pair: Pair | None, order: str | None = None) -> None:
         """Open nothing where somebody else acted until the owner says that it was them; an order is told once."""

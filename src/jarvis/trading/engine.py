@@ -28,10 +28,12 @@ from jarvis.trading.brakes import Brakes
 from jarvis.trading.closing import Closing, our_part
 from jarvis.trading.commitments import Commitments
 from jarvis.trading.desk import Desk, Outbox
-from jarvis.trading.entries import booked, late_fill_message, outdated, plan_entry, reopened
+from jarvis.trading.entries import PlannedEntry, booked, late_fill_message, outdated, plan_entry, reopened
 from jarvis.trading.events import (
     Action,
+    AdjustByHand,
     AmendAnswered,
+    CloseByHand,
     DebtGrew,
     EngineEvent,
     EntriesAllowed,
@@ -41,6 +43,7 @@ from jarvis.trading.events import (
     ForeignSeen,
     FundsMoved,
     LimitsChanged,
+    OpenByHand,
     OrderAbsent,
     OrderAccepted,
     OrderLost,
@@ -52,6 +55,7 @@ from jarvis.trading.events import (
 )
 from jarvis.trading.exits import after_bar, leaving, reached, time_is_up
 from jarvis.trading.foreign import foreign_fill_message, foreign_order_message
+from jarvis.trading.hands import Hands
 from jarvis.trading.keeper import Keeper
 from jarvis.trading.limits import LimitReason, Limits, Refused, Standing, TierAction
 from jarvis.trading.listings import Listings
@@ -105,6 +109,7 @@ class Engine:
         self._desk = Desk(config.id_prefix, self._state, self._outbox, exits_need_proof=self._closing.is_serial)
         self._keeper = Keeper(self._desk, self._instruments, self._outbox, self._closing)
         self._positions = Positions(self._state, self._desk, self._instruments, self._outbox, self._closing)
+        self._hands = Hands(self._state, self._positions, self._keeper, self._instruments, self._outbox, config.costs)
         self._commitments = Commitments(self._desk, config.costs.slippage_rate)
         self._brakes = Brakes(self._state, config.limits, self._outbox, watches_calls=self._closing.is_wallet)
         self._now: datetime | None = None
@@ -181,18 +186,16 @@ class Engine:
                 self._on_amended(event)
             case EntriesBlocked() | EntriesAllowed():
                 self._brakes.told(event)
-            case ForeignSeen():
-                self._brakes.foreign_seen(event.message, event.at, event.pair, event.order)
-            case ForeignExplained():
-                self._brakes.foreign_explained(event.at)
-            case StrangersKnown():
-                self._brakes.strangers_known(event.orders)
+            case ForeignSeen() | ForeignExplained() | StrangersKnown():
+                self._brakes.strangers(event)
             case Pause():
                 self._brakes.pause()
             case Resume():
                 self._brake(self._brakes.resume(event.at), event.at)
             case Flatten():
                 self._on_flatten(event)
+            case OpenByHand() | AdjustByHand() | CloseByHand():
+                self._by_hand(event)
             case LimitsChanged():
                 self._brake(self._brakes.limit(event.limits, event.at), event.at)
             case FundsMoved():
@@ -324,16 +327,19 @@ class Engine:
     def _enter(self, signal: Signal) -> None:
         """Size, check and place the entry that `signal` wants, or say why not."""
         former = self._state.stories.get(signal.pair)
-        planned = plan_entry(signal, self._standing(signal), self._config.costs, self._desk.next_id(), former)
+        standing = self._standing(signal.pair, signal.target.side, signal.at)
+        planned = plan_entry(signal, standing, self._config.costs, self._desk.next_id(), former)
         if isinstance(planned, Refused):
             self._refuse(signal, planned)
-            return
+        else:
+            self._send(planned, signal.at)
+
+    def _send(self, planned: PlannedEntry, at: datetime) -> None:
         # The story is kept before the entry is sent: whatever happens next, the position will know its protection.
         self._positions.keep(planned.story)
-        self._commitments.add(self._desk.place(planned.request, self._now or signal.at))
+        self._commitments.add(self._desk.place(planned.request, self._now or at))
 
-    def _standing(self, signal: Signal) -> Standing:
-        pair, side = signal.pair, signal.target.side
+    def _standing(self, pair: Pair, side: Side | None, at: datetime) -> Standing:
         instrument = self._listings.listed(pair)
         cap = min(self.limits.leverage_cap, self._config.leverage_caps.get(pair, 0))
         # A story begins with its entry's intent: what may be at the venue is counted before anything was filled.
@@ -341,7 +347,7 @@ class Engine:
         margin = self._brakes.margin
         is_apart = margin is not None and pair in margin.by_pair
         return Standing(
-            at=self._now or signal.at,
+            at=self._now or at,
             limits=self.limits,
             instrument=instrument,
             leverage=instrument.leverage_within(side, cap) if instrument and side else None,
@@ -357,13 +363,31 @@ class Engine:
             base_fee_rate=self._closing.base_fee_rate(pair),
         )
 
-    def _refuse(self, signal: Signal, refused: Refused) -> None:
-        at = self._now or signal.at
-        self._outbox.alarm(f"not_opened_{refused.reason.value}", Severity.INFO, refused.message, at, signal.pair)
+    def _refuse(self, wish: Signal | OpenByHand, refused: Refused) -> None:
+        at = self._now or wish.at
+        self._outbox.alarm(f"not_opened_{refused.reason.value}", Severity.INFO, refused.message, at, wish.pair)
 
     def _is_outdated(self, signal: Signal) -> bool:
         """Whether the bar after the signal's has closed."""
         return signal.interval is not None and self._now is not None and self._now >= signal.at + signal.interval
+
+    # --- by hand --------------------------------------------------------------------------------------------------
+
+    def _by_hand(self, wish: OpenByHand | AdjustByHand | CloseByHand) -> None:
+        pair = wish.pair
+        if isinstance(wish, OpenByHand):
+            self._positions.prices.setdefault(pair, wish.price)
+            standing = self._standing(pair, wish.side, wish.at)
+            planned = self._hands.plan(wish, standing, self._desk.next_id(), self._waiting.get(pair))
+            if isinstance(planned, Refused):
+                self._refuse(wish, planned)
+            else:
+                self._send(planned, wish.at)
+            return
+        story = self._hands.change(wish, self._positions.prices.get(pair))
+        if story is not None:
+            self._positions.keep(story)
+            self._settle(pair, wish.at)
 
     # --- orders ---------------------------------------------------------------------------------------------------
 

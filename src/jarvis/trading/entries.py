@@ -1,9 +1,10 @@
 """How a story begins: from a signal that passed sizing and limits, or from a fill that nobody expected. Pure."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from jarvis.domain.instrument import Instrument
+from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.money import plain, round_nearest
 from jarvis.domain.order import ClientOrderId, Fill, Order, OrderRequest, OrderRole, OrderType, PositionId
 from jarvis.domain.position import Position
@@ -45,38 +46,64 @@ def plan_entry(
     sized = size_entry(side, signal.price, signal.protection.stop_distance, standing, costs)
     if isinstance(sized, Refused):
         return sized
-    request = OrderRequest(
+    request = request_of(pair, side, sized.quantity, leverage, signal.price, entry_id, former)
+    judged = check(request, standing)
+    if isinstance(judged, Refused):
+        return judged
+    story = planned_story(request, signal.strategy, signal.protection, signal.at, signal.interval, instrument, former)
+    return PlannedEntry(request, story)
+
+
+def request_of(
+    pair: Pair,
+    side: Side,
+    quantity: Decimal,
+    leverage: int,
+    price: Decimal,
+    entry_id: ClientOrderId,
+    former: PositionStory | None,
+) -> OrderRequest:
+    """An entry at market of what was sized, decided at `price`."""
+    return OrderRequest(
         client_order_id=entry_id,
         pair=pair,
         side=side,
         order_type=OrderType.MARKET,
-        quantity=sized.quantity,
+        quantity=quantity,
         leverage=leverage,
         role=OrderRole.ENTRY,
         position_id=former.position_id if former else PositionId(entry_id),
-        decision_price=signal.price,
+        decision_price=price,
     )
-    judged = check(request, standing)
-    if isinstance(judged, Refused):
-        return judged
-    position = former.position if former else Position(pair, instrument.cost_step)
-    story = PositionStory(
-        position_id=former.position_id if former else PositionId(entry_id),
-        pair=pair,
-        strategy=signal.strategy,
+
+
+def planned_story(
+    request: OrderRequest,
+    strategy: str,
+    protection: Protection,
+    at: datetime,
+    interval: timedelta | None,
+    instrument: Instrument,
+    former: PositionStory | None,
+) -> PositionStory:
+    """The story that the fills of an entry will open."""
+    position = former.position if former else Position(request.pair, instrument.cost_step)
+    return PositionStory(
+        position_id=former.position_id if former else PositionId(request.client_order_id),
+        pair=request.pair,
+        strategy=strategy,
         position=position,
-        protection=signal.protection,
-        leverage=leverage,
-        entry_id=entry_id,
-        entry_side=side,
-        decision_price=signal.price,
-        opened_at=signal.at,
+        protection=protection,
+        leverage=request.leverage,
+        entry_id=request.client_order_id,
+        entry_side=request.side,
+        decision_price=request.decision_price,
+        opened_at=at,
         opened_quantity=abs(position.quantity),
         opened_cost=position.cost,
-        interval=signal.interval,
+        interval=interval,
         fill_ids=former.fill_ids if former else (),
     )
-    return PlannedEntry(request, story)
 
 
 def outdated(signal: Signal) -> Refused:

@@ -6,13 +6,14 @@ from decimal import Decimal
 from enum import Enum
 
 from jarvis.domain.account import MarginState
-from jarvis.domain.instrument import Instrument, Pair
+from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.market import Bar, Quote, Tick
+from jarvis.domain.money import ONE
 from jarvis.domain.order import ClientOrderId, Fill, Order, OrderReport, OrderRequest, VenueOrderId
 from jarvis.trading.limits import Limits
 from jarvis.trading.state import Marks
 from jarvis.trading.stories import PositionStory
-from jarvis.trading.strategy import Signal
+from jarvis.trading.strategy import Protection, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,45 @@ class Flatten:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenByHand:
+    """A person wants a position of `quantity` (base) at market, seen at `price`, with this protection.
+
+    `leverage` is at most what the limits and the venue allow anyway.
+    """
+
+    at: datetime
+    pair: Pair
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    leverage: int
+    protection: Protection
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustByHand:
+    """A person moves the stop of what is open (towards less risk only), lets it trail, or sets when it is closed.
+
+    None leaves a thing as it is.
+    """
+
+    at: datetime
+    pair: Pair
+    stop_price: Decimal | None = None
+    trailing: bool | None = None
+    close_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseByHand:
+    """A person closes a share (above 0, at most 1) of what is open, at market. It needs no room in any limit."""
+
+    at: datetime
+    pair: Pair
+    share: Decimal = ONE
+
+
+@dataclass(frozen=True, slots=True)
 class LimitsChanged:
     """The trader's new limits."""
 
@@ -190,6 +230,9 @@ EngineEvent = (
     | Pause
     | Resume
     | Flatten
+    | OpenByHand
+    | AdjustByHand
+    | CloseByHand
     | LimitsChanged
     | FundsMoved
     | DebtGrew

@@ -150,6 +150,7 @@ class LimitReason(Enum):
     NO_EQUITY = "no_equity"
     NOT_ENOUGH_MARGIN = "not_enough_margin"
     SHARE_EXCEEDED = "share_exceeded"
+    TOO_LARGE = "too_large"
     POSITION_LIMIT = "position_limit"
     BELOW_MINIMUM = "below_minimum"
     NOT_TRADABLE_AS_IS = "not_tradable_as_is"

@@ -27,6 +27,7 @@ ROLE_WORDS: Mapping[OrderRole, str] = {
     OrderRole.TAKE_PROFIT: "target",
     OrderRole.TIME_STOP: "time-stop",
     OrderRole.SIGNAL_EXIT: "signal",
+    OrderRole.BY_HAND: "by hand",
     OrderRole.FLATTEN: "flatten",
     OrderRole.LIQUIDATION: "liquidation",
 }
