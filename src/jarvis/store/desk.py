@@ -4,6 +4,7 @@ A year of equity is half a million readings, of which a curve shows some hundred
 the index, so that the answer takes as long for a year as for a day.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -81,20 +82,24 @@ class DeskStore(Database):
             return await sums_of(connection, mine, entries.c.at >= since)
 
     async def told_balance(self, owner_id: UserId, account_id: AccountId, asset: Asset) -> Decimal | None:
-        """The venue's own balance of an asset after its latest ledger row; None where no row told one."""
-        query = (
-            select(ledger_rows.c.balance)
-            .where(
-                ledger_rows.c.account_id == owned_account(owner_id, account_id),
-                ledger_rows.c.asset == asset,
-                ledger_rows.c.balance.is_not(None),
-            )
-            .order_by(ledger_rows.c.at.desc(), ledger_rows.c.row_id.desc())
-            .limit(1)
+        """The venue's own balance of an asset after its latest ledger row; None where no row told one.
+
+        Rows of one instant may have come in any order: the last is the one whose balance no other of them began with.
+        """
+        mine = (
+            ledger_rows.c.account_id == owned_account(owner_id, account_id),
+            ledger_rows.c.asset == asset,
+            ledger_rows.c.balance.is_not(None),
+        )
+        latest = select(func.max(ledger_rows.c.at)).where(*mine).scalar_subquery()
+        query = select(ledger_rows.c.balance, ledger_rows.c.amount, ledger_rows.c.fee).where(
+            *mine, ledger_rows.c.at == latest
         )
         async with self._read() as connection:
-            balance: Decimal | None = await connection.scalar(query)
-            return balance
+            rows = (await connection.execute(query)).all()
+        began = Counter(row.balance - row.amount + row.fee for row in rows)
+        ended = Counter[Decimal](row.balance for row in rows) - began
+        return next(iter(ended), rows[-1].balance if rows else None)
 
     async def minute_ranges(self, venue: VenueName, pair: Pair, since: datetime, before: datetime) -> list[MinuteRange]:
         """What the one-minute candles of [since, before) reached and closed at, oldest first."""

@@ -24,6 +24,7 @@ _CLOSING = {
     "all": "{} closes everything at once, and the largest loser is named.",
 }
 _CURVE_STEP = 2
+_CRUMBS = Decimal("0.01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +200,16 @@ def _stake(holding: Holding) -> Stake:
 def _coins(book: Book, margin: MarginState) -> Decimal:
     """The value of coins that are no position. At Kraken: what of the trade balance is not quote, as last told."""
     if not book.balances:
-        return max(ZERO, margin.trade_balance - book.cash) if book.cash is not None else ZERO
+        beside = margin.trade_balance - book.cash if book.cash is not None else ZERO
+        # The two were read at different times: what a fee explains is no coin.
+        return beside if beside > _CRUMBS * margin.trade_balance else ZERO
     held: dict[Asset, Decimal] = {}
     for holding in book.holdings:
         base = holding.record.story.pair.base
         held[base] = held.get(base, ZERO) + holding.view.quantity
     prices = {pair.base: quote.last for pair, quote in book.quotes.items()}
-    beside = ((each.total - held.get(asset, ZERO)) * prices.get(asset, ZERO) for asset, each in book.balances.items())
-    return sum(beside, ZERO)
+    found = ((each.total - held.get(asset, ZERO)) * prices.get(asset, ZERO) for asset, each in book.balances.items())
+    return sum(found, ZERO)
 
 
 def _weight(book: Book, backing: Decimal, stakes: Sequence[Stake], coins: Decimal) -> Decimal:
