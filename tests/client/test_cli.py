@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 
 from jarvis.cli import app
 from jarvis.cli.wiring import CommandError
+from jarvis.store.db import Store
 from tests.client.conftest import Installation
 
 
@@ -79,3 +80,56 @@ def test_a_mistake_gets_one_line(environment: Installation, monkeypatch: pytest.
     monkeypatch.delenv("JARVIS_TOKEN")
     result = CliRunner().invoke(app, ["trade", "orders"])
     assert "no token" in str(result.exception)
+
+
+# --- files for others, at the machine ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_the_machine(installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JARVIS_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path / 'jarvis.db'}")
+    monkeypatch.setenv("JARVIS_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path
+
+
+def export(*words: str) -> Result:
+    return CliRunner().invoke(app, ["export", "tax", *words])
+
+
+def test_a_tax_file_is_written_for_its_owner_alone(at_the_machine: Path, installation: Installation) -> None:
+    file = at_the_machine / "tax.csv"
+
+    done = export(str(file), "--year", "2026", "--method", "hifo")
+    again = export(str(file))
+
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "1 disposals, 2026 to 2026" in done.output
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().startswith("kind,account,venue,at")
+    assert "is there already" in str(again.exception)
+
+
+def test_the_journal_is_written_for_beancount(at_the_machine: Path) -> None:
+    from beancount import loader
+
+    done = export("-", "--format", "beancount", "--person", "ada@example.org")
+
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert loader.load_string(done.output)[1] == []
+
+
+def test_whose_accounts_are_meant_must_be_clear(at_the_machine: Path, installation: Installation) -> None:
+    from tests.client.conftest import NOW
+    from tests.web import day
+    from tests.web.test_api import person_of
+
+    async def another(store: Store) -> None:
+        grace = await person_of(store, "grace", NOW)
+        await day.lived(store, grace.user_id)
+
+    installation.server.run(another)
+
+    assert "of several people" in str(export("-").exception)
+    assert "nobody with this" in str(export("-", "--person", "nobody@example.org").exception)
+    assert "no such account" in str(export("-", "--account", "zzz").exception)
+    assert export("-", "--account", installation.account).exit_code == 0

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from jarvis.cli import account, audit, backup, demo, entries, keys, process, research
+from jarvis.cli import account, audit, backup, demo, entries, keys, process, research, taxes
 
 app = typer.Typer(
     name="jarvis",
@@ -22,6 +22,7 @@ entries.register(app)
 backup.register(app)
 keys.register(app)
 audit.register(app)
+taxes.register(app)
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ KINDS: Mapping[str, str] = {
     "entry_failed": "An entry failed",
     "exit_unknown": "Whether a position was closed is not known",
     "export.made": "The data was exported",
+    "tax.exported": "A file for taxes was downloaded",
     "factor.added": "A sign-in factor was added",
     "factor.code_used": "A recovery code was used",
     "factor.codes_made": "Recovery codes were made",

@@ -5,7 +5,8 @@ and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
 queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py, listing.py
 and stating.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on which way in
-deliveries.py, alerts of charts in hooks.py, what is kept of a person in personal.py.
+deliveries.py, alerts of charts in hooks.py, what an accountant asks in
+taxes.py, what is kept of a person in personal.py.
 """
 
 from jarvis.store.accounts import AccountStore
@@ -53,6 +54,7 @@ class Store(
     ExpectationStore,
     MarketStore,
     StatingStore,
+    TaxStore,
     QueryStore,
     DeskStore,
     InstallationStore,
