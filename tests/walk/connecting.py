@@ -119,6 +119,19 @@ async def boxes_of_the_guide(page: Page) -> list[str]:
     return [(await box.evaluate("(span) => span.firstChild.textContent")).strip() for box in await boxes.all()]
 
 
+async def read_the_guide(person: Visitor, page: Page, way: VenueWay, boxes: list[str]) -> None:
+    """The illustrated guide in a tab of its own; its drawing ticks the same boxes."""
+    async with person.context.expect_page() as opened:
+        await page.get_by_role("link", name=re.compile(r"All \d+ steps with every screen drawn")).click()
+    guide = await opened.value
+    await person.looks(guide, f"{way.name}-guide")
+    drawn = " ".join(await guide.locator("svg.screen-drawing > title").all_text_contents())
+    for box in boxes:
+        assert f"{box}: ticked." in drawn or f": {box}." in drawn, f"{way.name}: the guide does not tick {box}"
+    assert f"{way.wrong.box}: left off." in drawn
+    await guide.close()
+
+
 async def make_key(
     person: Visitor, venue: Page, way: VenueWay, label: str, boxes: list[str], wrong: Wrong | None = None
 ) -> tuple[str, str]:

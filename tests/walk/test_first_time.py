@@ -22,6 +22,7 @@ from tests.walk.connecting import (
     make_key,
     open_the_venue,
     paste,
+    read_the_guide,
     sign_up_and_in,
 )
 from tests.walk.visitor import Visitor, chromium
@@ -51,6 +52,7 @@ async def test_somebody_who_has_never_made_a_key_is_armed_within_ten_minutes(way
         await begin(person, page, way)
         await add_a_second_factor(person, page, PASSWORD, way)
         boxes = await boxes_of_the_guide(page)
+        await read_the_guide(person, page, way, boxes)
         venue = await open_the_venue(person, page, way)
         await page.get_by_role("button", name="I have made the key").click()
         await paste(page, way, await make_key(person, venue, way, "careless", boxes, way.wrong))
