@@ -1,19 +1,24 @@
 """Doors for the alerts of charts, each one person's, and what came through them: every alert once."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, String, case, delete, func, insert, select, type_coerce, update
 
-from jarvis.domain.account import AccountId, UserId
+from jarvis.domain.account import AccountId, Environment, UserId
 from jarvis.domain.instrument import Pair
+from jarvis.domain.money import Asset
 from jarvis.domain.people import AuditEntry
 from jarvis.store.database import Database
 from jarvis.store.people import note_and_tell
 from jarvis.store.people_tables import hooks, proposals, users
-from jarvis.trading.proposals import Proposal, ProposalAction, Terms
+from jarvis.store.records import AccountState
+from jarvis.store.tables import accounts, credentials, equity, quotes
+from jarvis.trading.limits import Limits
+from jarvis.trading.proposals import Proposal, ProposalAction, Situation, Terms
 
 MOST_HOOKS = 10
 KEPT_FOR = timedelta(days=30)
@@ -59,6 +64,19 @@ class Proposed:
     at: datetime
     proposal: Proposal
     fate: Fate
+
+
+@dataclass(frozen=True, slots=True)
+class Knocked:
+    """A hook with its account at one moment; `account` is None once it is not connected any more."""
+
+    hook: Hook
+    account: Situation | None
+    prices: Mapping[Pair, Decimal] = field(default_factory=dict)
+
+    def situation(self, pair: Pair) -> Situation | None:
+        """The account with the price of one pair."""
+        return None if self.account is None else replace(self.account, price=self.prices.get(pair))
 
 
 class HookStore(Database):
@@ -127,6 +145,49 @@ class HookStore(Database):
             )
             return [_hook(row) for row in rows]
 
+    async def knocked(self, hook_id: str) -> Knocked | None:
+        """The hook of this id with its account at this moment, as one look; None if there is no such hook.
+
+        A chart waits for this, so it is one statement: a row for each pair that has a price.
+        """
+        feed = case(
+            (accounts.c.environment == Environment.LIVE, accounts.c.venue),
+            else_=accounts.c.venue + "-" + type_coerce(accounts.c.environment, String),
+        )
+        latest, newest = equity.c.account_id == accounts.c.account_id, equity.c.at.desc()
+        asked = (
+            select(
+                hooks,
+                accounts.c.state,
+                accounts.c.limits_json,
+                credentials.c.credential_id,
+                quotes.c.pair.label("quoted"),
+                quotes.c.last,
+                select(equity.c.equity).where(latest).order_by(newest).limit(1).scalar_subquery().label("equity"),
+                select(equity.c.asset).where(latest).order_by(newest).limit(1).scalar_subquery().label("asset"),
+            )
+            .join(users, users.c.user_id == hooks.c.user_id)
+            .join(accounts, accounts.c.account_id == hooks.c.account_id)
+            .outerjoin(credentials, credentials.c.account_id == accounts.c.account_id)
+            .outerjoin(quotes, quotes.c.venue == feed)
+            .where(hooks.c.hook_id == hook_id, users.c.suspended_at.is_(None), users.c.deleting_at.is_(None))
+        )
+        async with self._read() as connection:
+            rows = (await connection.execute(asked)).all()
+        if not rows:
+            return None
+        row = rows[0]
+        if row.credential_id is None:
+            return Knocked(_hook(row), None)
+        situation = Situation(
+            limits=Limits() if row.limits_json is None else Limits.from_json(row.limits_json),
+            is_armed=row.state is AccountState.ARMED,
+            price=None,
+            equity=row.equity,
+            asset=None if row.asset is None else Asset(row.asset),
+        )
+        return Knocked(_hook(row), situation, {each.quoted: each.last for each in rows if each.quoted is not None})
+
     async def keep_proposal(self, hook: Hook, alert_id: str, proposal: Proposal, fate: Fate, at: datetime) -> bool:
         """Whether this alert is kept now; False if it was before, or the hook is gone.
 
@@ -150,7 +211,8 @@ class HookStore(Database):
             used = update(hooks).where(hooks.c.hook_id == hook.hook_id).values(used_at=at)
             if not await self._change(connection, used):
                 return False  # it was ended meanwhile
-            await connection.execute(delete(proposals).where(old))
+            if hook.used_at is None or hook.used_at.date() != at.date():
+                await connection.execute(delete(proposals).where(old))
             return await self._put_new(connection, proposals, row)
 
     async def set_fate(self, hook_id: str, alert_id: str, fate: Fate) -> None:

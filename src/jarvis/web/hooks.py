@@ -20,9 +20,8 @@ from jarvis.accounts.people import Deed, Person
 from jarvis.accounts.sessions import hash_of, new_token
 from jarvis.accounts.throttle import Buckets, Rate
 from jarvis.domain.account import AccountId
-from jarvis.domain.instrument import Pair
 from jarvis.store.deliveries import account_words
-from jarvis.store.hooks import MOST_HOOKS, Fate, Hook, Proposed
+from jarvis.store.hooks import MOST_HOOKS, Fate, Hook, Knocked, Proposed
 from jarvis.store.records import TradingAccount
 from jarvis.trading.proposals import Proposal, ProposalAction, Situation, Terms, judge
 from jarvis.web.account import Said
@@ -129,13 +128,20 @@ class Door:
             alert = parse_alert(body)
         except AlertRefused:
             alert = None
-        hook = await self._web.store.hook(hook_id)
+        knocked = await self._web.store.knocked(hook_id)
+        hook = None if knocked is None else knocked.hook
         fits = hmac.compare_digest(
             hash_of("" if alert is None else alert.secret), _NOBODYS if hook is None else hook.token_hash
         )
-        if hook is None or alert is None or not fits or (hook.known_sources and address not in SOURCES):
+        if (
+            knocked is None
+            or hook is None
+            or alert is None
+            or not fits
+            or (hook.known_sources and address not in SOURCES)
+        ):
             return problem(404, _NO_SUCH)
-        return await self._take(hook, alert)
+        return await self._take(knocked, alert)
 
     async def test(self, hook: Hook) -> bool:
         """Whether a made-up alert was judged and kept; it is always a dry run. False if there were too many."""
@@ -144,16 +150,19 @@ class Door:
             return False
         self._tests.take(hook.hook_id, now)
         pair = min(hook.terms.pairs, key=str)
-        price = await self._price(hook, pair)
+        knocked = await self._web.store.knocked(hook.hook_id)
+        situation = None if knocked is None else knocked.situation(pair)
+        price = None if situation is None else situation.price
         quantity = None if price is None else (hook.terms.most / price / 2).quantize(Decimal("0.00000001"))
         stop = None if price is None else (price * Decimal("0.99")).quantize(Decimal("0.01"))
         proposal = Proposal(ProposalAction.LONG, pair, quantity or None, stop)
-        fate = await self._judged(hook, proposal)
+        fate = _judged(hook, proposal, situation)
         await self._web.store.keep_proposal(hook, f"test {secrets.token_hex(6)}", proposal, fate, now)
         return True
 
-    async def _take(self, hook: Hook, alert: Alert) -> Response:
+    async def _take(self, knocked: Knocked, alert: Alert) -> Response:
         """Whoever comes here has the secret, and may know what is wrong."""
+        hook = knocked.hook
         now = self._web.now()
         if self._hooks.wait(hook.hook_id, now) > 0:
             return problem(429, "Too many alerts of this hook. Try again in a moment.")
@@ -164,30 +173,17 @@ class Door:
         if pair is None:
             return problem(422, "The alert's pair is not one of this hook's, so nothing came of it.")
         proposal = Proposal(alert.action, pair, alert.quantity, alert.stop)
-        fate = await self._judged(hook, proposal)
+        fate = _judged(hook, proposal, knocked.situation(pair))
         if not await self._web.store.keep_proposal(hook, alert.alert_id, proposal, fate, now):
             return problem(409, "This alert came before, so nothing came of it now.")
         return JSONResponse({"fate": fate.name}, status_code=202)
 
-    async def _judged(self, hook: Hook, proposal: Proposal) -> Fate:
-        overview = await self._web.store.overview(hook.user_id, hook.account_id)
-        if overview is None or not overview.account.is_connected:
-            return Fate("refused", "The account is not connected any more.")
-        margin = overview.margin
-        situation = Situation(
-            limits=overview.account.limits,
-            is_armed=overview.account.is_armed,
-            price=await self._price(hook, proposal.pair),
-            equity=None if margin is None else margin.equity,
-            asset=None if margin is None else margin.asset,
-        )
-        judged = judge(proposal, hook.terms, situation)
-        return Fate("dry_run" if judged.is_allowed else "refused", judged.words)
 
-    async def _price(self, hook: Hook, pair: Pair) -> Decimal | None:
-        account = await self._web.store.account(hook.user_id, hook.account_id)
-        quote = None if account is None else (await self._web.store.quotes(account.feed)).get(pair)
-        return None if quote is None else quote.last
+def _judged(hook: Hook, proposal: Proposal, situation: Situation | None) -> Fate:
+    if situation is None:
+        return Fate("refused", "The account is not connected any more.")
+    judged = judge(proposal, hook.terms, situation)
+    return Fate("dry_run" if judged.is_allowed else "refused", judged.words)
 
 
 async def _body(request: Request) -> bytes | None:
