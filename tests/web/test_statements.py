@@ -9,13 +9,16 @@ from itertools import groupby
 
 import pytest
 
-from jarvis.domain.account import AccountId
+from jarvis.domain.account import AccountId, VenueName
 from jarvis.domain.money import USD, ZERO, Asset
 from jarvis.ledger.statements import DaySum, Part
 from jarvis.store.db import Store
+from jarvis.store.records import ComparedBalance
 from jarvis.web.statements import sheets_of, span_of, statement_of
 from tests.support.months import write_months
+from tests.web import day, samples
 from tests.web.client import Browser
+from tests.web.conftest import OWNER
 from tests.web.test_desk import words
 
 START = datetime(2026, 8, 3, 9, tzinfo=UTC)
@@ -135,3 +138,25 @@ def test_many_assets_stand_in_tables_of_a_few() -> None:
     assert [words for words, _, _ in first.rows] == ["Opening balance", "Deposits and transfers in", "Closing balance"]
     assert first.rows[-1][1] == tuple(Decimal(number) for number in (1, 2, 3, 4))
     assert USD not in first.assets
+
+
+async def test_a_wallets_statement_tells_coins_and_debts_and_where_its_proof_is(owner: Browser, store: Store) -> None:
+    person = await store.person_by_email(OWNER)
+    assert person is not None
+    account = await day.lived_on_borrowed_money(store, person.user_id, VenueName("okx"))
+    coin = ComparedBalance(Asset("ETH"), Decimal(-2), ZERO, Decimal(2), ZERO, Decimal(-2), samples.NOW)
+    before = words((await owner.get(f"/desk/{account}/statements/2026-11-21")).text)
+    await store.record_balances(account, [coin])
+
+    lines = await _lines(owner, f"/desk/{account}/statements/2026-11-21?format=csv")
+    text = words((await owner.get(f"/desk/{account}/statements/2026-11-21")).text)
+    other = words((await owner.get(f"/desk/{account}/statements/2026-11-20")).text)
+
+    for asset, group in groupby(lines, key=lambda line: line["asset"]):
+        amounts = [Decimal(line["amount"]) for line in group]
+        assert sum(amounts[:-1], ZERO) == amounts[-1], asset
+    assert {line["asset"] for line in lines} == {"ETH", "USDT"}
+    assert "Into positions at cost, or back" in text
+    assert "agrees to the last digit" in text
+    assert "There is nothing to hold it against" in other
+    assert "There is nothing to hold it against" in before

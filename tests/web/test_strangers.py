@@ -18,7 +18,10 @@ from tests.web.conftest import OWNER, Time
 from tests.web.crowd import HOOK_OF_ADA, MADE_UP, Crowd, add_hook, crowd_of, enter, person_of, rows_of
 from tests.web.page_forms import forms_on
 
-NO_IDS = {"venue": "kraken", "part": "numbers", "token": "x" * 43, "command": "pause"}
+NO_IDS = {
+    "venue": "kraken", "part": "numbers", "token": "x" * 43, "command": "pause", "period": "2026-11", "by": "pair",
+    "picture": "kraken-1",
+}  # fmt: skip
 """Parts of paths that name nothing that belongs to anybody (a link's token is the secret itself)."""
 
 WITHOUT_IDS = {

@@ -78,6 +78,8 @@ class StatingStore(ListingStore):
                     for each in compared
                     if start <= each.at < end
                 ]
+            if any(one.part is Part.HELD for one in sums):
+                return []  # fills settle in the wallet, and no balance was compared yet
             by_asset = await _rows_by_asset(connection, mine, start, end)
             return [
                 Residual(
