@@ -29,7 +29,7 @@ async def test_a_command_waits_until_it_is_finished(store: Store) -> None:
 
 async def test_a_command_becomes_the_engines_event(store: Store) -> None:
     await connect(store)
-    for kind in CommandKind:
+    for kind in (CommandKind.PAUSE, CommandKind.RESUME, CommandKind.FLATTEN, CommandKind.EXPLAIN):
         await store.enqueue_command(OWNER, ACCOUNT, kind, at=at(0), pair=BTC_USD)
 
     events = [command.as_event(at(9)) for command in await store.take_commands(ACCOUNT)]

@@ -37,6 +37,8 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_AFTER_SECONDS = 60.0
 
+TOO_OLD = "not done: it waited for more than a minute, and prices have moved on since"
+
 PlanReader = Callable[[], Awaitable[Sequence[AccountPlan]]]
 TraderBuilder = Callable[[AccountPlan], Awaitable[Trader | None]]
 """A trader that is ready to run, or None while another process holds the account's lease."""
@@ -56,7 +58,9 @@ class Floor:
         store: Store,
         read_plans: PlanReader,
         build_trader: TraderBuilder,
+        wall: Callable[[], datetime],
     ) -> None:
+        self._wall = wall
         self._venue = venue
         self._feed_name = feed_name
         self._pairs = tuple(pairs)
@@ -228,8 +232,14 @@ class Floor:
     async def _take_commands(self) -> None:
         for account, trader in self._traders.items():
             for command in await self._store.take_commands(account):
-                trader.command(command.as_event(self._clock.now()))
-                await self._store.finish_command(command.command_id, "done")
+                event = command.as_event(self._clock.now())
+                if not command.is_by_hand:
+                    trader.command(event)
+                    await self._store.finish_command(command.command_id, "done")
+                elif command.is_too_old(self._wall()):
+                    await self._store.finish_command(command.command_id, TOO_OLD)
+                elif await self._store.claim_command(command.command_id):
+                    trader.command(event, command.command_id)
 
 
 async def keep_running(run_once: Callable[[], Awaitable[None]], tell: Callable[[Exception], Awaitable[None]]) -> None:

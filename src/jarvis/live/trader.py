@@ -54,6 +54,7 @@ from jarvis.trading.events import (
     Severity,
     StoryChanged,
 )
+from jarvis.trading.hands import NOT_CHANGED
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Signal
 from jarvis.venues.base import (
@@ -67,6 +68,8 @@ from jarvis.venues.base import (
 log = structlog.get_logger()
 
 READ_AGAIN_AFTER_SECONDS = 0.5
+REFUSALS = ("not_opened_", NOT_CHANGED)
+"""What the engine's alarms begin with that say why a person's wish was not carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Trader:
         self._guardian = guardian
         self._account_events: deque[AccountEvent | StreamGap] = deque()
         self._steps: deque[tuple[Step, asyncio.Future[None]]] = deque()
-        self._commands: deque[EngineEvent] = deque()
+        self._commands: deque[tuple[EngineEvent, int | None]] = deque()
         self._wake = asyncio.Event()
         self._lookup = Lookup(venue, clock, engine.state.orders.values())
         self._watch = Watch(account, venue, store, clock, guardian)
@@ -155,9 +158,9 @@ class Trader:
         self._steps.append((step, asyncio.get_running_loop().create_future()))
         self._wake.set()
 
-    def command(self, event: EngineEvent) -> None:
-        """Hand over a person's command; it is taken before the next step."""
-        self._commands.append(event)
+    def command(self, event: EngineEvent, command_id: int | None = None) -> None:
+        """Hand over a person's command; it is taken before the next step, and what became of it is kept by its id."""
+        self._commands.append((event, command_id))
         self._wake.set()
 
     async def _read(self, stream: AccountStream) -> None:
@@ -171,7 +174,7 @@ class Trader:
             self._wake.clear()
             await self._drain()
             while self._commands:
-                await self._process(self._commands.popleft())
+                await self._obey(*self._commands.popleft())
             while self._steps:
                 await self._take_step(self._steps[0][0])
                 _answer(self._steps.popleft()[1])
@@ -344,6 +347,14 @@ class Trader:
         return ZERO if quote is None else row.change * quote.last
 
     # --- what goes out -----------------------------------------------------------------------------------------
+
+    async def _obey(self, event: EngineEvent, command_id: int | None) -> None:
+        """Do what a person wants, and say what became of it."""
+        actions = self._engine.process(event)
+        await self._carry_out_all(actions)
+        if command_id is not None:
+            refused = (each.message for each in actions if isinstance(each, Alarm) and each.kind.startswith(REFUSALS))
+            await kept_if_possible(self._store.conclude_command(command_id, next(refused, "done")))
 
     async def _process(self, event: EngineEvent) -> bool:
         """Tell the engine and carry out what it answers; whether there was anything to do."""

@@ -136,6 +136,7 @@ class Worker:
                 store=self._store,
                 read_plans=lambda: read_plans(self._store, name, environment),
                 build_trader=build,
+                wall=WallClock().now,
             )
             await floor.run()
 

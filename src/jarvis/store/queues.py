@@ -16,8 +16,12 @@ from jarvis.store.database import Database
 from jarvis.store.records import Command, CommandKind, OutboxEvent
 from jarvis.store.rows import record_of
 from jarvis.store.tables import accounts, commands, outbox
+from jarvis.store.wishes import KINDS, Wish, wish_text
 
 Event = tuple[str, Mapping[str, str]]
+
+HANDED_OVER = "handed over"
+"""What is said of a command between its trader's taking it and its answer."""
 
 _TELLING = 0x6A617276_6F757462  # any number that nothing else on the server locks
 
@@ -53,6 +57,66 @@ class QueueStore(Database):
             told = {"command": str(command_id), "kind": kind.value, "state": "asked"}
             await self._tell(connection, account_id, ("command", told))
             return command_id
+
+    async def enqueue_wish(
+        self,
+        owner_id: UserId,
+        account_id: AccountId,
+        wish: Wish,
+        *,
+        key: str,
+        at: datetime,
+        noted: AuditEntry | None = None,
+    ) -> int | None:
+        """The id of the command that carries what is wanted by hand; None for a stranger's account.
+
+        The same `key` again is the same command: a form that is sent twice opens once.
+        """
+        async with self._write() as connection:
+            if not await self._is_owner(connection, owner_id, account_id):
+                return None
+            known = await connection.scalar(
+                select(commands.c.command_id).where(commands.c.account_id == account_id, commands.c.key == key)
+            )
+            if known is not None:
+                return int(known)
+            kind = CommandKind(KINDS[type(wish)])
+            values = {"account_id": account_id, "kind": kind, "pair": wish.pair, "by_user": owner_id, "asked_at": at}
+            result = await connection.execute(
+                insert(commands)
+                .values(**values, details_json=wish_text(wish), key=key)
+                .returning(commands.c.command_id)
+            )
+            command_id = int(result.scalar_one())
+            if noted is not None:
+                await append(connection, noted)
+            told = {"command": str(command_id), "kind": kind.value, "state": "asked"}
+            await self._tell(connection, account_id, ("command", told))
+            return command_id
+
+    async def claim_command(self, command_id: int) -> bool:
+        """Whether it is ours to hand over: true once, also after a crash."""
+        async with self._write() as connection:
+            changed = await connection.execute(
+                update(commands)
+                .where(commands.c.command_id == command_id, commands.c.result.is_(None))
+                .values(result=HANDED_OVER)
+            )
+            return changed.rowcount == 1
+
+    async def conclude_command(self, command_id: int, result: str) -> None:
+        """Say what became of one that was handed over."""
+        async with self._write() as connection:
+            changed = await connection.execute(
+                update(commands)
+                .where(commands.c.command_id == command_id, commands.c.result == HANDED_OVER)
+                .values(result=result)
+                .returning(commands.c.account_id, commands.c.kind)
+            )
+            row = changed.first()
+            if row is not None:
+                told = {"command": str(command_id), "kind": row.kind.value, "state": "finished"}
+                await self._tell(connection, row.account_id, ("command", told))
 
     async def take_commands(self, account_id: AccountId) -> list[Command]:
         """All that are not finished, oldest first: after a crash the same ones again, so carrying out must bear it."""

@@ -8,15 +8,19 @@ from enum import Enum
 
 from jarvis.domain.account import AccountId, Credential, Environment, LedgerRowId, MarginState, UserId, VenueName
 from jarvis.domain.instrument import Pair
-from jarvis.domain.money import ZERO, Asset
+from jarvis.domain.money import ONE, ZERO, Asset
 from jarvis.domain.order import Fill, FillId, Order, OrderType, PositionId
 from jarvis.ledger.attribution import DecidedFill, Waterfall, waterfall
 from jarvis.ledger.journal import Account, Entry, EntryKind
-from jarvis.trading.events import Flatten, ForeignExplained, Pause, Resume
+from jarvis.store.wishes import Wish, wish_of
+from jarvis.trading.events import CloseByHand, Flatten, ForeignExplained, Pause, Resume
 from jarvis.trading.limits import Limits
 from jarvis.trading.state import Marks
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import ParameterValue
+
+BY_HAND_WITHIN = timedelta(seconds=60)
+"""How long what was wanted by hand may wait for the account's trader."""
 
 
 class AccountState(Enum):
@@ -94,11 +98,17 @@ class CommandKind(Enum):
     RESUME = "resume"
     FLATTEN = "flatten"
     EXPLAIN = "explain"
+    OPEN = "open"
+    ADJUST = "adjust"
+    CLOSE = "close"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A person's wish, on its way to the account's trader. `pair` narrows a flatten; None means everything."""
+    """A person's wish, on its way to the account's trader. `pair` narrows a flatten; None means everything.
+
+    `details_json` is what is wanted by hand, `key` the name under which the same wish is taken only once.
+    """
 
     command_id: int
     account_id: AccountId
@@ -106,9 +116,24 @@ class Command:
     pair: Pair | None
     by_user: UserId
     asked_at: datetime
+    details_json: str | None = None
+    key: str | None = None
 
-    def as_event(self, now: datetime) -> Pause | Resume | Flatten | ForeignExplained:
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether carrying it out twice is more than carrying it out once: it is handed over at most once."""
+        return self.details_json is not None
+
+    def is_too_old(self, now: datetime) -> bool:
+        """Whether it is not to be carried out any more: prices have moved on since. Leaving whole never gets old."""
+        wish = self.as_event(now)
+        leaves = isinstance(wish, CloseByHand) and wish.share == ONE
+        return self.is_by_hand and not leaves and now - self.asked_at > BY_HAND_WITHIN
+
+    def as_event(self, now: datetime) -> Pause | Resume | Flatten | ForeignExplained | Wish:
         """The engine's word for it."""
+        if self.details_json is not None and self.pair is not None:
+            return wish_of(self.kind.value, self.pair, self.details_json, now)
         match self.kind:
             case CommandKind.PAUSE:
                 return Pause(now)
@@ -118,6 +143,8 @@ class Command:
                 return Flatten(now, self.pair)
             case CommandKind.EXPLAIN:
                 return ForeignExplained(now)
+            case _:
+                raise ValueError(f"command {self.command_id} does not say what it wants")
 
 
 @dataclass(frozen=True, slots=True)

@@ -280,7 +280,10 @@ commands = Table(
     Column("by_user", _ID, nullable=False),
     Column("asked_at", UtcDateTime, nullable=False),
     Column("result", Text),
+    Column("details_json", Text),
+    Column("key", String(64)),
     Index(None, "account_id", "command_id"),
+    Index(None, "account_id", "key", unique=True),
     sqlite_autoincrement=True,
 )
 

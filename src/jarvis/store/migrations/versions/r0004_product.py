@@ -13,9 +13,17 @@ INSTANT = sa.String(27).with_variant(sa.DateTime(timezone=True), "postgresql")
 
 def upgrade() -> None:
     _books()
+    _commands()
     _connecting()
     _messages()
     _hooks()
+
+
+def _commands() -> None:
+    """What a person wants by hand, and the name under which it is taken once."""
+    op.add_column("commands", sa.Column("details_json", sa.Text(), nullable=True))
+    op.add_column("commands", sa.Column("key", sa.String(64), nullable=True))
+    op.create_index("ix_commands_account_id_key", "commands", ["account_id", "key"], unique=True)
 
 
 def _connecting() -> None:
