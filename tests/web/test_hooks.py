@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,13 +12,17 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from jarvis.domain.account import AccountId
+from jarvis.domain.instrument import Side
 from jarvis.store.db import Store
 from jarvis.store.hooks import MOST_HOOKS, Hook
+from jarvis.store.records import AccountState
+from jarvis.trading.events import CloseByHand, OpenByHand
 from jarvis.web.hooks import PAGE
 from jarvis.web.hooks_parse import MAX_BODY_BYTES
 from tests.web.client import ORIGIN, Answer, Browser
 from tests.web.conftest import OWNER, STRANGER, Time
 from tests.web.crowd import person_of
+from tests.web.samples import BTC
 
 TRADINGVIEW = "52.89.214.238"
 CANARY = "canaryH6rT2wQ9"
@@ -210,6 +215,106 @@ async def test_a_pair_that_is_not_the_hooks_does_nothing(
 
     assert (await chart.alert(hook_id, alert_of(secret, time, pair="SOLUSD"))).status == 422
     assert await kept(store, hook_id) == []
+
+
+# --- live -------------------------------------------------------------------------------------------------------------
+
+
+async def arm(store: Store, account: AccountId, time: Time) -> None:
+    await store.set_account_state(account, AccountState.ARMED, "", time())
+
+
+async def go_live(owner: Browser, hook_id: str, then: str = "live") -> Answer:
+    return await owner.submit(f"{PAGE}/{hook_id}/live", {"then": then}, page=f"{PAGE}/{hook_id}")
+
+
+async def wishes(store: Store, account: AccountId, time: Time) -> list[object]:
+    return [each.as_event(time()) for each in await store.take_commands(account) if each.is_by_hand]
+
+
+async def test_a_live_hook_asks_the_trader_once_for_what_was_judged(
+    owner: Browser, store: Store, time: Time, chart: Chart, hook: tuple[str, str], account: AccountId
+) -> None:
+    hook_id, secret = hook
+    await arm(store, account, time)
+    assert (await go_live(owner, hook_id)).header("location").endswith("said=live")
+
+    told = alert_of(secret, time)
+    answers = [await chart.alert(hook_id, told) for _ in range(3)]
+
+    assert [(answer.status, answer.json.get("fate")) for answer in answers] == [(202, "sent"), (409, None), (409, None)]
+    (wish,) = await wishes(store, account, time)
+    assert isinstance(wish, OpenByHand)
+    assert (wish.pair, wish.side, wish.quantity) == (BTC, Side.BUY, Decimal("0.01"))
+    assert wish.protection.stop_distance == wish.price - Decimal(90000)
+    assert wish.leverage == 3
+    assert "has not answered yet" in (await owner.get(f"{PAGE}/{hook_id}")).text
+    ada = await person_of(store, OWNER)
+    (line,) = await store.audit_of(ada.user_id, kinds=["hook.proposed"])
+    assert (line.actor, line.account_id) == ("nobody", account)
+
+
+async def test_a_live_hook_closes_by_hand_and_opens_nothing_beyond_its_terms(
+    owner: Browser, store: Store, time: Time, chart: Chart, hook: tuple[str, str], account: AccountId
+) -> None:
+    hook_id, secret = hook
+    await arm(store, account, time)
+    await go_live(owner, hook_id)
+
+    closing = await chart.alert(hook_id, alert_of(secret, time, action="close", id="1", quantity=None, stop=None))
+    beyond = await chart.alert(hook_id, alert_of(secret, time, quantity="1", id="2"))
+    bare = await chart.alert(hook_id, alert_of(secret, time, stop=None, id="3"))
+
+    assert [each.json["fate"] for each in (closing, beyond, bare)] == ["sent", "refused", "refused"]
+    (wish,) = await wishes(store, account, time)
+    assert isinstance(wish, CloseByHand)
+
+
+async def test_on_an_account_that_was_disarmed_a_live_hook_opens_nothing_and_still_closes(
+    owner: Browser, store: Store, time: Time, chart: Chart, hook: tuple[str, str], account: AccountId
+) -> None:
+    hook_id, secret = hook
+    await arm(store, account, time)
+    await go_live(owner, hook_id)
+    await store.set_account_state(account, AccountState.DISARMED, "", time())
+
+    opening = await chart.alert(hook_id, alert_of(secret, time, id="1"))
+    closing = await chart.alert(hook_id, alert_of(secret, time, action="close", id="2"))
+
+    assert [opening.json["fate"], closing.json["fate"]] == ["refused", "sent"]
+    assert len(await wishes(store, account, time)) == 1
+
+
+async def test_going_live_needs_an_armed_account_and_a_proof_and_going_back_needs_neither(
+    owner: Browser, store: Store, time: Time, hook: tuple[str, str], account: AccountId
+) -> None:
+    hook_id, _ = hook
+    await store.set_account_state(account, AccountState.DISARMED, "", time())
+    assert (await go_live(owner, hook_id)).header("location").endswith("said=unarmed")
+    await arm(store, account, time)
+    await go_live(owner, hook_id)
+    time.pass_by(timedelta(minutes=11))
+
+    assert (await go_live(owner, hook_id, "dry")).header("location").endswith("said=dry")
+    assert (await go_live(owner, hook_id)).status == 403
+    ada = await person_of(store, OWNER)
+    (found,) = await store.hooks_of(ada.user_id)
+    assert not found.is_live
+
+
+async def test_a_test_alert_of_a_live_hook_is_still_a_dry_run(
+    owner: Browser, store: Store, time: Time, hook: tuple[str, str], account: AccountId
+) -> None:
+    hook_id, _ = hook
+    await arm(store, account, time)
+    await go_live(owner, hook_id)
+
+    await owner.submit(f"{PAGE}/{hook_id}/test", {}, page=f"{PAGE}/{hook_id}")
+
+    assert await wishes(store, account, time) == []
+
+
+# --- strangers --------------------------------------------------------------------------------------------------------
 
 
 async def test_strangers_get_the_same_answer_whatever_they_try(

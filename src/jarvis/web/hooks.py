@@ -5,11 +5,12 @@ limits. Whoever knocks without it learns nothing: not whether there is such a ho
 docs/decisions/023-alerts-of-charts.md says what stands against a stolen, repeated or late alert.
 """
 
+import hashlib
 import hmac
 import json
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from fastapi import APIRouter, Request
@@ -20,10 +21,15 @@ from jarvis.accounts.people import Deed, Person
 from jarvis.accounts.sessions import hash_of, new_token
 from jarvis.accounts.throttle import Buckets, Rate
 from jarvis.domain.account import AccountId
+from jarvis.domain.instrument import Side
+from jarvis.domain.people import AuditEntry
 from jarvis.store.deliveries import account_words
 from jarvis.store.hooks import MOST_HOOKS, Fate, Hook, Knocked, Proposed
 from jarvis.store.records import TradingAccount
+from jarvis.store.wishes import Wish
+from jarvis.trading.events import CloseByHand, OpenByHand
 from jarvis.trading.proposals import Proposal, ProposalAction, Situation, Terms, judge
+from jarvis.trading.strategy import Protection
 from jarvis.web.account import Said
 from jarvis.web.context import Web, address_of
 from jarvis.web.forms import Form
@@ -46,6 +52,9 @@ _SAID = {
     "ended": Said("good", "Ended.", "Whatever its chart sends is not heard any more."),
     "tested": Said("good", "A test alert was read.", "It stands first in the list below."),
     "later": Said("warn", "Not sent.", "Wait a minute before the next test."),
+    "live": Said("good", "It may trade now.", "What its chart proposes is sent to the account, within all limits."),
+    "dry": Said("good", "Dry run again.", "What its chart proposes is listed, and nothing comes of it."),
+    "unarmed": Said("warn", "Not done.", "The account is not armed. Arm it first, then let the hook trade."),
 }
 FATES = {
     "kept": ("", "kept"),
@@ -94,6 +103,10 @@ def router(web: Web) -> APIRouter:
         if not await web.store.end_hook(person.user_id, hook_id, noted=noted, told=told):
             raise HTTPException(404)
         return RedirectResponse(f"{PAGE}?said=ended", status_code=303)
+
+    @routes.post(f"{PAGE}/{{hook_id}}/live")
+    async def live(request: Request, hook_id: str) -> Response:
+        return await _live(web, request, hook_id)
 
     @routes.post(f"{PAGE}/{{hook_id}}/test")
     async def test(request: Request, hook_id: str) -> Response:
@@ -173,10 +186,32 @@ class Door:
         if pair is None:
             return problem(422, "The alert's pair is not one of this hook's, so nothing came of it.")
         proposal = Proposal(alert.action, pair, alert.quantity, alert.stop)
-        fate = _judged(hook, proposal, knocked.situation(pair))
+        situation = knocked.situation(pair)
+        fate = _judged(hook, proposal, situation)
+        wish = None if fate.name != "dry_run" or not hook.is_live else asked_by(proposal, situation, now)
+        if wish is not None:
+            fate = Fate("kept", fate.words)
+        elif fate.name == "dry_run" and hook.is_live:
+            fate = Fate("refused", fate.words)
+        # Written down first: if this process ends now, a repeated alert finds the row and nothing comes of it.
         if not await self._web.store.keep_proposal(hook, alert.alert_id, proposal, fate, now):
             return problem(409, "This alert came before, so nothing came of it now.")
+        if wish is not None:
+            fate = await self._send(hook, alert, wish, fate.words)
         return JSONResponse({"fate": fate.name}, status_code=202)
+
+    async def _send(self, hook: Hook, alert: Alert, wish: Wish, words: str) -> Fate:
+        """Hand a proposal to the account's trader, which judges it once more; it is worth nothing after a minute."""
+        now = self._web.now()
+        key = f"hook {hook.hook_id} {hashlib.sha256(alert.alert_id.encode()).hexdigest()[:24]}"
+        details: dict[str, str | int | bool | None] = {"hook": hook.label, "words": words}
+        noted = AuditEntry("hook.proposed", now, "nobody", hook.user_id, hook.account_id, details)
+        command_id = await self._web.store.enqueue_wish(
+            hook.user_id, hook.account_id, wish, key=key, at=now, noted=noted
+        )
+        fate = Fate("sent", words, command_id)
+        await self._web.store.set_fate(hook.hook_id, alert.alert_id, fate)
+        return fate
 
 
 def _judged(hook: Hook, proposal: Proposal, situation: Situation | None) -> Fate:
@@ -184,6 +219,24 @@ def _judged(hook: Hook, proposal: Proposal, situation: Situation | None) -> Fate
         return Fate("refused", "The account is not connected any more.")
     judged = judge(proposal, hook.terms, situation)
     return Fate("dry_run" if judged.is_allowed else "refused", judged.words)
+
+
+def asked_by(proposal: Proposal, situation: Situation | None, now: datetime) -> Wish | None:
+    """What a proposal asks of a trader, as its owner would by hand; None for an entry that must not be sent."""
+    if proposal.action is ProposalAction.CLOSE:
+        return CloseByHand(now, proposal.pair)
+    price = None if situation is None else situation.price
+    if situation is None or not situation.is_armed or price is None or proposal.quantity is None or not proposal.stop:
+        return None
+    return OpenByHand(
+        now,
+        proposal.pair,
+        Side.BUY if proposal.action is ProposalAction.LONG else Side.SELL,
+        proposal.quantity,
+        price,
+        situation.limits.leverage_cap,
+        Protection(abs(price - proposal.stop)),
+    )
 
 
 async def _body(request: Request) -> bytes | None:
@@ -214,6 +267,24 @@ async def _make(web: Web, request: Request) -> Response:
         errors = {"label": f"There can be {MOST_HOOKS} hooks. End one first."}
         return await _page(web, request, errors=errors, status=422)
     return await _hook_page(web, request, hook, secret=secret)
+
+
+async def _live(web: Web, request: Request, hook_id: str) -> Response:
+    """Let a hook trade, which needs a proof and an armed account, or take that away, which needs neither."""
+    person = await web.person(request)
+    form = await web.form(request)
+    hook = await _mine(web, person, hook_id)
+    is_live = form.text("then") == "live"
+    if is_live:
+        await web.person(request, Deed.ARM)
+        account = await _account(web, person, hook.account_id)
+        if not account.is_armed:
+            return RedirectResponse(f"{PAGE}/{hook_id}?said=unarmed", status_code=303)
+    kind = "hook.live" if is_live else "hook.quiet"
+    noted = await web.entry(request, kind, hook.account_id, label=hook.label)
+    told = f"The hook {hook.label} {'may trade now, within its limits' if is_live else 'is in dry run again'}."
+    await web.store.set_hook_live(person.user_id, hook_id, is_live=is_live, noted=noted, told=told)
+    return RedirectResponse(f"{PAGE}/{hook_id}?said={'live' if is_live else 'dry'}", status_code=303)
 
 
 def _typed(web: Web, person: Person, account: TradingAccount, form: Form) -> tuple[Hook | None, dict[str, str]]:
@@ -296,10 +367,21 @@ async def _hook_page(web: Web, request: Request, hook: Hook, *, secret: str = ""
         "quotes": " or ".join(sorted({str(pair.quote) for pair in hook.terms.pairs})),
         "secret": secret,
         "messages": messages_of(hook, secret),
-        "proposals": [(each, *FATES[each.fate.name], _wish(each)) for each in found],
+        "proposals": [
+            (each, *FATES[each.fate.name], _wish(each), await _result(web, hook, each.fate)) for each in found
+        ],
+        "is_armed": account is not None and account.is_armed,
         "is_reachable": web.settings.secure,
     }
     return await web.page(request, "hook.html", values)
+
+
+async def _result(web: Web, hook: Hook, fate: Fate) -> str:
+    """What the trader made of a proposal that was sent; empty for all others."""
+    if fate.command_id is None:
+        return ""
+    result = await web.store.command_result(hook.user_id, fate.command_id)
+    return result or "The account's trader has not answered yet."
 
 
 def _wish(proposed: Proposed) -> str:
