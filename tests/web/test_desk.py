@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
 from jarvis.domain.account import AccountId, Environment, UserId, VenueName
 from jarvis.domain.order import PositionId
@@ -16,6 +16,7 @@ from jarvis.store.db import Store
 from jarvis.store.records import AccountState, CommandKind
 from jarvis.trading.state import Block, Marks
 from jarvis.venues.catalog import OKX
+from jarvis.web.desk import Ways, ways_from
 from jarvis.web.venues import level_words
 from tests.web import day, samples
 from tests.web.client import Browser
@@ -285,3 +286,25 @@ async def test_a_large_curve_is_thinned_and_keeps_its_last_point(
 
     assert len(curve["at"]) <= 700
     assert Decimal(curve["equity"][-1]) == Decimal("25312.4471")
+
+
+async def test_the_desk_leads_to_the_pages_about_acting_by_hand_that_there_are(
+    app: FastAPI, account: AccountId
+) -> None:
+    def request(method: str = "GET") -> Request:
+        return Request({"type": "http", "method": method, "path": "/desk/x", "headers": [], "app": app})
+
+    paths = {path for path, methods in app.openapi()["paths"].items() if "get" in methods}
+    position = "/desk/{account_id}/positions/{position_id}"
+
+    assert ways_from(request("POST")) == Ways(
+        trade="/desk/{account_id}/trade" in paths,
+        adjust=f"{position}/adjust" in paths,
+        close=f"{position}/close" in paths,
+    )
+
+    async def answer() -> None:
+        """A page that was not there before."""
+
+    app.add_api_route("/desk/{account_id}/trade", answer)
+    assert ways_from(request()).trade

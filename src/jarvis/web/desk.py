@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from jarvis.accounts.people import Deed
 from jarvis.domain.money import ZERO
@@ -173,10 +174,16 @@ class Ways:
 
 
 def ways_from(request: Request) -> Ways:
-    """The ways that this application has."""
-    paths = {getattr(route, "path", "") for route in request.app.routes}
-    position = "/desk/{account_id}/positions/{position_id}"
-    return Ways("/desk/{account_id}/trade" in paths, f"{position}/adjust" in paths, f"{position}/close" in paths)
+    """The ways that this application has: whether anything answers there, whoever asks."""
+
+    def leads_somewhere(path: str) -> bool:
+        asked = {**request.scope, "method": "GET", "path": path, "root_path": ""}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    position = "/desk/any/positions/any"
+    return Ways(
+        leads_somewhere("/desk/any/trade"), leads_somewhere(f"{position}/adjust"), leads_somewhere(f"{position}/close")
+    )
 
 
 async def _whole_desk(shown: Desk, asked: str) -> dict[str, object]:
