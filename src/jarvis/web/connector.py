@@ -3,7 +3,8 @@
 The plain key is handed to the signer before anything else happens and is not held here: the venue is asked through
 the signer, with the sealed key. A key that is refused leaves nothing behind but a line in the signer's audit. One that
 the venue itself has said to be harmless, and that still lacks something or waits for a confirmation, is kept sealed in
-memory for a quarter of an hour, so that it can be checked again without being pasted anew.
+memory for a quarter of an hour, so that it can be checked again without being pasted anew
+(docs/decisions/024-a-harmless-key-waits.md).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How each venue's card on the account page is worded: where its keys are made, and what is to be pasted."""
+"""How each venue is worded on the way to a key: where it is made, what is to be pasted, how lending was asked for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
