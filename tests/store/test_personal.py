@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Table, func, insert, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, LargeBinary, Table, func, insert, select, update
 
 from jarvis.domain.account import UserId
 from jarvis.domain.instrument import Pair
@@ -59,6 +59,8 @@ def value_of(table: Table, column: Column[Any], owner: str, number: int) -> obje
             return f"{table.name}.{column.name} of {owner}".encode()
         case Boolean():
             return True
+        case Float():
+            return float(number)
         case Integer() | BigInteger():
             return number
     return f"{column.name[:8]} {owner}"
