@@ -8,7 +8,11 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import structlog
@@ -19,7 +23,9 @@ from tests.web.conftest import OWNER, SANDBOX, SaidConnector, sign_in
 from tests.web.second_factor import Seeds
 
 from jarvis.accounts.passwords import HashCost, Passwords
-from jarvis.domain.account import Environment
+from jarvis.domain.account import Environment, LedgerKind, LedgerRow, LedgerRowId
+from jarvis.domain.money import USD
+from jarvis.ledger.journal import entry_for_row
 from jarvis.store.db import Store
 from jarvis.web.app import create_app
 from jarvis.web.security import WebSettings
@@ -57,12 +63,30 @@ async def run() -> None:
         print(f"adding up {ENTRIES:,} entries that nobody asked for before: {time.perf_counter() - began:.1f} s, once")
         for page in PAGES:
             await _measure(browser, page.replace("{a}", account), page)
+
+        async def book(number: int) -> None:
+            row = LedgerRow(LedgerRowId(f"new-{number}"), "", NOW, LedgerKind.REWARD, USD, Decimal(1), Decimal(0), None)
+            await store.record_ledger_row(account, row, entry_for_row(row, None))
+
+        for page in ("/desk/{a}/results", "/desk/{a}/ledger", "/desk/{a}/statements"):
+            await _measure(browser, page.replace("{a}", account), f"{page}, an entry later", partial(_each, book))
         await store.close()
 
 
-async def _measure(browser: Browser, address: str, name: str) -> None:
+_numbers = count()
+
+
+async def _each(book: Callable[[int], Awaitable[None]]) -> None:
+    await book(next(_numbers))
+
+
+async def _measure(
+    browser: Browser, address: str, name: str, before: Callable[[], Awaitable[None]] | None = None
+) -> None:
     took = []
     for _ in range(ROUNDS + 1):
+        if before is not None:
+            await before()
         began = time.perf_counter()
         answer = await browser.get(address)
         took.append((time.perf_counter() - began) * 1000)

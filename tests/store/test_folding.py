@@ -12,7 +12,7 @@ from jarvis.domain.money import USD
 from jarvis.ledger.journal import entry_for_row
 from jarvis.ledger.statements import DaySum, day_sums
 from jarvis.store.db import Store
-from jarvis.store.tables import folds
+from jarvis.store.tables import folds, position_results
 from tests.store.samples import (
     ACCOUNT,
     OWNER,
@@ -96,6 +96,20 @@ async def test_a_fold_that_lost_entries_is_made_anew(store: Store) -> None:
     await store.record_ledger_row(ACCOUNT, *deposit(101, "5", "10005", at(90_000)))
 
     assert _sorted(await store.day_sums(OWNER, ACCOUNT)) == _sorted(await _anew(store))
+
+
+async def test_results_that_were_remembered_are_read_again_after_a_fold_was_made_anew(store: Store) -> None:
+    await _live(store)
+    (true,) = await store.position_results(OWNER, ACCOUNT)
+    async with store._write() as connection:
+        await connection.execute(update(position_results).values(price=Decimal(7)))
+    assert await store.position_results(OWNER, ACCOUNT) == (true,)  # nothing new: nothing is read
+
+    async with store._write() as connection:
+        await connection.execute(update(folds).values(entries=folds.c.entries - 1))
+    await store.record_ledger_row(ACCOUNT, *deposit(101, "5", "10005", at(90_000)))
+
+    assert await store.position_results(OWNER, ACCOUNT) == (true,)
 
 
 async def test_a_stranger_is_told_nothing_and_makes_nothing_be_added_up(store: Store) -> None:

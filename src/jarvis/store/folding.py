@@ -47,19 +47,47 @@ class PositionResult:
     waterfall: Waterfall
 
 
-_State = tuple[int, int, int, int]
-"""How far an account was added up and how many entries those were; its positions, and how many of them are closed."""
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What results depend on: how far an account was added up, how often anew, and how many positions have ended."""
+
+    up_to: int
+    generation: int
+    closed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """The results of one account as of a state, by position and asset."""
+
+    state: _State
+    results: dict[tuple[PositionId, Asset], PositionResult]
+
+    def still_holds(self, now: _State, changed: Mapping[tuple[PositionId, Asset], PositionResult]) -> bool:
+        """Whether all that differs now is `changed`: nothing was added up anew, nothing ended without an entry."""
+        ended = {
+            position_id
+            for (position_id, asset), one in changed.items()
+            if not one.is_open
+            and ((position_id, asset) not in self.results or self.results[position_id, asset].is_open)
+        }
+        return now.generation == self.state.generation and now.closed - self.state.closed == len(ended)
+
+
+_SAME = (stories.c.account_id == position_results.c.account_id) & (
+    stories.c.position_id == position_results.c.position_id
+)
 
 
 class FoldStore(QueryStore):
     """Sums that pages ask for, brought up to date before they are read.
 
-    The results of the accounts that were looked at last are remembered while nothing changes: they are many.
+    The results of the accounts that were looked at last are remembered: they are many, and few of them change.
     """
 
     def __init__(self, *opened: Any) -> None:
         super().__init__(*opened)
-        self._remembered: dict[AccountId, tuple[_State, tuple[PositionResult, ...]]] = {}
+        self._remembered: dict[AccountId, _Remembered] = {}
 
     async def day_sums(self, owner_id: UserId, account_id: AccountId, *, until: date | None = None) -> list[DaySum]:
         """What each part did to cash, by UTC day and asset, oldest day first; `until` is the first day left out."""
@@ -68,29 +96,25 @@ class FoldStore(QueryStore):
             return await sums_by_day(connection, owned_account(owner_id, account_id), until)
 
     async def position_results(self, owner_id: UserId, account_id: AccountId) -> Sequence[PositionResult]:
-        """What every position earned, by the asset that it was in; the earliest first."""
+        """What every position earned, by the asset that it was in."""
         await self.fold(owner_id, account_id)
         async with self._read() as connection:
-            state = await _state(connection, owned_account(owner_id, account_id))
-            remembered = self._remembered.get(account_id)
-            if remembered is not None and remembered[0] == state:
-                return remembered[1]
-            same = (stories.c.account_id == position_results.c.account_id) & (
-                stories.c.position_id == position_results.c.position_id
-            )
-            rows = await connection.execute(
-                select(position_results, stories.c.closed_at)
-                .join(stories, same)
-                .where(position_results.c.account_id == owned_account(owner_id, account_id))
-                .order_by(position_results.c.at, position_results.c.position_id)
-            )
-            found = tuple(_result_of(row) for row in rows)
-        if state is not None:
-            self._remembered.pop(account_id, None)
-            self._remembered[account_id] = state, found
-            if len(self._remembered) > _REMEMBERED:
-                del self._remembered[next(iter(self._remembered))]
-        return found
+            mine = owned_account(owner_id, account_id)
+            state = await _state(connection, mine)
+            if state is None:
+                return ()
+            before = self._remembered.pop(account_id, None)
+            changed = await _results(connection, mine, 0 if before is None else before.state.up_to)
+            if before is None:
+                found = changed
+            elif before.still_holds(state, changed):
+                found = before.results | changed
+            else:
+                found = await _results(connection, mine, 0)
+        self._remembered[account_id] = _Remembered(state, found)
+        if len(self._remembered) > _REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        return tuple(found.values())
 
     async def fold(self, owner_id: UserId, account_id: AccountId) -> None:
         """Add what the journal has gained since the last time; does nothing to a stranger's, and seldom much."""
@@ -107,16 +131,18 @@ class FoldStore(QueryStore):
     async def _fold_some(self, account_id: AccountId) -> bool:
         """Add the next entries; whether there may be more."""
         async with self._write() as connection:
-            await self._put_new(connection, folds, {"account_id": account_id, "up_to": 0, "entries": 0})
+            await self._put_new(
+                connection, folds, {"account_id": account_id, "up_to": 0, "entries": 0, "generation": 0}
+            )
             kept = (
                 await connection.execute(select(folds).where(folds.c.account_id == account_id).with_for_update())
             ).one()
-            up_to, count = int(kept.up_to), int(kept.entries)
+            up_to, count, generation = int(kept.up_to), int(kept.entries), int(kept.generation)
             known = select(func.count()).where(entries.c.account_id == account_id, entries.c.entry_id <= up_to)
             if await connection.scalar(known) != count:
                 for table in (day_sum_table, position_results):
                     await connection.execute(delete(table).where(table.c.account_id == account_id))
-                up_to = count = 0
+                up_to, count, generation = 0, 0, generation + 1
             page = (
                 select(entries.c.entry_id)
                 .where(entries.c.account_id == account_id, entries.c.entry_id > up_to)
@@ -130,8 +156,13 @@ class FoldStore(QueryStore):
                 connection, entries.c.account_id == account_id, entries.c.entry_id.between(numbers[0], numbers[-1])
             )
             await self._add_days(connection, account_id, [entry for _, entry in found])
-            await self._add_results(connection, account_id, [entry for _, entry in found])
-            values = {"account_id": account_id, "up_to": numbers[-1], "entries": count + len(numbers)}
+            await self._add_results(connection, account_id, [entry for _, entry in found], numbers[-1])
+            values = {
+                "account_id": account_id,
+                "up_to": numbers[-1],
+                "entries": count + len(numbers),
+                "generation": generation,
+            }
             await self._put(connection, folds, values)
             return len(numbers) == _AT_ONCE
 
@@ -161,7 +192,9 @@ class FoldStore(QueryStore):
             ),
         )
 
-    async def _add_results(self, connection: AsyncConnection, account_id: AccountId, new: Iterable[Entry]) -> None:
+    async def _add_results(
+        self, connection: AsyncConnection, account_id: AccountId, new: Iterable[Entry], up_to: int
+    ) -> None:
         """Read again every position that something new was booked for: a late charge changes a closed one, too."""
         changed = sorted({entry.position_id for entry in new if entry.position_id is not None})
         for start in range(0, len(changed), _IN_QUESTION):
@@ -170,21 +203,31 @@ class FoldStore(QueryStore):
                 stories.c.account_id == account_id, stories.c.position_id.in_(some)
             )
             records = await positions_of(connection, account_id, query)
-            values = [line for record in records for line in _values_of(account_id, record)]
+            values = [line for record in records for line in _values_of(account_id, record, up_to)]
             if values:
                 await self._put(connection, position_results, *values)
 
 
 async def _state(connection: AsyncConnection, account: ColumnElement[Any]) -> _State | None:
-    """What the results depend on; None for a stranger's, and before the first entry."""
-    fold = (
-        await connection.execute(select(folds.c.up_to, folds.c.entries).where(folds.c.account_id == account))
-    ).first()
+    """The account's; None for a stranger's, and before the first entry."""
+    query = select(folds.c.up_to, folds.c.generation).where(folds.c.account_id == account)
+    fold = (await connection.execute(query)).first()
     if fold is None:
         return None
-    counted = select(func.count(), func.count(stories.c.closed_at)).where(stories.c.account_id == account)
-    positions, closed = (await connection.execute(counted)).one()
-    return int(fold.up_to), int(fold.entries), int(positions), int(closed)
+    ended = select(func.count(stories.c.closed_at)).where(stories.c.account_id == account)
+    return _State(int(fold.up_to), int(fold.generation), int(await connection.scalar(ended) or 0))
+
+
+async def _results(
+    connection: AsyncConnection, account: ColumnElement[Any], since: int
+) -> dict[tuple[PositionId, Asset], PositionResult]:
+    """The results that were read again after entry `since`."""
+    rows = await connection.execute(
+        select(position_results, stories.c.closed_at)
+        .join(stories, _SAME)
+        .where(position_results.c.account_id == account, position_results.c.up_to > since)
+    )
+    return {(PositionId(row.position_id), Asset(row.asset)): _result_of(row) for row in rows}
 
 
 async def sums_by_day(
@@ -208,7 +251,7 @@ def _result_of(row: Any) -> PositionResult:
     )
 
 
-def _values_of(account_id: AccountId, record: PositionRecord) -> Iterable[Mapping[str, Any]]:
+def _values_of(account_id: AccountId, record: PositionRecord, up_to: int) -> Iterable[Mapping[str, Any]]:
     story = record.story
     last = max((entry.at for entry in record.entries), default=story.opened_at)
     assets = {
@@ -225,6 +268,7 @@ def _values_of(account_id: AccountId, record: PositionRecord) -> Iterable[Mappin
                 "pair": story.pair,
                 "strategy": story.strategy,
                 "at": last,
+                "up_to": up_to,
                 **causes,
                 "rank": _rank(result.total),
             }

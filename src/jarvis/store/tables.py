@@ -331,6 +331,7 @@ folds = Table(
     _of_account(),
     Column("up_to", BigInteger, nullable=False),
     Column("entries", BigInteger, nullable=False),
+    Column("generation", Integer, nullable=False),
 )
 
 day_sums = Table(
@@ -343,7 +344,8 @@ day_sums = Table(
     Column("amount", ExactDecimal, nullable=False),
 )
 
-# `at` is when it last earned or paid something; `rank` is its total for sorting and for nothing else.
+# `at` is when it last earned or paid something, `up_to` the entry up to which it was read for that; `rank` is its total
+# for sorting and for nothing else.
 position_results = Table(
     "position_results",
     metadata,
@@ -353,6 +355,7 @@ position_results = Table(
     Column("pair", PairText, nullable=False),
     Column("strategy", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("up_to", BigInteger, nullable=False),
     Column("price", ExactDecimal, nullable=False),
     Column("slippage", ExactDecimal, nullable=False),
     Column("trading_fee", ExactDecimal, nullable=False),

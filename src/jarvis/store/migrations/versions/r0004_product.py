@@ -51,6 +51,7 @@ def _books() -> None:
         sa.Column("account_id", sa.String(64), nullable=False),
         sa.Column("up_to", sa.BigInteger(), nullable=False),
         sa.Column("entries", sa.BigInteger(), nullable=False),
+        sa.Column("generation", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name="fk_folds_account_id"),
         sa.PrimaryKeyConstraint("account_id", name="pk_folds"),
     )
@@ -73,6 +74,7 @@ def _books() -> None:
         sa.Column("pair", sa.String(32), nullable=False),
         sa.Column("strategy", sa.String(64), nullable=False),
         sa.Column("at", INSTANT, nullable=False),
+        sa.Column("up_to", sa.BigInteger(), nullable=False),
         *(sa.Column(cause, DECIMAL, nullable=False) for cause in causes),
         sa.Column("rank", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.account_id"], name="fk_position_results_account_id"),
