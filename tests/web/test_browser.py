@@ -50,7 +50,8 @@ class Watched:
     def looks_right(self, name: str) -> None:
         """Nothing went wrong, and nothing sticks out sideways. Keeps a picture when SCREENSHOTS names a folder."""
         # A page that is on its way has no root for a moment, and has not said all that is wrong with it.
-        self.page.wait_for_load_state("load")  # asks the browser: a function to poll would need eval, which is forbidden
+        # Asked of the browser itself: a function that is polled would need eval, which is forbidden.
+        self.page.wait_for_load_state("load")
         folder = os.environ.get("SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
@@ -179,7 +180,8 @@ def test_the_desk_moves_by_itself(chromium: Browser, served: Served, lived: Acco
     watched = watch(context, served)
     sign_in(watched, OWNER)
     watched.open(f"/desk/{lived}")
-    expect(watched.page.get_by_text("25,312.45")).to_be_visible()
+    margin = watched.page.get_by_role("region", name="Margin")
+    expect(margin.get_by_text("25,312.45")).to_be_visible()
 
     async def move(store: Store) -> None:
         at = samples.NOW.replace(minute=30)
@@ -188,7 +190,7 @@ def test_the_desk_moves_by_itself(chromium: Browser, served: Served, lived: Acco
 
     served.run(move)
 
-    expect(watched.page.get_by_text("31,415.92")).to_be_visible(timeout=10_000)
+    expect(margin.get_by_text("31,415.92")).to_be_visible(timeout=10_000)
     expect(watched.page.get_by_text("Moved. <script>")).to_be_visible(timeout=10_000)
     watched.looks_right("moved")
     context.close()
