@@ -111,7 +111,8 @@ async def guarded_form(request: Request, session_secret: str) -> Form:
     if any(_is_misplaced_secret(name, value.strip()) for name, value in fields.items()):
         raise FormError(
             "One of the fields holds what looks like an exchange's private key. It belongs into the secret's field "
-            "of the page where keys are pasted and nowhere else. Nothing was stored; to be safe, revoke that key at the exchange."
+            "of the page where keys are pasted and nowhere else. Nothing was stored; to be safe, revoke that key at "
+            "the exchange."
         )
     return Form(fields, lists)
 
