@@ -1,0 +1,166 @@
+"""Hooks and what came through them: one look for a chart that waits, each alert once, nothing of a stranger's."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from jarvis.domain.account import UserId
+from jarvis.domain.instrument import Pair
+from jarvis.domain.market import Quote
+from jarvis.domain.people import AuditEntry
+from jarvis.store.db import Store
+from jarvis.store.hooks import KEPT_FOR, MOST_HOOKS, Fate, Hook
+from jarvis.store.records import AccountState
+from jarvis.trading.limits import Limits
+from jarvis.trading.proposals import Proposal, ProposalAction, Situation, Terms
+from tests.store.samples import ACCOUNT, BTC_USD, NOON, OWNER, STRANGER, at, connect, margin, person
+
+SOL_USD = Pair.parse("SOL/USD")
+HOOK = Hook(
+    "hook-1", OWNER, ACCOUNT, "chart", Terms(frozenset({BTC_USD, SOL_USD}), Decimal("1000.5")),
+    known_sources=True, is_live=False, created_at=NOON, token_hash=b"h" * 32,
+)  # fmt: skip
+LONG = Proposal(ProposalAction.LONG, BTC_USD, Decimal("0.01"), Decimal(59000))
+DRY = Fate("dry_run", "A long of 0.01 BTC.")
+
+
+def noted(kind: str = "hook.made", user_id: UserId = OWNER) -> AuditEntry:
+    return AuditEntry(kind, NOON, user_id, user_id)
+
+
+async def made(store: Store, hook: Hook = HOOK) -> None:
+    assert await store.add_hook(hook, noted=noted(), told="A hook was made.")
+
+
+async def test_one_look_has_the_hook_its_account_and_the_price_of_each_pair(store: Store) -> None:
+    await connect(store)
+    await made(store)
+    limits = Limits(allowed_pairs=frozenset({BTC_USD}))
+    await store.save_limits(OWNER, ACCOUNT, limits)
+    await store.set_account_state(ACCOUNT, AccountState.ARMED, "", at(1))
+    await store.record_equity(ACCOUNT, margin(at(1), "9000"))
+    await store.record_equity(ACCOUNT, margin(at(2), "10000.5"))
+    account = await store.account(OWNER, ACCOUNT)
+    assert account is not None
+    quote = Quote(BTC_USD, Decimal(60000), Decimal("60000.2"), Decimal("60000.1"), at(2))
+    await store.record_quotes(account.feed, [quote])
+    await store.record_quotes(account.venue + "-elsewhere", [replace(quote, last=Decimal(1))])  # type: ignore[arg-type]
+
+    knocked = await store.knocked("hook-1")
+
+    assert knocked is not None
+    assert knocked.hook == HOOK
+    assert knocked.situation(BTC_USD) == Situation(
+        limits, is_armed=True, price=Decimal("60000.1"), equity=Decimal("10000.5"), asset=BTC_USD.quote
+    )
+    other = knocked.situation(SOL_USD)
+    assert other is not None
+    assert other.price is None
+
+
+async def test_without_prices_limits_and_margin_there_is_still_a_look(store: Store) -> None:
+    await connect(store)
+    await made(store)
+
+    knocked = await store.knocked("hook-1")
+
+    assert knocked is not None
+    assert knocked.situation(BTC_USD) == Situation(Limits(), is_armed=False, price=None, equity=None, asset=None)
+    assert await store.knocked("hook-2") is None
+
+
+async def test_a_disconnected_account_has_no_situation(store: Store) -> None:
+    await connect(store)
+    await made(store)
+    await store.disconnect_account(OWNER, ACCOUNT, at(1))
+
+    knocked = await store.knocked("hook-1")
+
+    assert knocked is not None
+    assert knocked.situation(BTC_USD) is None
+
+
+async def test_an_alert_is_kept_once_even_at_once(store: Store) -> None:
+    await connect(store)
+    await made(store)
+
+    kept = await asyncio.gather(*(store.keep_proposal(HOOK, "long 1", LONG, DRY, at(1)) for _ in range(8)))
+
+    assert sum(kept) == 1
+    (proposed,) = await store.proposals_of(OWNER, "hook-1")
+    assert (proposed.proposal, proposed.fate) == (LONG, DRY)
+    assert await store.proposals_of(STRANGER, "hook-1") == []
+    (hook,) = await store.hooks_of(OWNER)
+    assert hook.used_at == at(1)
+
+
+async def test_what_came_of_a_proposal_is_said_afterwards(store: Store) -> None:
+    await connect(store)
+    await made(store)
+    await store.keep_proposal(HOOK, "long 1", LONG, Fate("kept", "words"), at(1))
+
+    await store.set_fate("hook-1", "long 1", Fate("sent", "words", 7))
+
+    assert [each.fate for each in await store.proposals_of(OWNER, "hook-1")] == [Fate("sent", "words", 7)]
+
+
+async def test_old_proposals_are_forgotten_and_those_of_an_ended_hook(store: Store) -> None:
+    await connect(store)
+    await made(store)
+    await store.keep_proposal(HOOK, "old", LONG, DRY, at(1))
+    late = at(1) + KEPT_FOR + timedelta(seconds=1)
+    assert await store.keep_proposal(replace(HOOK, used_at=at(1)), "old", LONG, DRY, late)
+
+    assert len(await store.proposals_of(OWNER, "hook-1")) == 1
+    assert await store.end_hook(OWNER, "hook-1", noted=noted("hook.ended"), told="")
+    assert await store.proposals_of(OWNER, "hook-1") == []
+    assert not await store.keep_proposal(HOOK, "new", LONG, DRY, late), "it was ended meanwhile"
+
+
+async def test_a_stranger_ends_and_changes_nothing(store: Store) -> None:
+    await connect(store)
+    await store.add_person(person(STRANGER))
+    await made(store)
+
+    theirs = noted("hook.ended", STRANGER)
+    assert not await store.end_hook(STRANGER, "hook-1", noted=theirs, told="")
+    assert not await store.set_hook_live(STRANGER, "hook-1", is_live=True, noted=theirs, told="")
+
+    assert await store.hooks_of(OWNER) == [HOOK]
+    assert await store.hooks_of(STRANGER) == []
+
+
+async def test_a_hook_goes_live_once_and_back(store: Store) -> None:
+    await connect(store)
+    await made(store)
+
+    changes = [
+        await store.set_hook_live(OWNER, "hook-1", is_live=wanted, noted=noted("hook.live"), told="")
+        for wanted in (True, True, False)
+    ]
+
+    assert changes == [True, False, True]
+
+
+async def test_there_are_never_more_than_ten_even_at_once(store: Store) -> None:
+    await connect(store)
+
+    kept = await asyncio.gather(
+        *(
+            store.add_hook(replace(HOOK, hook_id=f"h{number}", token_hash=bytes([number]) * 32), noted=noted(), told="")
+            for number in range(MOST_HOOKS + 3)
+        )
+    )
+
+    assert sum(kept) == MOST_HOOKS
+
+
+async def test_hooks_end_with_a_persons_wish_to_leave(store: Store) -> None:
+    await connect(store)
+    await made(store)
+
+    await store.begin_deletion(OWNER, at(2), noted("person.deletion_asked"))
+
+    assert await store.knocked("hook-1") is None
+    assert await store.hooks_of(OWNER) == []
