@@ -164,8 +164,8 @@ async def test_only_a_stop_that_is_proved_to_rest_saves(store: Store, account: A
 
     assert saved.falling.move == lost.falling.move == D("-0.085")
     assert (saved.falling_stopped.move, lost.falling_stopped.move) == (None, D("-0.085"))
-    assert [each.account_id for each in saved.saved] == [account]
-    assert lost.saved == ()
+    assert (saved.accounts[0].bare.gone_at, saved.accounts[0].stopped.gone_at) == (D("-0.085"), None)
+    assert lost.accounts[0].stopped.gone_at == D("-0.085")
     assert [(stop.move, stop.pair) for stop in saved.stops] == [(D("-0.02"), "BTC/USD")]
     assert saved.accounts[0].stopped.equity == 840
 

@@ -74,8 +74,6 @@ class AccountAfter:
     environment: str
     shared_by: str
     quote: str
-    equity: Decimal
-    level: Decimal | None
     bare: After
     stopped: After
     curve: MoveCurve
@@ -101,11 +99,6 @@ class WhatIf:
     def move(self) -> Decimal:
         """The move as a fraction."""
         return Decimal(self.percent) / _PERCENT
-
-    @property
-    def saved(self) -> tuple[AccountAfter, ...]:
-        """The accounts that would be liquidated at this move, and are not because of their stops."""
-        return tuple(each for each in self.accounts if each.bare.gone_at is not None and each.stopped.gone_at is None)
 
 
 def asked_move(text: str | None) -> int:
@@ -268,8 +261,6 @@ def _account_after(book: Book, pots: Sequence[Pot], move: Decimal) -> AccountAft
         environment=account.environment.value,
         shared_by=book.shared_by,
         quote=book.quote,
-        equity=margin.equity,
-        level=margin.margin_level,
         bare=_after(margin, pots, move, with_stops=False),
         stopped=_after(margin, pots, move, with_stops=True),
         curve=_curve(pots, move),
