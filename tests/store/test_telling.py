@@ -46,12 +46,8 @@ async def test_a_position_is_told_when_it_opens_and_with_its_result_when_it_clos
     for _ in range(2):  # the second time the fill is known, and nothing is told again
         await store.record_fill(ACCOUNT, last, entry, None, ended)
 
+    result = "Result: \N{MINUS SIGN}499.75 USD before fees (22.3456 USD) and interest."
     assert await told(store) == [
         ("position.opened", Severity.INFO, "BTC/USD: a long is opened, 0.5 BTC at 60000 USD so far."),
-        (
-            "position.closed",
-            Severity.INFO,
-            "BTC/USD: the long of 0.5 BTC is closed. Result: \N{MINUS SIGN}499.75 USD before fees (22.3456 USD) "
-            "and interest.",
-        ),
+        ("position.closed", Severity.INFO, f"BTC/USD: the long of 0.5 BTC is closed. {result}"),
     ]
