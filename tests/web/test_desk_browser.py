@@ -112,6 +112,24 @@ def test_a_browser_that_was_cut_off_hears_all_that_it_missed(
     context.close()
 
 
+def test_a_part_that_cannot_be_read_says_so_and_comes_back(chromium: Browser, served: Served, lived: AccountId) -> None:
+    context = chromium.new_context(viewport=DESK)  # type: ignore[arg-type]
+    watched = watch(context, served)
+    sign_in(watched, OWNER)
+    watched.open(f"/desk/{lived}")
+    page = watched.page
+    page.wait_for_timeout(1000)
+
+    page.route("**/part/activity", lambda route: route.fulfill(status=503, body="no"))
+    say(served, lived, 1020, "Heard late.")
+    expect(page.get_by_text("A part of this page could not be read")).to_be_visible(timeout=15_000)
+    page.unroute("**/part/activity")
+
+    expect(page.get_by_text("Heard late.")).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("A part of this page could not be read")).to_be_hidden(timeout=15_000)
+    context.close()
+
+
 def test_single_keys_work_outside_of_fields_and_can_be_switched_off(page: Page, lived: AccountId) -> None:
     keys = page.locator("#keys")
 

@@ -7,6 +7,7 @@ import { wireSlider } from "./whatif.js";
 const SILENT_AFTER_MS = 20_000;
 const QUIET_AFTER_MS = 180_000;
 const AGAIN_MS = 5000;
+const FAILED_FOR_MS = 6000;
 
 wireSlider();
 listenForKeys();
@@ -17,6 +18,7 @@ const charts = desk.dataset.account ? await openCharts(`/desk/${encodeURICompone
 let heardAt = Date.now();
 let changedAt = Date.now();
 let since = desk.dataset.since;
+let failedAt = -Infinity;
 const unread = new Set();
 
 /** The two charts of one account; their libraries are loaded where there is something to draw. */
@@ -40,7 +42,9 @@ function heard() {
 /** A piece that could not be fetched is asked for again: the stream tells each change once, and will not repeat it. */
 function noteUnread(event) {
   const piece = event.target.closest?.("[hx-get]");
-  if (piece) unread.add(piece);
+  if (!piece) return;
+  failedAt = Date.now();
+  unread.add(piece);
 }
 
 function askAgain() {
@@ -58,9 +62,14 @@ function askAgain() {
 function sayHowFresh() {
   const lost = Date.now() - heardAt > SILENT_AFTER_MS;
   const quiet = Date.now() - changedAt > QUIET_AFTER_MS;
-  linkState.hidden = !(lost || quiet);
+  const failed = Date.now() - failedAt < FAILED_FOR_MS;
+  linkState.hidden = !(lost || quiet || failed);
   document.body.classList.toggle("is-stale", lost);
   if (linkState.hidden) return;
+  if (!lost && failed) {
+    linkState.textContent = linkState.dataset.failed;
+    return;
+  }
   const time = new Date(lost ? heardAt : changedAt).toISOString().slice(11, 19);
   linkState.textContent = (lost ? linkState.dataset.lost : linkState.dataset.quiet).replace("{time}", `${time} UTC`);
 }
