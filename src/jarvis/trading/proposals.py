@@ -101,7 +101,7 @@ def _judge_entry(proposal: Proposal, terms: Terms, situation: Situation) -> Judg
     held = f"{proposal.action.value} of {plain(quantity)} {pair.base}"
     words = (
         f"A {held}, worth {_money(worth, pair)} at {plain(price)} {pair.quote}; at its stop of {plain(stop)} "
-        f"{pair.quote} {_money(loss, pair)} are lost before costs{share}."
+        f"{pair.quote}, {_money(loss, pair)} are lost before costs{share}."
     )
     if not situation.is_armed:
         words += " The account is not armed, so nothing would be opened now."
