@@ -12,6 +12,7 @@ from jarvis.domain.money import USD
 from jarvis.ledger.journal import entry_for_row
 from jarvis.ledger.statements import DaySum, day_sums
 from jarvis.store.db import Store
+from jarvis.store.tables import day_sums as day_sums_table
 from jarvis.store.tables import folds, position_results
 from tests.store.samples import (
     ACCOUNT,
@@ -93,6 +94,7 @@ async def test_a_fold_that_lost_entries_is_made_anew(store: Store) -> None:
     await store.day_sums(OWNER, ACCOUNT)
     async with store._write() as connection:
         await connection.execute(update(folds).values(entries=folds.c.entries - 1))
+        await connection.execute(update(day_sums_table).values(amount=Decimal(7)))
     await store.record_ledger_row(ACCOUNT, *deposit(101, "5", "10005", at(90_000)))
 
     assert _sorted(await store.day_sums(OWNER, ACCOUNT)) == _sorted(await _anew(store))
