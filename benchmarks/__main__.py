@@ -28,7 +28,7 @@ def main() -> None:
     for benchmark in BENCHMARKS:
         with benchmark(3 if quick else 25) as duels:
             for duel in duels:
-                print(measured(duel, rounds=3 if quick else 11).line(), flush=True)
+                print(measured(duel, rounds=2 if quick else 11).line(), flush=True)
     with account_memory(quick=quick) as lines:
         print(*lines, sep="\n")
 

@@ -11,8 +11,9 @@ from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import PositionId
 from jarvis.domain.position import Position
-from jarvis.live.facts import facts_of, liquidation_price
+from jarvis.live.facts import facts_of
 from jarvis.store.records import PositionFacts
+from jarvis.trading.liquidation import liquidation_price
 from jarvis.trading.stories import PositionStory
 from tests.live.test_reconcile import story
 from tests.trading.wallet import instrument

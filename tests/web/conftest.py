@@ -9,12 +9,17 @@ from fastapi import FastAPI
 from jarvis.accounts.passwords import HashCost, Passwords
 from jarvis.domain.account import AccountId, Environment, UserId, VenueName
 from jarvis.domain.instrument import Pair
+from jarvis.domain.money import USD
 from jarvis.domain.people import AuditEntry, Role
+from jarvis.domain.traits import Settlement, VenueTraits
+from jarvis.sim.instruments import bybit_instruments, kraken_instruments
 from jarvis.store.db import Store
 from jarvis.store.records import TradingAccount
 from jarvis.trading.limits import Limits
+from jarvis.trading.sizing import Costs
+from jarvis.venues.catalog import VENUES
 from jarvis.web.app import create_app
-from jarvis.web.connect import ConnectOutcome, Funds, MarginOffer, PermissionLine, Restrictions
+from jarvis.web.connect import ConnectOutcome, Funds, MarginOffer, PermissionLine, Restrictions, TradingRules
 from jarvis.web.security import WebSettings
 from tests.web import day
 from tests.web.client import ORIGIN, Browser
@@ -44,6 +49,14 @@ class SaidConnector:
     restrictions: Restrictions | None = None
     lent: tuple[tuple[Pair, int], ...] = ((Pair.parse("BTC/USD"), 10), (Pair.parse("SOL/USD"), 5))
     asked_again: list[str] = field(default_factory=list)
+    not_told: str = ""
+
+    async def rules(self, account: TradingAccount) -> TradingRules | str:
+        quote = VENUES[account.venue].quote
+        listed = kraken_instruments() if quote == USD else bybit_instruments()
+        is_wallet = quote != USD
+        traits = VenueTraits(settlement=Settlement.WALLET, reduce_only=False) if is_wallet else VenueTraits()
+        return self.not_told or TradingRules(listed, traits, Costs(), {})
 
     async def connect(
         self,

@@ -56,7 +56,7 @@ async def every_form(app: FastAPI, owner: Browser, account: AccountId) -> list[P
 @pytest.fixture
 def quiet(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.INFO, logger="aiosqlite")  # at DEBUG it repeats every statement; no process of ours asks so
+    caplog.set_level(logging.INFO, logger="aiosqlite")  # at DEBUG it repeats every statement, which no process asks for
     return caplog
 
 

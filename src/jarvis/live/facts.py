@@ -12,6 +12,7 @@ from jarvis.domain.account import AccountSnapshot, Balance, MarginState, VenuePo
 from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.money import ZERO, Asset, round_nearest
 from jarvis.store.records import PositionFacts
+from jarvis.trading.liquidation import liquidation_price
 from jarvis.trading.stories import PositionStory
 
 _STEP = Decimal("0.00000001")
@@ -58,21 +59,6 @@ def facts_of(
             )
         )
     return found
-
-
-def liquidation_price(margin: MarginState, quantity: Decimal, price: Decimal, scales: Decimal) -> Decimal | None:
-    """The price at which equity meets the liquidation level if nothing else moved; None if no positive price does it.
-
-    `quantity` is signed (base). `scales` is the share of the used margin that grows with the price: a short's debt is
-    in base, so what it uses does; a long's is in quote and does not. From equity + q (P - p) = L u (1 + s (P / p - 1)).
-    """
-    level, used = margin.liquidation_level, margin.used_margin
-    slope = quantity - level * used * scales / price
-    if slope == 0:
-        return None
-    at = price + (level * used - margin.equity) / slope
-    is_ahead = at < price if quantity > 0 else at > price
-    return at if at > 0 and (is_ahead or margin.equity <= level * used) else None
 
 
 def _share(story: PositionStory, beside: Collection[PositionStory]) -> Decimal:

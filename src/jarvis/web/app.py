@@ -53,6 +53,7 @@ from jarvis.web import (
     stream,
     tax,
     tokens,
+    trade,
     trading,
     wizard,
 )
@@ -98,6 +99,7 @@ _GROUPS = (
     overview,
     stream,
     charts,
+    trade,
     desk,
 )
 """Every group of pages. What has a name of its own below /account comes before what is named by a venue."""

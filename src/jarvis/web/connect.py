@@ -4,15 +4,19 @@ The form hands key and secret to a `KeyConnector` and forgets them. Nothing here
 connector (connector.py) reaches the signer and the venue.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from jarvis.domain.account import AccountId, Balance, Environment, MarginState, UserId, VenueName
-from jarvis.domain.instrument import Pair
+from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.people import AuditEntry
+from jarvis.domain.traits import VenueTraits
 from jarvis.store.records import TradingAccount
 from jarvis.trading.limits import Limits
+from jarvis.trading.sizing import Costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,16 @@ class ConnectOutcome:
         return self.verdict == "accepted_with_risk" and bool(self.pending_id)
 
 
+@dataclass(frozen=True, slots=True)
+class TradingRules:
+    """The venue's rules by pair, as the account's own trader reads them, and what trading costs there."""
+
+    instruments: Mapping[Pair, Instrument]
+    traits: VenueTraits
+    costs: Costs
+    taker_rates: Mapping[Pair, Decimal]
+
+
 class KeyConnector(Protocol):
     """Judges, seals and stores venue keys."""
 
@@ -128,4 +142,8 @@ class KeyConnector(Protocol):
 
     async def draw_policy(self, account: TradingAccount, limits: Limits) -> str:
         """Have the signer allow what these limits may ask for at most; why that could not be done, empty if it was."""
+        ...
+
+    async def rules(self, account: TradingAccount) -> TradingRules | str:
+        """What the venue allows and takes for this account, asked at most every ten minutes; or why it was not told."""
         ...

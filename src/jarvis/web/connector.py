@@ -19,7 +19,10 @@ import structlog
 
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, UserId, VenueName
 from jarvis.domain.clock import Clock
+from jarvis.domain.money import ZERO
 from jarvis.domain.people import AuditEntry
+from jarvis.domain.records import shared
+from jarvis.domain.traits import Settlement
 from jarvis.market.clock import WallClock, watched_sandbox_clock
 from jarvis.signer.client import SignerClient
 from jarvis.signer.errors import InvalidSecret, SignerRefused, SignerUnavailable
@@ -28,16 +31,18 @@ from jarvis.store.errors import KeyAlreadyConnected
 from jarvis.store.records import TradingAccount
 from jarvis.trading.bands import signing_policy
 from jarvis.trading.limits import Limits
+from jarvis.trading.sizing import Costs
 from jarvis.venues.base import KeyInvalid, KeyUnknown, NotPermitted, Venue, VenueError
 from jarvis.venues.catalog import VENUES, VenueEntry, open_venue, sandbox_urls
 from jarvis.venues.eligibility import Eligibility, find_margin
 from jarvis.venues.permissions import Need, Outcome, Verdict, judge
 from jarvis.venues.session import NetworkTransport, VenueUrls
-from jarvis.web.connect import ConnectOutcome, Funds, MarginOffer, PermissionLine, Restrictions
+from jarvis.web.connect import ConnectOutcome, Funds, MarginOffer, PermissionLine, Restrictions, TradingRules
 
 log = structlog.get_logger()
 
 KEPT_FOR = timedelta(minutes=15)
+RULES_FOR = timedelta(minutes=10)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -75,6 +80,7 @@ class VenueKeyConnector:
         self._store = store
         self._signer = signer
         self._sandbox_address = sandbox_address
+        self._rules: dict[AccountId, tuple[datetime, TradingRules]] = {}
         self._random = random
         self._pending: dict[str, _Kept] = {}
 
@@ -179,6 +185,23 @@ class VenueKeyConnector:
             return f"{title} could not be asked for prices ({error}). Nothing was changed; try again in a moment."
         await self._store.save_policy(credential, sealed)
         return ""
+
+    async def rules(self, account: TradingAccount) -> TradingRules | str:
+        """What the venue allows and takes for this account, asked at most every ten minutes; or why it was not told."""
+        known = self._rules.get(account.account_id)
+        if known is not None and datetime.now(UTC) - known[0] < RULES_FOR:
+            return known[1]
+        credential = account.credential
+        if credential is None:
+            return "This key is disconnected. Connect one first."
+        try:
+            async with self._opened(credential, account.execution_venue) as venue:
+                rules = await _rules_of(venue)
+        except (VenueError, SignerRefused, SignerUnavailable, ConnectionError, TimeoutError, LookupError) as error:
+            log.warning("rules_not_read", account=account.account_id, reason=str(error))
+            return f"{VENUES[account.venue].title} could not be asked for its rules ({error}). Try again in a moment."
+        self._rules[account.account_id] = datetime.now(UTC), rules
+        return rules
 
     async def _judge(self, kept: _Kept, venue: Venue, noted: AuditEntry | None) -> ConnectOutcome:
         credential = kept.credential
@@ -348,6 +371,18 @@ async def _funds_of(venue: Venue) -> Funds:
         return Funds(failure=str(error))
     held = tuple(each for each in snapshot.balances if each.total or each.owed)
     return Funds(held, snapshot.margin)
+
+
+async def _rules_of(venue: Venue) -> TradingRules:
+    """As the account's trader reads them (live/worker.py)."""
+    listed = map(shared, (await venue.instruments()).values())
+    instruments = {instrument.pair: instrument for instrument in listed}
+    if venue.traits.settlement is not Settlement.WALLET:
+        return TradingRules(instruments, venue.traits, Costs(), {})
+    await venue.key_permissions()  # the account's mode decides how it behaves; the first signed answer tells it
+    rates = {pair: rate.taker_rate for pair, rate in (await venue.fee_rates(list(instruments))).items()}
+    costs = Costs(max(rates.values(), default=Costs().taker_rate), opening_rate=ZERO)
+    return TradingRules(instruments, venue.traits, costs, rates)
 
 
 def _at_different_addresses(entry: VenueEntry) -> list[str]:
