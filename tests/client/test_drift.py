@@ -42,7 +42,7 @@ def kinds_of(schema: dict[str, Any]) -> set[Any]:
         case "array":
             (item,) = kinds_of(schema["items"])
             return {(tuple, item)}
-        case "string" if schema.get("pattern", "").startswith("^-?[0-9]+"):
+        case "string" if schema.get("pattern", "").startswith(("^-?[0-9]+(", "^[0-9]+(")):
             return {Decimal}
         case "string":
             return {{"date-time": datetime, "date": date}.get(schema.get("format", ""), str)}
@@ -83,10 +83,11 @@ def test_a_method_takes_and_answers_what_its_operation_does(name: str) -> None:
         del taken[wished]
 
     assert kinds_of(answer["content"]["application/json"]["schema"]) == {hints["return"].__name__}
-    assert set(taken) == {each["name"] for each in operation.get("parameters", [])}
-    for each in operation.get("parameters", []):
-        assert kinds_in(hints[each["name"]]) == kinds_of(each["schema"]), each["name"]
-        default = taken[each["name"]].default
+    named = {each["name"].lower().replace("-", "_"): each for each in operation.get("parameters", [])}
+    assert set(taken) == set(named)
+    for parameter, each in named.items():
+        assert kinds_in(hints[parameter]) == kinds_of(each["schema"]), parameter
+        default = taken[parameter].default
         assert default == each["schema"].get("default", inspect.Parameter.empty if each.get("required") else None)
     assert inspect.getdoc(method) == operation["summary"]
 
@@ -99,6 +100,8 @@ def test_a_record_has_the_fields_of_its_schema(name: str) -> None:
     for field in msgspec.structs.fields(STRUCTS[name]):
         assert kinds_in(hints[field.name]) == kinds_of(schema["properties"][field.name]), field.name
         assert (field.name in schema.get("required", ())) == field.required, field.name
+        if not field.required and NoneType in kinds_in(hints[field.name]):
+            assert field.default is None, field.name  # what is left out is not sent
 
 
 def test_every_record_of_the_api_is_one_of_the_client() -> None:

@@ -23,6 +23,9 @@ CANARY = "canaryV4xT9mQ2"
 BODIES: dict[tuple[str, str], object] = {
     ("put", "/accounts/{account_id}/assignments"): {"assignments": []},
     ("patch", "/accounts/{account_id}/limits"): {"leverage_cap": 1},
+    ("post", "/accounts/{account_id}/orders"): {"pair": "BTC/USD", "side": "long", "quantity": "1", "stop_price": "1"},
+    ("post", "/accounts/{account_id}/positions/{position_id}/adjust"): {"trailing": True},
+    ("post", "/accounts/{account_id}/positions/{position_id}/close"): {},
 }
 
 
@@ -61,6 +64,7 @@ class Script:
     async def ask(self, method: str, path: str, *, body: object = None, **headers: str) -> Answer:
         self._browser.cookies.clear()
         known = {"authorization": f"Bearer {self.token}"} if self.token else {}
+        known["idempotency-key"] = "a-wish-of-a-test"
         sent = b"" if body is None else json.dumps(body).encode()
         if sent:
             known["content-type"] = "application/json"

@@ -22,10 +22,12 @@ from jarvis.client.records import (
     AccountNow,
     Accounts,
     Activities,
+    AdjustWish,
     Asked,
     Assignments,
     Balances,
     Candles,
+    CloseWish,
     CommandNow,
     EquityCurve,
     Fills,
@@ -34,6 +36,7 @@ from jarvis.client.records import (
     LowerLimits,
     Me,
     Notices,
+    OpenWish,
     OrderLine,
     Orders,
     Positions,
@@ -176,6 +179,10 @@ class Jarvis:
             limit=limit,
             cursor=cursor,
         )
+
+    def open_position(self, account_id: str, wish: OpenWish, *, idempotency_key: str) -> Asked:
+        """Open a position by hand, at market and with a stop."""
+        return self._ask("POST", f"/accounts/{_part(account_id)}/orders", Asked, wish, idempotency_key=idempotency_key)
 
     def order(self, account_id: str, client_order_id: str) -> OrderLine:
         """One order."""
@@ -341,6 +348,26 @@ class Jarvis:
         """What became of a command of yours."""
         return self._ask("GET", f"/commands/{_part(command_id)}", CommandNow)
 
+    def adjust_position(self, account_id: str, position_id: str, wish: AdjustWish, *, idempotency_key: str) -> Asked:
+        """Move the stop of a position, let it trail, or set when it is closed."""
+        return self._ask(
+            "POST",
+            f"/accounts/{_part(account_id)}/positions/{_part(position_id)}/adjust",
+            Asked,
+            wish,
+            idempotency_key=idempotency_key,
+        )
+
+    def close_position(self, account_id: str, position_id: str, wish: CloseWish, *, idempotency_key: str) -> Asked:
+        """Close a position, or a share of it, at market. It needs no room in any limit, and waits for no audit."""
+        return self._ask(
+            "POST",
+            f"/accounts/{_part(account_id)}/positions/{_part(position_id)}/close",
+            Asked,
+            wish,
+            idempotency_key=idempotency_key,
+        )
+
     def _ask(
         self,
         method: str,
@@ -348,6 +375,8 @@ class Jarvis:
         kind: type[T],
         body: msgspec.Struct | None = None,
         /,
+        *,
+        idempotency_key: str = "",
         **query: QueryValue,
     ) -> T:
         """The answer as a record. Raises ClientError."""
@@ -357,7 +386,7 @@ class Jarvis:
         for number in range(1, tries + 1):
             is_last = number == tries
             try:
-                answer = send(self.place, method, address, sent, self._timeout)
+                answer = send(self.place, method, address, sent, self._timeout, idempotency_key)
             except Unreachable:
                 if is_last:
                     raise

@@ -1,4 +1,4 @@
-"""What the API answers with, typed: exact amounts are Decimal, instants aware UTC. A test holds it against the API."""
+"""What the API answers and takes, typed: exact amounts are Decimal, instants aware UTC. A test compares it."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -73,6 +73,14 @@ class Activities(Record, frozen=True, kw_only=True):
 
     activities: tuple[Happened, ...]
     next: str | None
+
+
+class AdjustWish(Record, frozen=True, kw_only=True):
+    """What is to be another way; what is left out stays. A stop moves towards less risk only."""
+
+    stop_price: Decimal | None = None
+    trailing: bool | None = None
+    close_after_minutes: int | None = None
 
 
 class Asked(Record, frozen=True, kw_only=True):
@@ -173,6 +181,12 @@ class Candles(Record, frozen=True, kw_only=True):
     pair: str
     interval: str
     candles: tuple[Candle, ...]
+
+
+class CloseWish(Record, frozen=True, kw_only=True):
+    """How much of what is open is to be closed."""
+
+    share: Decimal = Decimal(1)
 
 
 class CommandNow(Record, frozen=True, kw_only=True):
@@ -320,6 +334,26 @@ class Notices(Record, frozen=True, kw_only=True):
 
     notices: tuple[NoticeLine, ...]
     next: str | None
+
+
+class Target(Record, frozen=True, kw_only=True):
+    """Where a share of what was opened is closed with a profit."""
+
+    price: Decimal
+    share: Decimal
+
+
+class OpenWish(Record, frozen=True, kw_only=True):
+    """A position to be opened at market, with its stop."""
+
+    pair: str
+    side: str
+    quantity: Decimal
+    stop_price: Decimal
+    leverage: int | None = None
+    trailing: bool = False
+    targets: tuple[Target, ...] = ()
+    close_after_minutes: int | None = None
 
 
 class OrderLine(Record, frozen=True, kw_only=True):

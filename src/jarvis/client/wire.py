@@ -37,7 +37,7 @@ def headers_of(place: Place, **more: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {place.token}", "User-Agent": "jarvis-client", **more}
 
 
-def send(place: Place, method: str, path: str, body: bytes | None, timeout: float) -> Answer:
+def send(place: Place, method: str, path: str, body: bytes | None, timeout: float, key: str = "") -> Answer:
     """The answer to one request, whatever its status. Raises Unreachable."""
     parts = urlsplit(place.url)
     host = parts.hostname or ""
@@ -48,6 +48,8 @@ def send(place: Place, method: str, path: str, body: bytes | None, timeout: floa
     else:
         connection = http.client.HTTPConnection(host, parts.port, timeout=timeout)
     headers = headers_of(place, Accept="application/json")
+    if key:
+        headers["Idempotency-Key"] = key
     if body is not None:
         headers["Content-Type"] = "application/json"
     try:

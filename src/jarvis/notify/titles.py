@@ -50,6 +50,7 @@ KINDS: Mapping[str, str] = {
     "late_fill": "A fill came late",
     "leverage_cut": "The venue cut the leverage",
     "limits.changed": "The limits were changed",
+    "trade.by_hand": "Traded by hand",
     "strategies.changed": "The strategies were changed",
     "link.made": "A link was made",
     "link.used": "A link was used",

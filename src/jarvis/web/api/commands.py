@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from jarvis.domain.instrument import Pair
 from jarvis.domain.people import Scope
+from jarvis.store.queues import HANDED_OVER
 from jarvis.store.records import CommandKind
 from jarvis.web.account import pairs_of
 from jarvis.web.api.accounts import Known
@@ -59,7 +60,7 @@ def register(door: Door) -> None:
         # What lets risk in again happens with its line in the audit, or not at all.
         await web.store.note(noted(web, request, caller, "account.resumed", found.account_id))
         asked = await web.store.enqueue_command(found.owner_id, found.account_id, CommandKind.RESUME, at=web.now())
-        return _asked(CommandKind.RESUME, asked)
+        return asked_of(CommandKind.RESUME.value, asked)
 
     @door.get("/commands/{command_id}", TAG)
     async def command(
@@ -72,7 +73,8 @@ def register(door: Door) -> None:
         result = await web.store.command_result(caller.person.user_id, command_id)
         if result is None:
             raise HTTPException(404)
-        return CommandNow(command_id=command_id, is_finished=bool(result), result=result)
+        said = "" if result == HANDED_OVER else result
+        return CommandNow(command_id=command_id, is_finished=bool(said), result=said)
 
     async def _exit(
         request: Request, caller: Caller, account_id: str, kind: CommandKind, said: str, pair: str | None
@@ -85,10 +87,11 @@ def register(door: Door) -> None:
                 raise Told(409, "The account does not trade that pair.")
         asked = await web.store.enqueue_command(found.owner_id, found.account_id, kind, at=web.now(), pair=chosen)
         await web.store.note_if_possible(noted(web, request, caller, said, found.account_id, pair=pair))
-        return _asked(kind, asked)
+        return asked_of(kind.value, asked)
 
 
-def _asked(kind: CommandKind, command_id: int | None) -> Asked:
+def asked_of(what: str, command_id: int | None) -> Asked:
+    """The answer to what was asked. Raises HTTPException 404 where the account has gone meanwhile."""
     if command_id is None:
         raise HTTPException(404)
-    return Asked(asked=kind.value, command_id=command_id)
+    return Asked(asked=what, command_id=command_id)
