@@ -22,6 +22,11 @@ def routes(app: FastAPI, account_id: str = "nobody", position_id: str = "nothing
         "venue": "kraken",
         "token": "x" * 43,
         "hook_id": "nobodys",
+        "command_id": "1",
+        "by": "pair",
+        "period": "2026-11",
+        "picture": "desk.png",
+        "page": "settings",
     }
     return [
         (method.upper(), path.format(**filled))
