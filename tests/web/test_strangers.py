@@ -19,8 +19,8 @@ from tests.web.crowd import HOOK_OF_ADA, MADE_UP, Crowd, add_hook, crowd_of, ent
 from tests.web.page_forms import forms_on
 
 NO_IDS = {
-    "command_id": "1", "venue": "kraken", "part": "numbers", "token": "x" * 43, "page": "settings", "command": "pause", "period": "2026-11", "by": "pair",
-    "picture": "kraken-1",
+    "command_id": "1", "venue": "kraken", "part": "numbers", "token": "x" * 43, "command": "pause", "period": "2026-11",
+    "by": "pair", "picture": "kraken-1", "page": "settings",
 }  # fmt: skip
 """Parts of paths that name nothing that belongs to anybody (a link's token is the secret itself)."""
 
