@@ -15,6 +15,7 @@ from decimal import Decimal
 from time import perf_counter
 
 import structlog
+import uvloop
 from tests.store.samples import OWNER, person
 from tests.web import day
 from tests.web.samples import BTC
@@ -38,6 +39,7 @@ def main() -> None:
     """Print the figures."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     # The rates are for strangers; here the answer itself is measured.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # as the installed server runs
     free = Rate(10**6, hooks.FRESH_FOR)
     hooks._EVERYBODY = hooks._ADDRESS = hooks._HOOK = free  # noqa: SLF001
     with tempfile.TemporaryDirectory() as folder:
