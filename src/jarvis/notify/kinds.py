@@ -62,7 +62,9 @@ WORDS: Mapping[Group, GroupWords] = {
         "Pairs and limits",
         "The venue changed a pair, cut its leverage or stopped it; entries held back and free again.",
     ),
-    Group.KEYS: GroupWords("Keys and foreign activity", "A key that may do too much, expires or is refused; what others do on an account."),
+    Group.KEYS: GroupWords(
+        "Keys and foreign activity", "A key that may do too much or expires; what others do on an account."
+    ),
     Group.FUNDS: GroupWords("Funds", "Money that came in, debts that stay, a balance that does not fit the books."),
     Group.SECURITY: GroupWords(
         "Sign-in and security", "New places, passwords, factors, tokens, receivers, hooks, what others may see."
