@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,7 @@ def test_what_is_opened_by_hand_is_protected_like_everything_else() -> None:
         ({"protection": Protection(D(100))}, "a stop 100 USD away from 100 cannot rest"),
     ],
 )
-def test_a_wish_beyond_the_limits_is_refused_with_what_would_do(changes: dict[str, object], words: str) -> None:
+def test_a_wish_beyond_the_limits_is_refused_with_what_would_do(changes: dict[str, Any], words: str) -> None:
     bench = Bench()
     actions = bench.tell(wish(bench, **changes))
     assert placed(actions) == []

@@ -84,8 +84,8 @@ def router(web: Web) -> APIRouter:
 
     @routes.post("/{account_id}/positions/{position_id}/close")
     async def close(request: Request, account_id: str, position_id: str) -> Response:
-        overview, record = await _open_position(web, request, account_id, position_id, Deed.PAUSE_AND_FLATTEN)
         form = await web.form(request)
+        overview, record = await _open_position(web, request, account_id, position_id, Deed.PAUSE_AND_FLATTEN)
         share = form.number("share", minimum=Decimal(1), maximum=Decimal(100)) / 100
         if form.errors:
             return await _change_page(web, request, account_id, position_id, "close", form, 422)
@@ -98,8 +98,8 @@ def router(web: Web) -> APIRouter:
 
     @routes.post("/{account_id}/positions/{position_id}/adjust")
     async def adjust(request: Request, account_id: str, position_id: str) -> Response:
-        overview, record = await _open_position(web, request, account_id, position_id, Deed.TRADE)
         form = await web.form(request)
+        overview, record = await _open_position(web, request, account_id, position_id, Deed.TRADE)
         stop = form.number("stop", minimum=_SMALL, maximum=_MOST) if form.text("stop") else None
         hours = form.number("hours", minimum=Decimal("0.1"), maximum=Decimal(2000)) if form.text("hours") else None
         if stop is None and hours is None and not form.text("trailing") and not form.errors:
