@@ -11,6 +11,7 @@ from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
+import structlog
 from hypothesis import settings
 from sqlalchemy import delete
 
@@ -24,12 +25,23 @@ settings.load_profile("jarvis")
 
 _numbers = itertools.count()
 _stderr = pytest.StashKey[int]()
+_NOT_CACHED = {"cache_logger_on_first_use": False}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the real stderr: while a test runs, file descriptor 2 is captured."""
     assert sys.__stderr__ is not None
     config.stash[_stderr] = os.dup(sys.__stderr__.fileno())
+
+
+@pytest.fixture(autouse=True)
+def _logs_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command that a test runs in this process sets up logging to a stream that is closed after the test."""
+    configure = structlog.configure
+    monkeypatch.setattr(structlog, "configure", lambda **given: configure(**given | _NOT_CACHED))
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)
