@@ -182,6 +182,7 @@ def test_the_slider_moves_by_the_keyboard_and_says_its_number(page: Page) -> Non
 
 
 def test_the_chart_keeps_its_pair_its_size_and_its_reach(page: Page) -> None:
+    expect(page.locator("#chart-legend")).to_contain_text("USD", timeout=30_000)
     page.locator("#chart-pair").select_option("BTC/USD")
     page.locator("#chart-interval").select_option("300")
     page.get_by_role("button", name="1 week").click()
