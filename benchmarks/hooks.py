@@ -27,7 +27,7 @@ from jarvis.domain.people import AuditEntry
 from jarvis.store.db import Store, migrate
 from jarvis.store.hooks import Hook
 from jarvis.trading.proposals import Terms
-from jarvis.web import hooks
+from jarvis.web.messages import hooks
 
 AT_ONCE = 50
 ALERTS = 1000

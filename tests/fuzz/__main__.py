@@ -10,7 +10,7 @@ from random import Random
 import atheris  # type: ignore[import-untyped]
 
 with atheris.instrument_imports(
-    include=["jarvis.venues", "jarvis.signer", "jarvis.web.reports", "jarvis.web.hooks_parse", "jarvis.notify"]
+    include=["jarvis.venues", "jarvis.signer", "jarvis.web.reports", "jarvis.web.messages.hooks_parse", "jarvis.notify"]
 ):
     from tests.fuzz.targets import target
 

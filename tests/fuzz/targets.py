@@ -25,7 +25,7 @@ from jarvis.venues.binance import memory as binance_memory
 from jarvis.venues.bybit import symbols as bybit_symbols
 from jarvis.venues.kraken import memory as kraken_memory
 from jarvis.venues.kraken import symbols as kraken_symbols
-from jarvis.web.hooks_parse import AlertRefused, pair_among, parse_alert
+from jarvis.web.messages.hooks_parse import AlertRefused, pair_among, parse_alert
 from jarvis.web.proxies import client_address
 from jarvis.web.reports import directive_of
 from tests.fuzz.building import Source, record, value, word, words_of
@@ -222,7 +222,7 @@ _ALERT = {
 
 def alert_target(make: MakeSource) -> Callable[[bytes], None]:
     """Reads made-up and damaged alerts of charts: refused, or every part of what was read is as it must be."""
-    words = words_of([importlib.import_module("jarvis.web.hooks_parse")])
+    words = words_of([importlib.import_module("jarvis.web.messages.hooks_parse")])
 
     def consume(data: bytes) -> None:
         source = make(data)

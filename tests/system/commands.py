@@ -19,7 +19,7 @@ from tests.system.installation import Said
 _PRELOADED = (
     "jarvis.cli", "jarvis.cli.status", "jarvis.cli.demo", "jarvis.accounts.people", "jarvis.backtest.report",
     "jarvis.backtest.runner", "jarvis.live.supervisor", "jarvis.market.history", "jarvis.signer.client",
-    "jarvis.signer.vault", "jarvis.store.db", "jarvis.web.connector", "polars", "rich.progress", "uvloop",
+    "jarvis.signer.vault", "jarvis.store.db", "jarvis.web.connecting.connector", "polars", "rich.progress", "uvloop",
 )  # fmt: skip
 
 

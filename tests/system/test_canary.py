@@ -23,7 +23,7 @@ from jarvis.signer.client import SignerClient
 from jarvis.store.records import AccountState
 from jarvis.venues.catalog import KRAKEN
 from jarvis.venues.permissions import TABLES
-from jarvis.web.connector import VenueKeyConnector
+from jarvis.web.connecting.connector import VenueKeyConnector
 from tests.signer.canary import scan
 from tests.system.candles import QUICK, wavy_candles
 from tests.system.installation import Installation, get_json, installed, until

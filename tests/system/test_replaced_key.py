@@ -12,7 +12,7 @@ from jarvis.domain.account import Environment, VenueName
 from jarvis.signer.client import SignerClient
 from jarvis.store.records import AccountState
 from jarvis.venues.permissions import TABLES
-from jarvis.web.connector import VenueKeyConnector
+from jarvis.web.connecting.connector import VenueKeyConnector
 from tests.system.candles import QUICK, wavy_candles
 from tests.system.installation import Installation, get_json, installed, until
 

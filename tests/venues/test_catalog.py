@@ -12,7 +12,7 @@ from jarvis.venues.base import Venue
 from jarvis.venues.catalog import KRAKEN, VENUES, open_venue, sandbox_urls
 from jarvis.venues.kraken import US_RETAIL, KrakenVenue
 from jarvis.venues.permissions import TABLES
-from jarvis.web.venues import FORMS
+from jarvis.web.connecting.venues import FORMS
 from tests.venues.wires import HandClock, ScriptedTransport
 
 

@@ -19,7 +19,7 @@ from jarvis.trading.limits import Limits
 from jarvis.trading.sizing import Costs
 from jarvis.venues.catalog import VENUES
 from jarvis.web.app import create_app
-from jarvis.web.connect import ConnectOutcome, Funds, MarginOffer, PermissionLine, Restrictions, TradingRules
+from jarvis.web.connecting.connect import ConnectOutcome, Funds, MarginOffer, PermissionLine, Restrictions, TradingRules
 from jarvis.web.security import WebSettings
 from tests.web import day
 from tests.web.client import ORIGIN, Browser

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from jarvis.domain.account import AccountId
 from jarvis.store.db import Store
 from jarvis.venues.catalog import OKX, VENUES
-from jarvis.web.connect import PermissionLine
+from jarvis.web.connecting.connect import PermissionLine
 from tests.web import day, samples
 from tests.web.conftest import OWNER, PASSWORD
 from tests.web.second_factor import App

@@ -25,9 +25,9 @@ from jarvis.domain.money import Asset
 from jarvis.store.db import Store
 from jarvis.venues.base import KeyInvalid, Unreachable
 from jarvis.venues.permissions import TABLES
-from jarvis.web import connector as module
-from jarvis.web.connect import ConnectOutcome
-from jarvis.web.connector import KEPT_FOR, VenueKeyConnector
+from jarvis.web.connecting import connector as module
+from jarvis.web.connecting.connect import ConnectOutcome
+from jarvis.web.connecting.connector import KEPT_FOR, VenueKeyConnector
 from tests.web.client import Browser
 from tests.web.test_desk import owner_id
 

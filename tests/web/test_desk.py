@@ -16,8 +16,8 @@ from jarvis.store.db import Store
 from jarvis.store.records import AccountState, CommandKind
 from jarvis.trading.state import Block, Marks
 from jarvis.venues.catalog import OKX
-from jarvis.web.desk import Ways, ways_from
-from jarvis.web.venues import level_words
+from jarvis.web.connecting.venues import level_words
+from jarvis.web.desk.one import Ways, ways_from
 from tests.web import day, samples
 from tests.web.client import Browser
 from tests.web.conftest import OWNER, Time

@@ -16,13 +16,13 @@ from jarvis.store.db import Store
 from jarvis.store.records import Overview, PositionRecord
 from jarvis.trading.bars import BarAggregator
 from jarvis.trading.state import Marks
-from jarvis.web.candlebook import CandleBook
-from jarvis.web.charts import below_peak, fall_of
+from jarvis.web.desk.candlebook import CandleBook
+from jarvis.web.desk.charts import below_peak, fall_of
+from jarvis.web.desk.exposure import WIDTH, exposures_of
+from jarvis.web.desk.glance import causes_of, glance_of, moneys_of
+from jarvis.web.desk.portfolio import Book, Holding, unprotected_first
+from jarvis.web.desk.positions import costs_so_far, earned_since_midnight, midnight_of, position_of
 from jarvis.web.drawing import gauge, move_curve
-from jarvis.web.exposure import WIDTH, exposures_of
-from jarvis.web.glance import causes_of, glance_of, moneys_of
-from jarvis.web.portfolio import Book, Holding, unprotected_first
-from jarvis.web.positions import costs_so_far, earned_since_midnight, midnight_of, position_of
 from tests.web import day, samples
 from tests.web.client import Browser
 from tests.web.test_desk import owner_id

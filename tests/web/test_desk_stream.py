@@ -14,8 +14,8 @@ from fastapi import FastAPI
 
 from jarvis.domain.account import AccountId, Environment, UserId
 from jarvis.store.db import Store
-from jarvis.web import stream, tail
-from jarvis.web.tail import Followed
+from jarvis.web.desk import stream, tail
+from jarvis.web.desk.tail import Followed
 from tests.web import day, samples
 from tests.web.client import Browser
 from tests.web.conftest import OWNER, PASSWORD, STRANGER, share

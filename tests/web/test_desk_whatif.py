@@ -17,9 +17,9 @@ from jarvis.store.records import ComparedBalance, Overview, PositionFacts, Posit
 from jarvis.trading.state import Marks
 from jarvis.trading.whatif import liquidation
 from jarvis.venues.catalog import BINANCE, OKX
-from jarvis.web.portfolio import Book, Holding
-from jarvis.web.positions import position_of
-from jarvis.web.whatif import asked_move, pots_of, what_if
+from jarvis.web.desk.portfolio import Book, Holding
+from jarvis.web.desk.positions import position_of
+from jarvis.web.desk.whatif import asked_move, pots_of, what_if
 from tests.web import samples
 from tests.web.client import Browser
 from tests.web.test_desk import owner_id, words

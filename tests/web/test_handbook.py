@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jarvis.web.handbook import Handbook, folder_of_docs
+from jarvis.web.handbook.text import Handbook, folder_of_docs
 from tests.web.client import Browser
 
 HANDBOOK = Handbook()

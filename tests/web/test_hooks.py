@@ -17,8 +17,8 @@ from jarvis.store.db import Store
 from jarvis.store.hooks import MOST_HOOKS, Hook
 from jarvis.store.records import AccountState
 from jarvis.trading.events import CloseByHand, OpenByHand
-from jarvis.web.hooks import PAGE
-from jarvis.web.hooks_parse import MAX_BODY_BYTES
+from jarvis.web.messages.hooks import PAGE
+from jarvis.web.messages.hooks_parse import MAX_BODY_BYTES
 from tests.web.client import ORIGIN, Answer, Browser
 from tests.web.conftest import OWNER, STRANGER, Time
 from tests.web.crowd import person_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jarvis.domain.instrument import Pair
 from jarvis.trading.proposals import ProposalAction
-from jarvis.web.hooks_parse import MAX_BODY_BYTES, Alert, AlertRefused, pair_among, parse_alert
+from jarvis.web.messages.hooks_parse import MAX_BODY_BYTES, Alert, AlertRefused, pair_among, parse_alert
 
 SECRET = "s3cr3t_-" * 5 + "abc"
 TOLD: dict[str, Any] = {

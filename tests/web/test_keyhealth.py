@@ -9,7 +9,7 @@ from jarvis.domain.account import Environment, UserId
 from jarvis.store.db import Store
 from jarvis.store.records import AccountState, TradingAccount
 from jarvis.web.app import create_app
-from jarvis.web.keyhealth import outbound_address
+from jarvis.web.connecting.keyhealth import outbound_address
 from jarvis.web.security import WebSettings
 from tests.web import day
 from tests.web.client import Browser

@@ -15,7 +15,7 @@ from jarvis.signer.errors import SignerUnavailable
 from jarvis.store.db import Store
 from jarvis.store.targets import MOST_TARGETS, TESTED, Target
 from jarvis.web.app import create_app
-from jarvis.web.notifications import PAGE
+from jarvis.web.messages.notifications import PAGE
 from jarvis.web.security import WebSettings
 from tests.web.client import ORIGIN, Answer, Browser
 from tests.web.conftest import OWNER, STRANGER, SaidConnector, Time, sign_in

@@ -9,9 +9,9 @@ from jarvis.domain.account import VenueName
 from jarvis.store.db import Store
 from jarvis.venues.permissions import TABLES, Need
 from jarvis.web.app import create_app
+from jarvis.web.connecting.walkthroughs import WALKTHROUGHS
+from jarvis.web.connecting.walkthroughs.parts import Kind, Screen
 from jarvis.web.security import WebSettings
-from jarvis.web.walkthroughs import WALKTHROUGHS
-from jarvis.web.walkthroughs.parts import Kind, Screen
 from tests.web.client import Browser
 from tests.web.conftest import SaidConnector
 from tests.web.second_factor import Seeds

@@ -12,9 +12,9 @@ from playwright.sync_api import Page, sync_playwright
 
 from jarvis.domain.account import VenueName
 from jarvis.venues.catalog import VENUES
-from jarvis.web.pasting import SHAPES, PastedKey, Taken, cleaned, read_paste, rules_for
+from jarvis.web.connecting.pasting import SHAPES, PastedKey, Taken, cleaned, read_paste, rules_for
+from jarvis.web.connecting.venues import FORMS
 from jarvis.web.render import ASSETS
-from jarvis.web.venues import FORMS
 from tests.web.test_browser import ARGUMENTS, CHROMIUM
 from tests.web.test_venue_forms import KEYS
 

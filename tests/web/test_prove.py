@@ -9,7 +9,7 @@ from starlette.requests import Request
 from jarvis.domain.account import AccountId
 from jarvis.store.db import Store
 from jarvis.store.records import AccountState
-from jarvis.web.prove import own_path, page_of
+from jarvis.web.people.prove import own_path, page_of
 from tests.web import day
 from tests.web.client import ORIGIN, Browser
 from tests.web.conftest import OWNER, PASSWORD, SaidConnector, Time, sign_in

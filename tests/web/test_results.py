@@ -13,9 +13,9 @@ from jarvis.domain.money import ZERO
 from jarvis.ledger.statements import DaySum, Part, day_of, exact_sum
 from jarvis.store.db import Store
 from jarvis.store.records import ComparedBalance
-from jarvis.web.account import card_of
-from jarvis.web.results import Result, groups_of
-from jarvis.web.worth import held_of, totals_of
+from jarvis.web.books.results import Result, groups_of
+from jarvis.web.books.worth import held_of, totals_of
+from jarvis.web.connecting.account import card_of
 from tests.support.months import write_months
 from tests.web import day, samples
 from tests.web.client import Browser

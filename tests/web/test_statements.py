@@ -14,7 +14,7 @@ from jarvis.domain.money import USD, ZERO, Asset
 from jarvis.ledger.statements import DaySum, Part
 from jarvis.store.db import Store
 from jarvis.store.records import ComparedBalance
-from jarvis.web.statements import sheets_of, span_of, statement_of
+from jarvis.web.books.statements import sheets_of, span_of, statement_of
 from tests.support.months import write_months
 from tests.web import day, samples
 from tests.web.client import Browser

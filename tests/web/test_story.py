@@ -12,8 +12,8 @@ from jarvis.domain.money import ZERO, Asset
 from jarvis.ledger.journal import Account, Entry, EntryKind, Posting
 from jarvis.store.db import Store
 from jarvis.store.records import PositionRecord, feed_name
-from jarvis.web.lifechart import HEIGHT, POINTS, WIDTH, instants, life_chart
-from jarvis.web.story import decision_of, proofs_of
+from jarvis.web.books.story import decision_of, proofs_of
+from jarvis.web.desk.lifechart import HEIGHT, POINTS, WIDTH, instants, life_chart
 from tests.web import day, samples
 from tests.web.client import Browser
 from tests.web.conftest import OWNER

@@ -13,7 +13,7 @@ from starlette.types import Message
 from jarvis.accounts.sessions import Sessions
 from jarvis.domain.account import AccountId, Environment
 from jarvis.store.db import Store
-from jarvis.web import stream
+from jarvis.web.desk import stream
 from jarvis.web.security import CONTENT_SECURITY_POLICY
 from tests.web import day, samples
 from tests.web.client import Browser

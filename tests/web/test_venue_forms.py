@@ -7,8 +7,8 @@ import pytest
 
 from jarvis.domain.account import AccountId, Environment, VenueName
 from jarvis.store.db import Store
-from jarvis.web.pasting import amid
-from jarvis.web.venues import FORMS
+from jarvis.web.connecting.pasting import amid
+from jarvis.web.connecting.venues import FORMS
 from tests.web import day
 from tests.web.client import Answer, Browser
 from tests.web.conftest import SaidConnector

@@ -17,8 +17,8 @@ from jarvis.store.connecting import Connecting
 from jarvis.store.db import Store
 from jarvis.venues.catalog import VENUES
 from jarvis.venues.permissions import TABLES, Need
-from jarvis.web.connect import Funds, PermissionLine, Restrictions
-from jarvis.web.venues import FORMS
+from jarvis.web.connecting.connect import Funds, PermissionLine, Restrictions
+from jarvis.web.connecting.venues import FORMS
 from tests.web.client import Answer, Browser
 from tests.web.conftest import OWNER, PASSWORD, SANDBOX, SaidConnector, Time, sign_in
 from tests.web.second_factor import enrol_app, prove

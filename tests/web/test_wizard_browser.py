@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, expect
 
-from jarvis.web.connect import Restrictions
+from jarvis.web.connecting.connect import Restrictions
 from tests.web.axe import violations
 from tests.web.conftest import PASSWORD
 from tests.web.second_factor import App

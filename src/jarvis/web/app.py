@@ -27,43 +27,22 @@ from jarvis.accounts.tokens import Tokens
 from jarvis.accounts.totp import SeedKeeper, Totp
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreError
-from jarvis.web import (
-    account,
-    api,
-    audit,
-    beginning,
-    books,
-    charts,
-    confirming,
-    data,
-    desk,
-    docs,
-    entrance,
-    factors,
-    hooks,
-    installation,
-    links,
-    notices,
-    notifications,
-    onboarding,
-    overview,
-    prove,
-    sessions,
-    sharing,
-    stream,
-    tax,
-    tokens,
-    trade,
-    trading,
-    wizard,
-)
-from jarvis.web.connect import KeyConnector
+from jarvis.web import api, installation
+from jarvis.web.books import group as books
+from jarvis.web.books import tax
+from jarvis.web.connecting import account, beginning, onboarding, wizard
+from jarvis.web.connecting.connect import KeyConnector
 from jarvis.web.context import NOT_FOR_THIS_ROLE, ProofNeeded, SecretSealer, SignInNeeded, Web
+from jarvis.web.desk import charts, everything, one, stream
 from jarvis.web.forms import FormError
+from jarvis.web.handbook import pages as handbook
+from jarvis.web.messages import confirming, hooks, notices, notifications
+from jarvis.web.people import audit, data, entrance, factors, links, prove, sessions, sharing, tokens
 from jarvis.web.proxies import BehindProxy
 from jarvis.web.render import ASSETS, Pages
 from jarvis.web.reports import Reports
 from jarvis.web.security import Guard, WebSettings
+from jarvis.web.trading import plan, trade
 
 log = structlog.get_logger()
 
@@ -75,7 +54,7 @@ _SIGN_UPS = ThrottleRates(
 
 _GROUPS = (
     onboarding,
-    docs,
+    handbook,
     entrance,
     links,
     prove,
@@ -94,13 +73,13 @@ _GROUPS = (
     wizard,
     beginning,
     account,
-    trading,
+    plan,
     books,
-    overview,
+    everything,
     stream,
     charts,
     trade,
-    desk,
+    one,
 )
 """Every group of pages. What has a name of its own below /account comes before what is named by a venue."""
 

@@ -24,7 +24,7 @@ from jarvis.domain.account import AccountId
 from jarvis.domain.people import AuditEntry
 from jarvis.store.db import Store
 from jarvis.store.records import Overview, TradingAccount
-from jarvis.web.connect import KeyConnector
+from jarvis.web.connecting.connect import KeyConnector
 from jarvis.web.forms import Form, guarded_form
 from jarvis.web.render import Pages
 from jarvis.web.security import WebSettings, token_for

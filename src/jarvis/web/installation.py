@@ -15,10 +15,10 @@ from jarvis.accounts.links import MadeLink
 from jarvis.accounts.people import Deed, Person, Role
 from jarvis.domain.account import UserId
 from jarvis.domain.people import AuditEntry, Change
-from jarvis.web.account import Said
+from jarvis.web.connecting.account import Said
 from jarvis.web.context import Web
 from jarvis.web.forms import Form
-from jarvis.web.sharing import link_address
+from jarvis.web.people.sharing import link_address
 
 _SAID = {
     "role": Said("good", "Changed.", "The new role holds from their next request on."),

@@ -10,12 +10,12 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.people import Scope
 from jarvis.store.queues import HANDED_OVER
 from jarvis.store.records import CommandKind
-from jarvis.web.account import pairs_of
 from jarvis.web.api.accounts import Known
 from jarvis.web.api.callers import Caller, noted, own
 from jarvis.web.api.door import Door, PairChoice
 from jarvis.web.api.problems import Told
 from jarvis.web.api.records import Record, text
+from jarvis.web.connecting.account import pairs_of
 
 TAG = "commands"
 

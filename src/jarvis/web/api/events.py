@@ -23,7 +23,7 @@ from jarvis.web.api.door import Door
 from jarvis.web.api.problems import Told
 from jarvis.web.api.records import AccountIdText, Record, instant, text
 from jarvis.web.context import Web
-from jarvis.web.tail import Followed, read_on
+from jarvis.web.desk.tail import Followed, read_on
 
 TAG = "events"
 POLL_SECONDS = 0.5

@@ -21,15 +21,15 @@ from jarvis.store.records import TradingAccount
 from jarvis.trading.events import AdjustByHand, CloseByHand, OpenByHand
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Protection, TakeProfit
-from jarvis.web.account import pairs_of
 from jarvis.web.api.accounts import Known
 from jarvis.web.api.callers import Caller, noted, own
 from jarvis.web.api.commands import Asked, asked_of
 from jarvis.web.api.door import Door
 from jarvis.web.api.problems import Told
 from jarvis.web.api.records import Record, amount
+from jarvis.web.connecting.account import pairs_of
 from jarvis.web.context import Web
-from jarvis.web.portfolio import account_time
+from jarvis.web.desk.portfolio import account_time
 
 TAG = "trading by hand"
 _POSITION = "/accounts/{account_id}/positions/{position_id}"

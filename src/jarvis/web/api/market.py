@@ -10,11 +10,11 @@ from starlette.exceptions import HTTPException
 from jarvis.domain.market import Bar, Quote
 from jarvis.domain.money import plain
 from jarvis.trading.bars import BarAggregator, opening_of
-from jarvis.web.account import pairs_of
 from jarvis.web.api.accounts import Known
 from jarvis.web.api.callers import Caller, readable
 from jarvis.web.api.door import Door, PairWish, Until, in_utc
 from jarvis.web.api.records import Instant, PairText, Price, QuoteText, Record, amount, instant
+from jarvis.web.connecting.account import pairs_of
 
 TAG = "market"
 MINUTE = timedelta(minutes=1)

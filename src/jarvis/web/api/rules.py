@@ -23,12 +23,12 @@ from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import Parameter, Strategy, resolve
 from jarvis.trading.tightening import raised
 from jarvis.venues.catalog import VENUES
-from jarvis.web.account import pairs_of
 from jarvis.web.api.accounts import Known
 from jarvis.web.api.callers import Caller, noted, own, readable
 from jarvis.web.api.door import Door
 from jarvis.web.api.problems import Told
 from jarvis.web.api.records import Fraction, PairText, Record, amount, example_of, text, told
+from jarvis.web.connecting.account import pairs_of
 
 TAG = "rules"
 _SECONDS = {"1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14400, "1d": 86400}

@@ -1,0 +1,1 @@
+"""What was: orders, positions and their stories, the ledger, statements, results and taxes."""

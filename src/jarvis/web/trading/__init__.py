@@ -1,0 +1,1 @@
+"""What an account is to trade: strategies and limits, and what its owner does by hand."""
