@@ -254,8 +254,8 @@ async def _connect_sample_account(
     from jarvis.signer.client import SignerClient
     from jarvis.store.records import AccountState
     from jarvis.venues.permissions import TABLES
-    from jarvis.web.connector import VenueKeyConnector
-    from jarvis.web.venues import FORMS
+    from jarvis.web.connecting.connector import VenueKeyConnector
+    from jarvis.web.connecting.venues import FORMS
 
     name = VenueName(venue)
     base = f"{given.sandbox_address}/sandbox/{venue}/accounts"

@@ -185,7 +185,7 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
     from jarvis.cli.people import passwords_of
     from jarvis.signer.client import SignerClient
     from jarvis.web.app import create_app
-    from jarvis.web.connector import VenueKeyConnector
+    from jarvis.web.connecting.connector import VenueKeyConnector
     from jarvis.web.security import WebSettings
     from jarvis.web.server import server_of
 

@@ -88,7 +88,7 @@ def tax(
 
 
 async def _books(person: str, wanted: list[str]) -> "list[Books]":
-    from jarvis.web.tax import names_of
+    from jarvis.web.books.tax import names_of
 
     async with opened_store(settings()) as store:
         accounts = await _accounts(store, person, wanted)
