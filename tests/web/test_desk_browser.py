@@ -159,13 +159,21 @@ def test_single_keys_work_outside_of_fields_and_can_be_switched_off(page: Page, 
     page.keyboard.press("?")
     page.get_by_label("Single keys do something here").uncheck()
     page.get_by_role("button", name="Close", exact=True).click()
+    let_go(page)
     page.keyboard.press("f")
     expect(page).to_have_url(re.compile(rf"/desk/{lived}$"))
     page.keyboard.press("?")
     page.get_by_label("Single keys do something here").check()
     page.keyboard.press("Escape")
+    let_go(page)
     page.keyboard.press("f")
     page.wait_for_url(re.compile("/flatten"))
+
+
+def let_go(page: Page) -> None:
+    """Return when the closed sheet of keys has given up the focus: the browser says that it closed a little later."""
+    expect(page.locator("#keys")).to_be_hidden()
+    page.wait_for_function("!document.getElementById('keys').contains(document.activeElement)")
 
 
 def test_the_slider_moves_by_the_keyboard_and_says_its_number(page: Page) -> None:
