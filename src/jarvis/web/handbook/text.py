@@ -173,7 +173,14 @@ def _markdown() -> MarkdownIt:
     # A wide table scrolls by itself, by keys as well.
     markdown.add_render_rule("table_open", lambda *_: '<div class="wide" tabindex="0"><table>')
     markdown.add_render_rule("table_close", lambda *_: "</table></div>")
+    markdown.add_render_rule("fence", lambda self, *given: _reached(self.fence(*given)))
+    markdown.add_render_rule("code_block", lambda self, *given: _reached(self.code_block(*given)))
     return markdown
+
+
+def _reached(block: str) -> str:
+    """A block of code that keys can scroll, too."""
+    return block.replace("<pre>", '<pre tabindex="0">', 1)
 
 
 def _slug(text: str) -> str:
