@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jarvis.domain.market import Bar
-from jarvis.trading.indicators import average_true_range, highest, lowest, simple_moving_average
+from jarvis.trading.indicators import (
+    average_true_range,
+    earlier,
+    highest,
+    lowest,
+    relative_strength,
+    simple_moving_average,
+    standard_deviation,
+)
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategies.protection import number
 from jarvis.trading.strategy import BarArrays, SignalSource, Strategy, resolve
@@ -23,7 +31,13 @@ MINUTE = timedelta(minutes=1)
 SMALL: dict[str, dict[str, object]] = {
     "moving_average_crossover": {"fast_bars": 3, "slow_bars": 7, "atr_bars": 4},
     "donchian_breakout": {"entry_bars": 6, "exit_bars": 3, "atr_bars": 4},
+    "time_series_momentum": {"look_back_bars": 6, "atr_bars": 4},
+    "volatility_breakout": {"jump_atr": "1.2", "hold_bars": 5, "atr_bars": 4},
+    "bollinger_reversion": {"band_bars": 8, "band_width": "1.5", "atr_bars": 4},
+    "rsi_pullback": {"trend_bars": 20, "rsi_bars": 3, "tired_below": 40, "atr_bars": 4},
 }
+LAST_STEPS = {"volatility_breakout": (30,), "bollinger_reversion": (-30,), "rsi_pullback": (-3, -3)}
+"""What must come after a steady rise for a strategy to buy with the first bar that it can judge; others buy a rise."""
 ALL = [pytest.param(strategy, id=name) for name, strategy in STRATEGIES.items()]
 
 
@@ -68,10 +82,13 @@ def test_what_comes_later_changes_nothing_that_was_said_before(strategy: Strateg
 @pytest.mark.parametrize("atr_bars", [4, 30])
 def test_the_warm_up_is_as_long_as_it_says_and_no_longer(strategy: Strategy, atr_bars: int) -> None:
     values = resolve(strategy, {**SMALL[strategy.name], "atr_bars": atr_bars})
-    rising = of_closes(range(100, 400, 3))
     needed = strategy.warm_up(values)
+    last = LAST_STEPS.get(strategy.name, ())
+    closes = list(range(100, 100 + 3 * (needed - len(last)), 3))
+    for step in last:
+        closes.append(closes[-1] + step)
 
-    plan = strategy.compute(rising, values)
+    plan = strategy.compute(of_closes(closes), values)
 
     assert not plan.target[: needed - 1].any()
     assert plan.target[needed - 1] == 1
@@ -101,6 +118,8 @@ def test_the_same_bars_give_the_same_signals_in_any_process(strategy: Strategy) 
 def test_every_strategy_and_parameter_is_described_for_people(strategy: Strategy) -> None:
     assert strategy.title
     assert len(strategy.description) > 80
+    assert len(strategy.source) > 40
+    assert len(strategy.weak_point) > 40
     module = sys.modules[type(strategy).__module__].__doc__ or ""
     assert all(word in module for word in ("Idea:", "Source:", "Weak point:"))
     for parameter in strategy.parameters:
@@ -151,6 +170,43 @@ def test_a_breakout_is_held_until_the_narrower_channel_breaks() -> None:
     assert plan.target.tolist() == [0] * 8 + [1] * 5 + [0] * 5 + [-1] * 3 + [0] * 2
 
 
+def wishes(name: str, closes: Sequence[int], **values: object) -> list[int]:
+    strategy = STRATEGIES[name]
+    plan = strategy.compute(of_closes(closes), resolve(strategy, {**SMALL[name], **values}))
+    return [int(wish) for wish in plan.target]
+
+
+def test_momentum_waits_in_noise_and_follows_a_rise_or_a_fall() -> None:
+    swing = [100, 103] * 6
+    rise, fall = range(106, 130, 3), range(124, 88, -4)
+
+    said = wishes("time_series_momentum", [*swing, *rise, *fall], noise=1)
+
+    assert not any(said[:12])
+    assert said[19] == 1
+    assert said[-1] == -1
+
+
+def test_a_jump_is_followed_for_as_long_as_it_is_said() -> None:
+    said = wishes("volatility_breakout", [100, 101] * 5 + [110] + [110, 111] * 6)
+
+    assert said == [0] * 10 + [1] * 5 + [0] * 8
+
+
+def test_a_reversal_is_bought_below_the_band_and_left_at_the_average() -> None:
+    said = wishes("bollinger_reversion", [100, 102] * 6 + [90, 92, 94, 100, 100, 100])
+
+    assert said == [0] * 12 + [1] * 3 + [0] * 3
+
+
+def test_a_pullback_is_bought_in_a_rise_only() -> None:
+    rise = [100 + 2 * number for number in range(30)]
+    fall = [300 - 2 * number for number in range(30)]
+
+    assert wishes("rsi_pullback", [*rise, 155, 152, 150, 160, 164]) == [0] * 31 + [1] * 2 + [0] * 2
+    assert 1 not in wishes("rsi_pullback", [*fall, 239, 236, 233])
+
+
 @pytest.mark.parametrize(
     ("sides", "seen"), [("long only", {0, 1}), ("short only", {0, -1}), ("long and short", {-1, 0, 1})]
 )
@@ -185,6 +241,7 @@ def test_distances_are_multiples_of_the_range_and_zero_leaves_them_out() -> None
         ("donchian_breakout", {"exit_bars": 41}, "cannot cover more bars"),
         ("moving_average_crossover", {"target_atr": 0}, "needs a first one"),
         ("donchian_breakout", {"second_target_atr": 2}, "farther from the entry"),
+        ("rsi_pullback", {"rsi_bars": 100, "trend_bars": 100}, "fewer bars than the trend"),
     ],
 )
 def test_values_that_do_not_go_together_are_refused_in_words(name: str, values: dict[str, object], words: str) -> None:
@@ -205,6 +262,11 @@ def test_indicators_are_what_they_say() -> None:
     assert list(simple_moving_average(values, 1)) == list(values)
     assert np.array_equal(highest(values, 2), [np.nan, 2.0, 4.0, 4.0], equal_nan=True)
     assert np.array_equal(lowest(values, 2), [np.nan, 1.0, 2.0, 3.0], equal_nan=True)
+    assert np.allclose(standard_deviation(values, 2), [np.nan, 0.5, 1.0, 0.5], equal_nan=True)
+    assert np.allclose(relative_strength(values, 2), [np.nan, np.nan, 100, 100 * 2 / 3], equal_nan=True)
+    assert list(relative_strength(np.array([5.0] * 4), 2)[2:]) == [50, 50]
+    assert np.array_equal(earlier(values, 3), [np.nan, np.nan, np.nan, 1.0], equal_nan=True)
+    assert np.isnan(earlier(values, 9)).all()
     # True ranges: 13-10, 12-10 (both include the close before), 16-11.
     assert np.array_equal(average_true_range(arrays, 2), [np.nan, np.nan, 2.5, 3.5], equal_nan=True)
 

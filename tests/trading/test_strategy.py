@@ -34,6 +34,8 @@ class Follower:
     name = "follower"
     title = "Follower"
     description = "For tests."
+    source = "Here."
+    weak_point = "Everywhere else."
     parameters = (WHOLE, SHARE, KIND)
 
     def __init__(self, stop: float = 2.0, rung: float = 3.0) -> None:

@@ -220,6 +220,16 @@ class Strategy(Protocol):
         ...
 
     @property
+    def source(self) -> str:
+        """Where the idea comes from, so that one can read about it."""
+        ...
+
+    @property
+    def weak_point(self) -> str:
+        """In which market it loses, and why."""
+        ...
+
+    @property
     def parameters(self) -> tuple[Parameter, ...]:
         """The knobs, in the order of a form."""
         ...

@@ -11,14 +11,11 @@ books make it buy high.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
-from jarvis.trading.indicators import highest, lowest
+from jarvis.trading.indicators import earlier, highest, lowest
 from jarvis.trading.strategies import protection
+from jarvis.trading.strategies.holding import held
 from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
-
-if TYPE_CHECKING:
-    from jarvis.trading.strategy import FloatArray
 
 
 class DonchianBreakout:
@@ -30,6 +27,13 @@ class DonchianBreakout:
         "Buys when the price closes above its highest of the last bars, sells short when it closes below the lowest, "
         "and leaves when it falls back through a narrower channel. Loses often and a little, and lives from few long "
         "trends."
+    )
+    source = (
+        "Richard Donchian's four-week rule; known from the Turtle experiment (Curtis Faith, “Way of the Turtle”, 2007)."
+    )
+    weak_point = (
+        "Most breakouts fail: it loses often and a little, and lives from few long trends. Gaps and thin books make it "
+        "buy high."
     )
     parameters = (
         Parameter(
@@ -69,25 +73,9 @@ class DonchianBreakout:
 
     def compute(self, bars: BarArrays, values: Values) -> Plan:
         """The plan for all bars."""
-        import numpy as np  # noqa: PLC0415 - loaded with the first computation, not with the package
-
         above, below, exit_above, exit_below = (line.values for line in self.lines(bars, values))
         # Comparisons with NaN are false: before its channel is known no bar breaks it.
-        break_up = bars.close > above
-        break_down = bars.close < below
-        leave_long = bars.close < exit_below
-        leave_short = bars.close > exit_above
-        wish, wishes = 0, []
-        columns = (break_up.tolist(), break_down.tolist(), leave_long.tolist(), leave_short.tolist())
-        for up, down, no_longer_long, no_longer_short in zip(*columns, strict=True):
-            if up:
-                wish = 1
-            elif down:
-                wish = -1
-            elif (wish == 1 and no_longer_long) or (wish == -1 and no_longer_short):
-                wish = 0
-            wishes.append(wish)
-        target = np.array(wishes, dtype=np.int8)
+        target = held(bars.close > above, bars.close < below, bars.close < exit_below, bars.close > exit_above)
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)
 
@@ -95,15 +83,8 @@ class DonchianBreakout:
         """Both channels, each as it stood before the bar that may break it."""
         entry, leave = protection.bars_of(values, "entry_bars"), protection.bars_of(values, "exit_bars")
         return (
-            Line(f"Highest of {entry} bars", _before(highest(bars.high, entry))),
-            Line(f"Lowest of {entry} bars", _before(lowest(bars.low, entry))),
-            Line(f"Highest of {leave} bars", _before(highest(bars.high, leave))),
-            Line(f"Lowest of {leave} bars", _before(lowest(bars.low, leave))),
+            Line(f"Highest of {entry} bars", earlier(highest(bars.high, entry), 1)),
+            Line(f"Lowest of {entry} bars", earlier(lowest(bars.low, entry), 1)),
+            Line(f"Highest of {leave} bars", earlier(highest(bars.high, leave), 1)),
+            Line(f"Lowest of {leave} bars", earlier(lowest(bars.low, leave), 1)),
         )
-
-
-def _before(channel: FloatArray) -> FloatArray:
-    """The channel as it stood before each bar: a bar cannot break a channel that contains itself."""
-    import numpy as np  # noqa: PLC0415 - loaded with the first computation, not with the package
-
-    return np.concatenate(([np.nan], channel[:-1]))

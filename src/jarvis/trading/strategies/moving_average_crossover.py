@@ -30,6 +30,14 @@ class MovingAverageCrossover:
         "while it is below. Earns in long, quiet trends; in a market without direction it trades often and pays for "
         "each change of mind."
     )
+    source = (
+        "Old charting practice; studied as a rule by Brock, Lakonishok and LeBaron, “Simple Technical Trading Rules "
+        "and the Stochastic Properties of Stock Returns”, Journal of Finance 47 (1992)."
+    )
+    weak_point = (
+        "In a market without direction the averages cross again and again, and each crossing pays fees and spread. It "
+        "enters late and leaves late by construction."
+    )
     parameters = (
         Parameter(
             "fast_bars",
