@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from urllib.parse import urlencode
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.web.conftest import OWNER
 
 API_KEY = "aB3kPq7ZxV2nL9wT4cR1Ej6oD8mY5sF0iG3hN7uXvaB3kPq7ZxV2nL9w"
 SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+RULES = ("daily_loss", "drawdown", "margin_level_floor")
+TIERS = ("warn", "block_entries", "reduce", "flatten")
 PASTED = {"environment": "sandbox", "api_key": API_KEY, "api_secret": SECRET}
 
 
@@ -52,31 +55,49 @@ def arm_fields(**changed: object) -> dict[str, object]:
     return {
         "leverage_cap": "4", "risk_per_trade": "0.5", "equity_share_per_position": "20", "max_open_positions": "2",
         "daily_loss-warn": "1", "daily_loss-flatten": "5", "drawdown-flatten": "20",
-        "margin_level_floor-flatten": "150", "allowed": ["BTC/USD"], "then": "arm", **changed,
+        "margin_level_floor-flatten": "150", "allowed": ["BTC/USD"], **changed,
     }  # fmt: skip
+
+
+async def limit(owner: Browser, account: TradingAccount, **changed: object) -> Answer:
+    """Set limits: see what changes, and press the button."""
+    here = f"/desk/{account.account_id}/limits"
+    fields = {name: value for name, value in arm_fields(**changed).items() if isinstance(value, str | list)}
+    emptied = {f"{rule}-{tier}": "" for rule in RULES for tier in TIERS}
+    asked = {**emptied, **fields}
+    shown = await owner.get(f"{here}/change?{urlencode(asked, doseq=True)}")
+    seen = re.findall(r'name="seen" value="([^"]+)"', shown.text)
+    if not seen:
+        page = await owner.get(f"{here}/form")
+        return await owner.post(here, {"form_token": page.token, **asked})
+    return await owner.post(here, {"form_token": shown.token, "seen": seen[0], **asked})
 
 
 async def arm(owner: Browser, account: TradingAccount, **changed: object) -> Answer:
+    """Set limits and arm."""
+    answer = await limit(owner, account, **changed)
+    if answer.status != 303:
+        return answer
     page = f"/account/{account.account_id}/trading"
-    fields = {name: value for name, value in arm_fields(**changed).items() if isinstance(value, str | list)}
-    return await owner.submit(f"/account/{account.account_id}/arm", fields, page=page)
+    return await owner.submit(f"/account/{account.account_id}/arm", {}, page=page)
 
 
 async def follow(owner: Browser, account: TradingAccount, **changed: str) -> Answer:
-    page = f"/account/{account.account_id}/trading"
-    fields = {
+    """Put a strategy on a pair: the form as it is offered, see what changes, and press the button."""
+    here = f"/desk/{account.account_id}/strategies"
+    form = (await owner.get(f"{here}/form?strategy=moving_average_crossover")).text
+    fields = dict(re.findall(r'name="(parameter-[a-z_]+)" type="number"[^>]*? value="([^"]+)"', form))
+    for select, body in re.findall(r'<select[^>]*name="(parameter-[a-z_]+)"[^>]*>(.*?)</select>', form, re.DOTALL):
+        fields[select] = re.findall(r"<option selected>([^<]+)<", body)[0]
+    fields |= {
         "strategy": "moving_average_crossover", "pair": "BTC/USD", "interval": "300", "parameter-fast_bars": "10",
-        "parameter-slow_bars": "30", "parameter-sides": "long and short", "parameter-range_bars": "14",
-        "parameter-stop_ranges": "2.5", "parameter-stop": "fixed", "parameter-first_target_ranges": "3",
-        "parameter-first_target_share": "0.5", "parameter-second_target_ranges": "6", "parameter-time_stop": "72",
+        "parameter-slow_bars": "30", **changed,
     }  # fmt: skip
-    text = (await owner.get(page)).text
-    form = text[text.index('value="moving_average_crossover"') :].split("</form>")[0]
-    for name, value in re.findall(r'name="(parameter-[a-z_]+)"[^>]*?value="([^"]+)"', form):
-        fields.setdefault(name, value)
-    for select, body in re.findall(r'<select[^>]*name="(parameter-[a-z_]+)">(.*?)</select>', form, re.DOTALL):
-        fields.setdefault(select, re.findall(r"<option selected>([^<]+)<", body)[0])
-    return await owner.submit(f"/account/{account.account_id}/strategies", {**fields, **changed}, page=page)
+    shown = await owner.get(f"{here}/change?{urlencode(fields)}")
+    seen = re.findall(r'name="seen" value="([^"]+)"', shown.text)
+    return await owner.post(
+        here, {"form_token": (await owner.get("/account")).token, "seen": seen[0] if seen else "", **fields}
+    )
 
 
 async def test_limits_and_a_strategy_are_kept_exactly_and_the_account_is_armed(owner: Browser, store: Store) -> None:
@@ -164,10 +185,11 @@ async def test_a_strategy_that_cannot_work_is_refused_with_a_word(
 
 
 async def test_a_strategy_is_removed_and_the_account_disarmed(owner: Browser, account: AccountId, store: Store) -> None:
-    page = f"/account/{account}/trading"
+    page = f"/desk/{account}/strategies/change?stop=BTC%2FUSD"
+    seen = re.findall(r'name="seen" value="([^"]+)"', (await owner.get(page)).text)[0]
 
-    await owner.submit(f"/account/{account}/strategies/remove", {"follow": "BTC/USD"}, page=page)
-    await owner.submit(f"/account/{account}/disarm", {}, page=page)
+    await owner.submit(f"/desk/{account}/strategies", {"stop": "BTC/USD", "seen": seen}, page=page)
+    await owner.submit(f"/account/{account}/disarm", {}, page=f"/account/{account}/trading")
 
     changed = await only_account(store)
     assert changed.assignments == ()

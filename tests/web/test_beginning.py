@@ -14,7 +14,7 @@ from jarvis.store.records import AccountState
 from jarvis.trading.cautious import CAUTIOUS, cautious_limits
 from jarvis.trading.limits import Limits
 from jarvis.trading.strategies import STRATEGIES
-from jarvis.web.connecting.beginning import Equity, promises
+from jarvis.web.trading.money import Equity, promises
 from tests.web.client import Answer, Browser, Fields
 from tests.web.conftest import SaidConnector, Time
 from tests.web.page_forms import forms_on

@@ -40,7 +40,7 @@ WITHOUT_IDS = {
 OPERATORS = "/installation"
 """Forms about people by their id, for operators alone: to everybody else they are 403, whatever they name."""
 
-FIELDS = {"session", "passkey", "token", "target", "invitation", "viewer", "owner", "follow", "notice", "account"}
+FIELDS = {"session", "passkey", "token", "target", "invitation", "viewer", "owner", "notice", "account"}
 """The names of fields that hold ids."""
 
 NOBODYS = {"form_token", "strategy", "key"}

@@ -42,7 +42,8 @@ async def test_what_a_viewer_sends_anyway_does_nothing(
     token = (await viewer.get("/account")).token
     for path in (
         f"/desk/{account}/pause", f"/desk/{account}/flatten", f"/desk/{account}/resume", f"/account/{account}/arm",
-        f"/account/{account}/disarm", f"/account/{account}/disconnect", f"/account/{account}/strategies",
+        f"/account/{account}/disarm", f"/account/{account}/disconnect", f"/desk/{account}/strategies",
+        f"/desk/{account}/limits",
     ):  # fmt: skip
         assert (await viewer.post(path, {"form_token": token})).status == 404, path
     refused = await viewer.post("/account/connect/kraken", {"form_token": token, **PASTED})

@@ -14,6 +14,7 @@ class Deed(Enum):
     TRADE = "trade"
     ARM = "arm"
     CHANGE_LIMITS = "change_limits"
+    LOWER_LIMITS = "lower_limits"
     MANAGE_KEYS = "manage_keys"
     MANAGE_TARGETS = "manage_targets"
     MANAGE_TOKENS = "manage_tokens"
@@ -46,7 +47,8 @@ NEEDS_PROOF = frozenset(
         Deed.CHANGE_ROLES,
     }
 )
-"""Deeds that need a passkey or a TOTP code of the last ten minutes. Pausing, flattening and disarming never do.
+"""Deeds that need a passkey or a TOTP code of the last ten minutes. Pausing, flattening, disarming and
+lowering limits never need one.
 
 ENROL_FACTOR is not here: `People.allows_enrolment` says what it needs, so that a first factor can be had.
 """

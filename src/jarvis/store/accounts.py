@@ -193,7 +193,15 @@ class AccountStore(QueueStore):
                 await self._tell(connection, account_id, ("account", {"changed": "limits"}))
             return changed
 
-    async def save_assignments(self, owner_id: UserId, account_id: AccountId, assigned: Sequence[Assignment]) -> bool:
+    async def save_assignments(
+        self,
+        owner_id: UserId,
+        account_id: AccountId,
+        assigned: Sequence[Assignment],
+        *,
+        noted: AuditEntry | None = None,
+        told: str = "",
+    ) -> bool:
         """Whether these replaced all that were there; False for a stranger's account."""
         async with self._write() as connection:
             if not await self._is_owner(connection, owner_id, account_id):
@@ -212,6 +220,7 @@ class AccountStore(QueueStore):
             ]
             if rows:
                 await connection.execute(insert(assignments), rows)
+            await _note(connection, noted, told)
             await self._tell(connection, account_id, ("account", {"changed": "assignments"}))
             return True
 

@@ -3,10 +3,10 @@
 Where its methods are: lifecycle in database.py, people and sessions in people.py, their factors in factors.py, links
 and viewings in links.py, API tokens in tokens.py, venue accounts in accounts.py, the way to one in connecting.py,
 leases in leases.py, what a trader writes in recording.py and reads in expectations.py, commands and the outbox in
-queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py, listing.py
-and stating.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on which way in
-deliveries.py, alerts of charts in hooks.py, what an accountant asks in
-taxes.py, what is kept of a person in personal.py.
+queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py, listing.py,
+rehearsals.py and stating.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on
+which way in deliveries.py, alerts of charts in hooks.py, what an accountant asks in taxes.py, what is kept of a person
+in personal.py.
 """
 
 from jarvis.store.accounts import AccountStore
@@ -28,6 +28,7 @@ from jarvis.store.people import PeopleStore
 from jarvis.store.personal import PersonalStore
 from jarvis.store.queries import QueryStore
 from jarvis.store.recording import RecordingStore
+from jarvis.store.rehearsals import RehearsalStore
 from jarvis.store.sealed import SealedStore
 from jarvis.store.stating import StatingStore
 from jarvis.store.targets import TargetStore
@@ -56,6 +57,7 @@ class Store(
     StatingStore,
     TaxStore,
     QueryStore,
+    RehearsalStore,
     DeskStore,
     InstallationStore,
     SealedStore,

@@ -6,7 +6,7 @@ from decimal import ROUND_FLOOR, Decimal, localcontext
 from jarvis.domain.instrument import Side
 from jarvis.domain.money import ONE, ZERO, plain
 from jarvis.domain.traits import Settlement
-from jarvis.trading.limits import LimitReason, Refused, Standing, position_limit
+from jarvis.trading.limits import LimitReason, Limits, Refused, Standing, position_limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,19 @@ class Sized:
     bound: str
 
 
+def bounds_of(
+    limits: Limits, equity: Decimal, price: Decimal, stop_distance: Decimal, leverage: int, costs: Costs
+) -> dict[str, Decimal]:
+    """The most (base) that each of the trader's own limits allows, by what it is called."""
+    with localcontext(rounding=ROUND_FLOOR):
+        return {
+            "risk per trade": equity * limits.risk_per_trade / (stop_distance + price * costs.round_trip_rate),
+            "share of equity per position": (
+                equity * limits.equity_share_per_position * leverage / (price * (ONE + costs.slippage_rate))
+            ),
+        }
+
+
 def size_entry(side: Side, price: Decimal, stop_distance: Decimal, standing: Standing, costs: Costs) -> Sized | Refused:
     """The quantity to open on `side` at about `price`, given that `limits.may_open` let the pair pass.
 
@@ -46,14 +59,9 @@ def size_entry(side: Side, price: Decimal, stop_distance: Decimal, standing: Sta
             LimitReason.STOP_IMPOSSIBLE,
             f"{pair}: not opened, a stop {plain(stop_distance)} {pair.quote} away from {plain(price)} cannot rest.",
         )
-    limits = standing.limits
-    paid = price * (ONE + costs.slippage_rate)
+    bounds = bounds_of(standing.limits, margin.equity, price, stop_distance, leverage, costs)
     with localcontext(rounding=ROUND_FLOOR):
-        bounds = {
-            "risk per trade": margin.equity * limits.risk_per_trade / (stop_distance + price * costs.round_trip_rate),
-            "share of equity per position": margin.equity * limits.equity_share_per_position * leverage / paid,
-            "available margin": standing.available_margin() * leverage / paid,
-        }
+        bounds["available margin"] = standing.available_margin() * leverage / (price * (ONE + costs.slippage_rate))
     venue_limit = position_limit(instrument, side)
     if venue_limit is not None:
         bounds["the venue's position limit"] = venue_limit

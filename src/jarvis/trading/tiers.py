@@ -59,7 +59,7 @@ def judged(marks: Marks, limits: Limits, margin: MarginState) -> tuple[Marks, li
         before = marks.tier(rule)
         if reached > before:
             action = TierAction(reached)
-            message = f"{what} {quote}. {_CONSEQUENCE[action].format(until=_UNTIL[rule])}"
+            message = f"{what} {quote}. {consequence(rule, action)}"
             hits.append(TierHit(rule, action, message))
             marks = marks.with_tier(rule, reached)
             if action >= TierAction.BLOCK_ENTRIES:
@@ -117,13 +117,23 @@ def called(margin: MarginState) -> dict[Pair | None, str]:
     }
 
 
+def loss_since(start: Decimal, margin: MarginState) -> Decimal:
+    """What was lost since equity stood at `start`, as a fraction of that; negative for a gain."""
+    return (start - margin.equity) / start
+
+
+def consequence(rule: str, action: TierAction) -> str:
+    """What follows when a limit reaches an action, in a sentence."""
+    return _CONSEQUENCE[action].format(until=_UNTIL[rule])
+
+
 def _readings(marks: Marks, limits: Limits, margin: MarginState) -> Iterable[tuple[str, int, str]]:
     counts = (
         (DAILY_LOSS, limits.daily_loss, marks.day_equity, "Daily loss: equity fell {:.1%} since midnight UTC, from"),
         (DRAWDOWN, limits.drawdown, marks.peak_equity, "Drawdown: equity fell {:.1%} from its peak, from"),
     )
     for rule, tiers, start, words in counts:
-        loss = (start - margin.equity) / start if start else ZERO
+        loss = loss_since(start, margin) if start else ZERO
         yield rule, tiers.reached_by(loss) or 0, f"{words.format(loss)} {start or ZERO:.2f} to {margin.equity:.2f}"
     level = margin.margin_level
     reached = 0 if level is None else limits.margin_level_floor.undercut_by(level) or 0

@@ -42,7 +42,7 @@ from jarvis.web.proxies import BehindProxy
 from jarvis.web.render import ASSETS, Pages
 from jarvis.web.reports import Reports
 from jarvis.web.security import Guard, WebSettings
-from jarvis.web.trading import plan, trade
+from jarvis.web.trading import arming, limits, strategies, trade
 
 log = structlog.get_logger()
 
@@ -73,7 +73,9 @@ _GROUPS = (
     wizard,
     beginning,
     account,
-    plan,
+    arming,
+    strategies,
+    limits,
     books,
     everything,
     stream,

@@ -1,12 +1,14 @@
 """The form of a trader's limits and strategies: what its boxes are, and what a filled-in one means."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
+from starlette.requests import Request
+
 from jarvis.domain.instrument import Pair
-from jarvis.domain.money import plain
+from jarvis.domain.money import exact, plain
 from jarvis.trading.limits import Limits, Tiers
 from jarvis.trading.strategy import ParameterValue, Strategy, resolve
 from jarvis.web.forms import Form
@@ -27,6 +29,12 @@ _TIER_NAMES = ("warn", "block_entries", "reduce", "flatten")
 _TIER_LABELS = ("Tell me", "Stop opening", "Halve positions", "Close everything")
 
 
+def interval_words(interval: timedelta) -> str:
+    """A bar size as the form calls it."""
+    seconds = int(interval.total_seconds())
+    return dict(INTERVALS).get(seconds, f"{seconds} s")
+
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """One number of the form, as text for its attributes; `error` is our sentence about what was submitted."""
@@ -40,6 +48,37 @@ class Box:
     maximum: str
     step: str
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address wishes of limits; what it leaves out stays as it is."""
+
+    fields: Mapping[str, str]
+    lists: Mapping[str, tuple[str, ...]]
+
+    def over(self, begun: Iterable[tuple[str, str]]) -> Form:
+        """The form that it means, on top of what holds now."""
+        lists: dict[str, tuple[str, ...]] = {}
+        for name, value in begun:
+            lists[name] = (*lists.get(name, ()), value)
+        lists.update({name: values for name, values in self.lists.items() if name in lists})
+        return Form({name: values[0] for name, values in lists.items()}, lists)
+
+    def filled(self, box: Box) -> Box:
+        """A box with the number that was asked for, if it is one."""
+        try:
+            return replace(box, value=plain(exact(self.fields[box.name].strip())))
+        except (KeyError, ValueError):
+            return box if self.fields.get(box.name) != "" else replace(box, value="")
+
+
+def asked_in(request: Request) -> Asked:
+    """What the address of a request wishes."""
+    lists: dict[str, tuple[str, ...]] = {}
+    for name, value in request.query_params.multi_items():
+        lists[name] = (*lists.get(name, ()), value)
+    return Asked({name: values[0] for name, values in lists.items()}, lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +157,17 @@ def tier_boxes(limits: Limits, errors: dict[str, str]) -> list[TierBoxes]:
             boxes.append(Box(name, tier_label, "", "%", value, "0.1", str(maximum), "0.1", errors.get(name, "")))
         groups.append(TierBoxes(label, hint, tuple(boxes)))
     return groups
+
+
+def unchanged_fields(limits: Limits) -> list[tuple[str, str]]:
+    """The fields of a form that means exactly these limits, in order."""
+    fields = [("leverage_cap", str(limits.leverage_cap)), ("max_open_positions", str(limits.max_open_positions))]
+    fields += [(name, plain(getattr(limits, name) * _HUNDRED)) for name, _, _, _ in _PERCENTAGES]
+    for limit, _, _, _ in _TIERS:
+        for tier in _TIER_NAMES:
+            threshold: Decimal | None = getattr(getattr(limits, limit), tier)
+            fields.append((f"{limit}-{tier}", "" if threshold is None else plain(threshold * _HUNDRED)))
+    return [*fields, *(("allowed", str(pair)) for pair in sorted(limits.allowed_pairs))]
 
 
 def read_limits(form: Form, leverage_ceiling: int, pairs: Collection[Pair]) -> Limits | None:

@@ -1,0 +1,186 @@
+"""Arming: the one way in which an account is allowed to open positions, and the page that leads to it.
+
+With real money a strategy has been rehearsed on the sandbox first, or a person types that it was not
+(docs/decisions/021-paper-before-live.md). Whatever lets an account open positions asks `arm` or `unrehearsed`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from jarvis.accounts import arming
+from jarvis.accounts.people import Deed
+from jarvis.domain.account import Environment
+from jarvis.store.records import AccountState, TradingAccount
+from jarvis.trading.rehearsal import OVERRIDE, Rehearsal, is_override, rehearsals
+from jarvis.venues.catalog import VENUES
+from jarvis.web.connecting.account import Said, card_of
+from jarvis.web.context import Web
+from jarvis.web.desk.positions import strategy_title
+from jarvis.web.trading.following import Followed, followed_of
+from jarvis.web.trading.money import equity_of, promises
+
+_LIVE = "live_strategies"
+_NOTED_AS = ("account.armed", "strategies.changed")
+_SAID = {
+    "armed": Said("good", "Armed.", "The next signal of your strategies may open a position."),
+    "disarmed": Said("good", "Disarmed.", "Nothing new is opened. What is open stays protected."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A strategy that has not been rehearsed enough, in words."""
+
+    title: str
+    so_far: str
+
+
+def router(web: Web) -> APIRouter:
+    """The routes of arming and disarming."""
+    routes = APIRouter(prefix="/account")
+
+    @routes.get("/{account_id}/trading")
+    async def arming_page(request: Request, account_id: str) -> Response:
+        return await _page(web, request, await web.account(request, account_id, Deed.TRADE))
+
+    @routes.post("/{account_id}/arm")
+    async def arm_it(request: Request, account_id: str) -> Response:
+        account = await web.account(request, account_id, Deed.ARM)
+        form = await web.form(request)
+        if account.is_armed:
+            return _back(account, "armed")
+        obstacle = await arm(web, request, account, words=form.text("words"))
+        if obstacle:
+            return await _page(web, request, account, error=obstacle, status=422)
+        return _back(account, "armed")
+
+    @routes.post("/{account_id}/disarm")
+    async def disarm(request: Request, account_id: str) -> Response:
+        account = await web.account(request, account_id, Deed.DISARM)
+        await web.form(request)
+        await web.store.set_account_state(account.account_id, AccountState.DISARMED, "", web.now())
+        # Disarming only takes risk away: it is done even when it cannot be noted.
+        await web.store.note_if_possible(await web.entry(request, "account.disarmed", account.account_id))
+        return _back(account, "disarmed")
+
+    return routes
+
+
+async def arm(web: Web, request: Request, account: TradingAccount, *, words: str) -> str:
+    """Arm the account within the limits that it has; in a sentence why not, and then nothing was changed.
+
+    `words` are what was typed in place of a rehearsal. Raises what `web.person` raises for Deed.ARM.
+    """
+    await web.person(request, Deed.ARM)
+    obstacle = await obstacle_to_arming(web, request, account)
+    if obstacle:
+        return obstacle
+    lacking = await unrehearsed(web, account)
+    if lacking and not is_override(words):
+        return override_words(lacking)
+    # What the signer may open is drawn before the account is armed: the first order can then be signed.
+    failed = await web.connector.draw_policy(account, account.limits)
+    if failed:
+        return failed
+    await web.store.set_account_state(
+        account.account_id,
+        AccountState.ARMED,
+        "",
+        web.now(),
+        noted=await web.entry(
+            request, "account.armed", account.account_id, **live_details(account, followed_of(account.assignments)),
+            **override_details(lacking),
+        ),
+        told=_armed_words(account, lacking),
+    )  # fmt: skip
+    return ""
+
+
+async def obstacle_to_arming(web: Web, request: Request, account: TradingAccount) -> str:
+    """Why this person cannot arm this account now, rehearsals aside; empty when they can."""
+    if not account.is_connected:
+        return "This key is disconnected. Connect one first."
+    if not account.assignments:
+        return "Add a strategy first: there is nothing that could give a signal."
+    if not account.limits.allowed_pairs:
+        return "Set the limits first: they allow no pair yet."
+    person = await web.person(request)
+    return arming.obstacle_to_arming(person, await web.store.factors(person.user_id), web.now())
+
+
+async def unrehearsed(
+    web: Web, account: TradingAccount, strategies: Iterable[str] | None = None
+) -> Sequence[Rehearsal]:
+    """Which strategies this account may not follow with real money yet; none for an account of the sandbox.
+
+    Those that it follows, or `strategies`. A strategy that traded with real money before needs no new rehearsal.
+    """
+    if account.environment is not Environment.LIVE:
+        return ()
+    names = [line.strategy for line in account.assignments] if strategies is None else strategies
+    runs = await web.store.strategy_runs(account.owner_id)
+    lines = await web.store.audit_of(account.owner_id, kinds=_NOTED_AS, limit=500)
+    before = {name for line in lines for name in str((line.details or {}).get(_LIVE) or "").split()}
+    return [each for each in rehearsals(names, runs, before) if not each.is_enough]
+
+
+def may_open(account: TradingAccount) -> bool:
+    """Whether what the account follows may open positions without being armed once more."""
+    return account.state not in (AccountState.DISARMED, AccountState.DISCONNECTED)
+
+
+def live_details(account: TradingAccount, lines: Iterable[Followed]) -> Mapping[str, str]:
+    """What the audit says of strategies that may trade with real money from now on."""
+    if account.environment is not Environment.LIVE:
+        return {}
+    return {_LIVE: " ".join(dict.fromkeys(line.strategy for line in lines))}
+
+
+def override_details(lacking: Sequence[Rehearsal]) -> Mapping[str, str]:
+    """What the audit says of somebody who did not wait for a rehearsal."""
+    if not lacking:
+        return {}
+    return {"unrehearsed": " ".join(each.strategy for each in lacking), "typed": OVERRIDE}
+
+
+def override_words(lacking: Sequence[Rehearsal]) -> str:
+    """What is missing, and what one can do."""
+    named = "; ".join(f"{strategy_title(each.strategy)}: {each.so_far}" for each in lacking)
+    return f"Not rehearsed enough. {named}. Let it run on the sandbox first, or type “{OVERRIDE}”."
+
+
+def lacking_of(lacking: Iterable[Rehearsal]) -> list[Lacking]:
+    """For a page."""
+    return [Lacking(strategy_title(each.strategy), each.so_far) for each in lacking]
+
+
+def _armed_words(account: TradingAccount, lacking: Sequence[Rehearsal]) -> str:
+    words = f"Your account at {VENUES[account.venue].title} was armed: it may open positions."
+    return f"{words} A strategy was not rehearsed on the sandbox." if lacking else words
+
+
+async def _page(web: Web, request: Request, account: TradingAccount, *, error: str = "", status: int = 200) -> Response:
+    equity = await equity_of(web, account)
+    values = {
+        "here": "account",
+        "account": card_of(account),
+        "armed": account.is_armed,
+        "said": _SAID.get(request.query_params.get("said", "")),
+        "error": error,
+        "follows": [
+            (line.pair, strategy_title(line.strategy), line.interval) for line in followed_of(account.assignments)
+        ],
+        "promises": promises(account.limits, equity) if account.limits.allowed_pairs else [],
+        "lacking": lacking_of(await unrehearsed(web, account)),
+        "is_live": account.environment is Environment.LIVE,
+        "override": OVERRIDE,
+        "obstacle": await obstacle_to_arming(web, request, account),
+    }
+    return await web.page(request, "trading/arming.html", values, status)
+
+
+def _back(account: TradingAccount, said: str) -> Response:
+    return RedirectResponse(f"/account/{account.account_id}/trading?said={said}", status_code=303)
