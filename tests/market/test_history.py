@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from jarvis.domain.instrument import Pair
 from jarvis.market import history
+from jarvis.market.formats import INTERVALS, CandleError
 from jarvis.market.history import (
-    INTERVALS,
-    CandleError,
     Gap,
     check,
     dataset_folder,

@@ -43,7 +43,7 @@ def _is_for_the_person(error: Exception) -> bool:
     from jarvis.cli.wiring import CommandError
     from jarvis.config import SettingsError
     from jarvis.live.supervisor import ServiceFailedError
-    from jarvis.market.history import CandleError
+    from jarvis.market.formats import CandleError
     from jarvis.signer.errors import MasterKeyError
     from jarvis.signer.marks import StateDamagedError
     from jarvis.store.errors import StoreError

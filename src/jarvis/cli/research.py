@@ -120,34 +120,74 @@ def _shown(progress: "Progress", task: "TaskID") -> "Callable[[float], None]":
 
 @data.command(name="import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="Parquet or CSV with time, open, high, low, close, volume.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Kraken's OHLCVT archive, Binance's public zips, freqtrade's Feather or JSON, Parquet or CSV with "
+            "time, open, high, low, close and volume; or a folder of such files."
+        ),
+    ],
     *,
-    pair: Annotated[str, typer.Option(help="What the candles are about, for example BTC/USD.")],
-    source: Annotated[str, typer.Option(help="Where they come from: small letters, digits, hyphens.")] = "import",
-    interval: Annotated[str | None, typer.Option(help="Bar size, if it cannot be told from the file.")] = None,
+    pair: Annotated[
+        str | None, typer.Option(help="What the candles are about, for example BTC/USD; of several files, those.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Where they come from (small letters, digits, hyphens); else by the format.")
+    ] = None,
+    interval: Annotated[str | None, typer.Option(help="Bar size, if no name says it; of several files, those.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="New candles win over kept ones.")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Add candles to this installation's history. Malformed input is refused with its row; nothing stays half done."""
-    from jarvis.market.history import import_candles, parse_interval
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from jarvis.market.history import import_candles, interval_name, parse_interval
 
     size = None if interval is None else parse_interval(interval)
-    report = import_candles(
-        file, settings().data_dir, source=source, pair=pair_of(pair), interval=size, replace=replace
-    )
-    _tell(report, as_json=as_json)
+    with Progress(console=Console(stderr=True), transient=True, disable=as_json) as shown:
+        task = shown.add_task("reading")
+        imported = import_candles(
+            path,
+            settings().data_dir,
+            source=source or "",
+            pair=None if pair is None else pair_of(pair),
+            interval=size,
+            replace=replace,
+            progress=lambda done, of, name: shown.update(task, completed=done, total=of, description=Path(name).name),
+        )
+    if as_json:
+        say(json.dumps([each.to_json() for each in imported]))
+        return
+    for each in imported:
+        say(f"{each.source} {each.pair} {interval_name(each.report.interval)}: {each.added:,} candles added")
+        _tell(each.report, as_json=False)
 
 
 @data.command()
 def check(
-    file: Annotated[Path, typer.Argument(help="A candle file, or a dataset's folder.")],
+    file: Annotated[Path, typer.Argument(help="A candle file of any known kind, or a dataset's folder.")],
     *,
+    interval: Annotated[str | None, typer.Option(help="Bar size, if it cannot be told from the file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Also write a page with pictures and all lists.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Say what a candle file holds, and what is missing in it."""
-    from jarvis.market.history import check as check_candles
+    """Say what candles there are, and what is missing, doubled, impossible or odd. Exit 1 if an import would refuse."""
+    from jarvis.market.examination import examine, examine_dataset
+    from jarvis.market.history import parse_interval, the_file
+    from jarvis.market.picture import as_html
 
-    _tell(check_candles(file), as_json=as_json)
+    size = None if interval is None else parse_interval(interval)
+    examined = examine_dataset(file) if file.is_dir() else examine(the_file(file), size)
+    if html is not None:
+        html.write_text(as_html(examined, f"Candles of {file.name}"), encoding="utf-8")
+    if as_json:
+        say(json.dumps(examined.to_json()))
+    else:
+        for line in examined.lines():
+            say(line)
+    if not examined.is_importable:
+        raise typer.Exit(1)
 
 
 def _tell(report: "CandleReport", *, as_json: bool) -> None:

@@ -8,14 +8,15 @@ Prices pass through float64, the form in which candle files hold them: a float's
 written as long as it has at most 15 significant digits, which every venue's has.
 """
 
+import dataclasses
 import hashlib
 import io
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,34 +24,28 @@ from typing import TYPE_CHECKING, Any
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar
 from jarvis.domain.money import round_nearest
+from jarvis.market.formats import (
+    INTERVALS,
+    CandleError,
+    CandleFile,
+    Layout,
+    files_at,
+    grouped,
+    instant,
+    milliseconds,
+    read,
+    time_column,
+    typed,
+)
 
 if TYPE_CHECKING:
     import polars as pl
 
-INTERVALS = {
-    "1m": timedelta(minutes=1),
-    "5m": timedelta(minutes=5),
-    "15m": timedelta(minutes=15),
-    "30m": timedelta(minutes=30),
-    "1h": timedelta(hours=1),
-    "4h": timedelta(hours=4),
-    "1d": timedelta(days=1),
-}
-"""The bar sizes that have a name."""
-
 _PRICES = ("open", "high", "low", "close")
 _VALUES = (*_PRICES, "volume")
-_TIMES = ("ts", "time", "timestamp", "date")
-_COLUMNS = ("ts", *_VALUES)
-_EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-_SECONDS_END = 100_000_000_000  # as seconds the year 5138, as milliseconds 1973
+_SOURCES = {Layout.KRAKEN: "kraken", Layout.BINANCE: "binance"}
 _MANIFEST = "manifest.json"
 _FORMAT = 1
-
-
-class CandleError(ValueError):
-    """Candles that cannot be used; the message is one line that names the file, the row and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +55,10 @@ class Gap:
     start: datetime
     end: datetime
     missing: int
+
+    def to_json(self) -> dict[str, Any]:
+        """With times as ISO 8601 text."""
+        return {"start": self.start.isoformat(), "end": self.end.isoformat(), "missing": self.missing}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +86,7 @@ class CandleReport:
             "first_at": self.first_at.isoformat(),
             "last_at": self.last_at.isoformat(),
             "missing": self.missing,
-            "gaps": [
-                {"start": gap.start.isoformat(), "end": gap.end.isoformat(), "missing": gap.missing}
-                for gap in self.gaps
-            ],
+            "gaps": [gap.to_json() for gap in self.gaps],
         }
 
 
@@ -115,40 +111,124 @@ def dataset_folder(root: Path, source: str, pair: Pair, interval: timedelta) -> 
 
 def check(path: Path, interval: timedelta | None = None) -> CandleReport:
     """What a candle file or dataset holds, after every check an import makes. Raises CandleError."""
-    if path.is_dir():
+    if _is_dataset(path):
         manifest = _read_manifest(path)
         interval = parse_interval(manifest["interval"])
         return _report(path.name, _read_parts(path, manifest), interval)
-    frame, found = _read_file(path, interval)
+    frame, found = checked(the_file(path), interval)
     return _report(path.name, frame, found)
 
 
-def import_candles(
-    path: Path, root: Path, *, source: str, pair: Pair, interval: timedelta | None = None, replace: bool = False
-) -> CandleReport:
-    """Adds a file's candles to the dataset of its source, pair and bar size; returns what the dataset then holds.
+def kept_candles(folder: Path) -> "tuple[pl.DataFrame, timedelta]":
+    """A dataset's candles (`ts` in milliseconds, prices and volume), each part held against its checksum."""
+    manifest = _read_manifest(folder)
+    return _read_parts(folder, manifest), parse_interval(manifest["interval"])
 
-    Bars that are there already must be the same, unless `replace` says that the new ones win. Raises CandleError and
-    leaves the dataset as it was if anything is wrong.
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import added to one dataset, and what the dataset then holds."""
+
+    source: str
+    pair: Pair
+    added: int
+    report: CandleReport
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"source": self.source, "pair": str(self.pair), "added": self.added, **self.report.to_json()}
+
+
+def import_candles(
+    path: Path,
+    root: Path,
+    *,
+    source: str = "",
+    pair: Pair | None = None,
+    interval: timedelta | None = None,
+    replace: bool = False,
+    progress: Callable[[int, int, str], None] = lambda _done, _of, _name: None,
+) -> list[Imported]:
+    """Adds the candles at `path` (a file, an archive or a folder of them) to the datasets that they belong to.
+
+    What a file's name does not say is `pair` and `interval`; of several files only those are taken that say nothing
+    else. `source` is named by the format if it is not given. Bars that are there already must be the same, unless
+    `replace` says that the new ones win. Every file is read and checked before anything is written: raises
+    CandleError and leaves all datasets as they were if anything is wrong. `progress` is told files done, of how many,
+    and the next one's name.
     """
+    if source and not re.fullmatch(r"[a-z0-9][a-z0-9-]*", source):
+        raise CandleError(f"{source!r} is not a source's name; use small letters, digits and hyphens")
+    files = _wanted(path, files_at(path), pair, interval)
+    for number, file in enumerate(files):
+        progress(number, 2 * len(files), file.name)
+        checked(file, file.interval)
+    done, imported = len(files), []
+    for (its_pair, size), group in grouped(files):
+        frames, its_size = [], size
+        for file in group:
+            progress(done, 2 * len(files), file.name)
+            frame, its_size = checked(file, size)
+            frames.append((file, frame))
+            done += 1
+        if its_pair is None or its_size is None:
+            raise CandleError(f"{group[0].name}: its name does not say which pair it is about; name the pair")
+        of = source or _SOURCES.get(group[0].layout, "import")
+        imported.append(_add(root, of, its_pair, its_size, frames, replace=replace))
+    return imported
+
+
+def _wanted(
+    path: Path, files: Sequence[CandleFile], pair: Pair | None, interval: timedelta | None
+) -> Sequence[CandleFile]:
+    """The files to take, each with the pair and size that it is about; what is asked for wins over one file's name."""
+    if len(files) == 1:
+        return [dataclasses.replace(files[0], pair=pair or files[0].pair, interval=interval or files[0].interval)]
+    taken = [
+        dataclasses.replace(file, pair=file.pair or pair, interval=file.interval or interval)
+        for file in files
+        if (pair is None or file.pair in (None, pair)) and (interval is None or file.interval in (None, interval))
+    ]
+    if not taken:
+        asked = " ".join(str(each) for each in (pair, interval and interval_name(interval)) if each)
+        raise CandleError(f"{path}: none of its {len(files)} files is about {asked}")
+    return taken
+
+
+def _add(
+    root: Path,
+    source: str,
+    pair: Pair,
+    interval: timedelta,
+    frames: "Sequence[tuple[CandleFile, pl.DataFrame]]",
+    *,
+    replace: bool,
+) -> Imported:
+    """Join these files with what is kept, and write it by one rename."""
     import polars as pl  # noqa: PLC0415 - slow to load, and most commands need no candles
 
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", source):
-        raise CandleError(f"{source!r} is not a source's name; use small letters, digits and hyphens")
-    frame, found = _read_file(path, interval)
-    folder = dataset_folder(root, source, pair, found)
-    imports = []
+    folder = dataset_folder(root, source, pair, interval)
+    imports, joined, had = [], None, 0
     if (folder / _MANIFEST).exists():
         manifest = _read_manifest(folder)
         imports = manifest["imports"]
-        kept = _read_parts(folder, manifest)
-        if not replace:
-            _refuse_contradiction(path, kept, frame)
-        frame = pl.concat([kept, frame]).unique("ts", keep="last", maintain_order=True).sort("ts")
-    report = _report(path.name, frame, found)
-    imports = [*imports, {"file": path.name, "sha256": _checksum(path.read_bytes()), "bars": report.bars}]
-    _write(folder, frame, {"source": source, "pair": str(pair), "interval": interval_name(found), "imports": imports})
-    return report
+        joined = _read_parts(folder, manifest)
+        had = len(joined)
+    for file, frame in frames:
+        if joined is not None:
+            if not replace:
+                _refuse_contradiction(file, joined, frame)
+            joined = pl.concat([joined, frame]).unique("ts", keep="last", maintain_order=True).sort("ts")
+        else:
+            joined = frame
+        imports.append({"file": file.member or file.path.name, "sha256": _checksum_of(file.path), "bars": len(frame)})
+    if joined is None:
+        raise CandleError(f"{root}: nothing to import")
+    report = _report(frames[-1][0].path.name, joined, interval)
+    _write(
+        folder, joined, {"source": source, "pair": str(pair), "interval": interval_name(interval), "imports": imports}
+    )
+    return Imported(source, pair, len(joined) - had, report)
 
 
 def load_bars(
@@ -165,7 +245,7 @@ def load_bars(
     `start` and `end` keep the bars that open at or after the one and have closed by the other. A file does not say
     which pair it is about; a dataset does, and must be about `pair`.
     """
-    if path.is_dir():
+    if _is_dataset(path):
         manifest = _read_manifest(path)
         if manifest["pair"] != str(pair) or manifest["interval"] != interval_name(interval):
             raise CandleError(
@@ -173,118 +253,77 @@ def load_bars(
             )
         frame = _read_parts(path, manifest)
     else:
-        frame, _ = _read_file(path, interval)
+        frame, _ = checked(the_file(path), interval)
     if start is not None:
-        frame = frame.filter(frame["ts"] >= _milliseconds(start))
+        frame = frame.filter(frame["ts"] >= milliseconds(start))
     if end is not None:
-        frame = frame.filter(frame["ts"] <= _milliseconds(end - interval))
+        frame = frame.filter(frame["ts"] <= milliseconds(end - interval))
     price = _exact if tick is None else _to_tick(tick)
     try:
         return [
-            Bar(pair, interval, _at(ts), price(o), price(h), price(low), price(c), _exact(v))
+            Bar(pair, interval, instant(ts), price(o), price(h), price(low), price(c), _exact(v))
             for ts, o, h, low, c, v in frame.iter_rows()
         ]
     except ValueError as error:
         raise CandleError(f"{path}: {error}; is {tick} this pair's tick?") from error
 
 
-def _read_file(path: Path, interval: timedelta | None) -> tuple["pl.DataFrame", timedelta]:
-    """The file's candles and their size, checked."""
-    import polars as pl  # noqa: PLC0415
-
-    is_csv = path.suffix.lower() in {".csv", ".txt"}
-    row_of: Callable[[int], str] = (lambda i: f"line {i + 2}") if is_csv else (lambda i: f"row {i + 1}")
-    try:
-        frame = pl.read_csv(path, infer_schema=False) if is_csv else pl.read_parquet(path)
-    except FileNotFoundError:
-        raise CandleError(f"{path}: no such file") from None
-    except pl.exceptions.NoDataError:
-        raise CandleError(f"{path}: the file is empty") from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        kind = "CSV" if is_csv else "Parquet"
-        raise CandleError(f"{path}: not a readable {kind} file: {str(error).strip().splitlines()[0]}") from error
-    frame = frame.rename({name: name.strip().lower() for name in frame.columns})
-    time_name = next((name for name in _TIMES if name in frame.columns), None)
-    missing = ([] if time_name else [_TIMES[0]]) + [name for name in _VALUES if name not in frame.columns]
-    if time_name is None or missing:
-        raise CandleError(f"{path}: no column {', '.join(missing)}; it has {', '.join(frame.columns)}")
-    if frame.is_empty():
-        raise CandleError(f"{path}: the file has a header and no candles")
-    texts = {name: frame[name] for name in _VALUES}
-    values = {name: texts[name].cast(pl.Float64, strict=False) for name in _VALUES}
+def checked(file: CandleFile, interval: timedelta | None) -> tuple["pl.DataFrame", timedelta]:
+    """The file's candles (`ts` in milliseconds, prices and volume) and their size. Raises CandleError with the row."""
+    frame = read(file)
+    candles = typed(frame)
     for name in _VALUES:
-        bad = values[name].is_null() | ~values[name].is_finite()
-        _refuse(path, row_of, bad, _says(name, texts[name], "not a finite number"))
-    times = _times(path, row_of, frame[time_name])
-    checked = pl.DataFrame({"ts": times, **values})
-    return checked, _check(path, row_of, checked, interval)
+        _refuse(file, candles[name].is_null(), _says(name, frame[name], "not a finite number"))
+    said = frame[time_column(frame) or ""]
+    _refuse(file, candles["ts"].is_null(), lambda i: f"time is {said[i]!r}; write milliseconds, seconds or ISO 8601")
+    return candles, _check(file, candles, interval)
 
 
-def _times(path: Path, row_of: Callable[[int], str], column: "pl.Series") -> "pl.Series":
-    """Opening times in milliseconds from whole seconds, milliseconds, or ISO 8601 text (UTC unless it says else)."""
-    import polars as pl  # noqa: PLC0415
-
-    if column.dtype.is_temporal():
-        times = column.cast(pl.Datetime("ms"), strict=False).cast(pl.Int64)
-    else:
-        times = column.cast(pl.Int64, strict=False)
-        if times.null_count() == len(times) and column.dtype == pl.String:
-            times = pl.Series([_parse_iso(text) for text in column], dtype=pl.Int64)
-        first = times.drop_nulls()
-        if len(first) and first[0] < _SECONDS_END:
-            times = times * 1000
-    plausible = times.is_between(_milliseconds(_EARLIEST), _milliseconds(_LATEST))
-    _refuse(
-        path,
-        row_of,
-        ~plausible.fill_null(value=False),
-        lambda i: f"time is {column[i]!r}; write milliseconds, seconds or ISO 8601",
-    )
-    return times.alias("ts")
+def _is_dataset(path: Path) -> bool:
+    """A folder is one, or means to be."""
+    return path.is_dir()
 
 
-def _parse_iso(text: str | None) -> int | None:
-    try:
-        at = datetime.fromisoformat((text or "").strip())
-    except ValueError:
-        return None
-    return _milliseconds(at if at.tzinfo else at.replace(tzinfo=UTC))
+def the_file(path: Path) -> CandleFile:
+    """The one file of candles at a path. Raises CandleError for an archive of several."""
+    files = files_at(path)
+    if len(files) > 1:
+        raise CandleError(f"{path}: holds {len(files)} files; import it, then use what was imported")
+    return files[0]
 
 
-def _check(path: Path, row_of: Callable[[int], str], frame: "pl.DataFrame", interval: timedelta | None) -> timedelta:
+def _check(file: CandleFile, frame: "pl.DataFrame", interval: timedelta | None) -> timedelta:
     """The bar size, after refusing rows that cannot be candles of it."""
     ts = frame["ts"]
     steps = ts.diff()
-    _refuse(path, row_of, steps == 0, lambda i: f"{_at(ts[i]):%Y-%m-%d %H:%M:%S} is there twice")
-    _refuse(path, row_of, steps < 0, lambda i: f"{_at(ts[i]):%Y-%m-%d %H:%M:%S} comes after a later candle; sort it")
+    _refuse(file, steps == 0, lambda i: f"{instant(ts[i]):%Y-%m-%d %H:%M:%S} is there twice")
+    _refuse(file, steps < 0, lambda i: f"{instant(ts[i]):%Y-%m-%d %H:%M:%S} comes after a later candle; sort it")
     common = steps.drop_nulls().mode().min()
     found = timedelta(milliseconds=common) if isinstance(common, int) else interval
     if found is None:
-        raise CandleError(f"{path}: one candle alone does not say its size; name it")
+        raise CandleError(f"{file.name}: one candle alone does not say its size; name it")
     size = interval or found
     if size not in INTERVALS.values():
-        raise CandleError(f"{path}: candles are {found} apart, which is no bar size ({', '.join(INTERVALS)})")
+        raise CandleError(f"{file.name}: candles are {found} apart, which is no bar size ({', '.join(INTERVALS)})")
     width = size // timedelta(milliseconds=1)
     smaller = found < size and found in INTERVALS.values()
     if smaller or (found > size and not (steps == width).any()):
-        raise CandleError(f"{path}: the candles are {interval_name(found)} apart, not {interval_name(size)}")
+        raise CandleError(f"{file.name}: the candles are {interval_name(found)} apart, not {interval_name(size)}")
     off = ts % width != 0
     _refuse(
-        path,
-        row_of,
+        file,
         off,
-        lambda i: f"{_at(ts[i]):%Y-%m-%d %H:%M:%S} is not the start of a {interval_name(size)} candle",
+        lambda i: f"{instant(ts[i]):%Y-%m-%d %H:%M:%S} is not the start of a {interval_name(size)} candle",
     )
     for name in _PRICES:
         column = frame[name]
-        _refuse(path, row_of, column <= 0, _says(name, column, "not positive"))
+        _refuse(file, column <= 0, _says(name, column, "not positive"))
     volume = frame["volume"]
-    _refuse(path, row_of, volume < 0, _says("volume", volume, "negative"))
+    _refuse(file, volume < 0, _says("volume", volume, "negative"))
     opened, closed, low, high = (frame[name] for name in ("open", "close", "low", "high"))
     contradiction = (low > opened) | (low > closed) | (high < opened) | (high < closed)
     _refuse(
-        path,
-        row_of,
+        file,
         contradiction,
         lambda i: ", ".join(f"{name} {frame[name][i]}" for name in _PRICES) + " contradict each other",
     )
@@ -295,33 +334,35 @@ def _says(name: str, values: "pl.Series", wrong: str) -> Callable[[int], str]:
     return lambda i: f"{name} is {values[i]!r}, {wrong}"
 
 
-def _refuse(path: Path, row_of: Callable[[int], str], bad: "pl.Series", message: Callable[[int], str]) -> None:
+def _refuse(file: CandleFile, bad: "pl.Series", message: Callable[[int], str]) -> None:
     """Raise about the first row that `bad` marks, saying how many more there are."""
     rows = bad.fill_null(value=False).arg_true()
     if len(rows):
         more = f" (and {len(rows) - 1} more like it)" if len(rows) > 1 else ""
-        raise CandleError(f"{path}, {row_of(rows[0])}: {message(rows[0])}{more}")
+        raise CandleError(f"{file.name}, {file.row(rows[0])}: {message(rows[0])}{more}")
 
 
 def _report(source: str, frame: "pl.DataFrame", interval: timedelta) -> CandleReport:
-    width = interval // timedelta(milliseconds=1)
     ts = frame["ts"]
-    gaps = []
-    for i in (ts.diff() > width).fill_null(value=False).arg_true():
-        before, after = ts[i - 1], ts[i]
-        gaps.append(Gap(_at(before + width), _at(after), (after - before) // width - 1))
-    return CandleReport(source, interval, len(ts), _at(ts[0]), _at(ts[-1]), tuple(gaps))
+    return CandleReport(source, interval, len(ts), instant(ts[0]), instant(ts[-1]), gaps_in(ts, interval))
 
 
-def _refuse_contradiction(path: Path, kept: "pl.DataFrame", new: "pl.DataFrame") -> None:
+def gaps_in(ts: "pl.Series", interval: timedelta) -> tuple[Gap, ...]:
+    """Where candles of this size are missing between ordered opening times (milliseconds)."""
+    width = interval // timedelta(milliseconds=1)
+    ends = (ts.diff() > width).fill_null(value=False).arg_true()
+    return tuple(Gap(instant(ts[i - 1] + width), instant(ts[i]), (ts[i] - ts[i - 1]) // width - 1) for i in ends)
+
+
+def _refuse_contradiction(file: CandleFile, kept: "pl.DataFrame", new: "pl.DataFrame") -> None:
     both = kept.join(new, on="ts", suffix="_new")
     for name in _VALUES:
         differing = both.filter(both[name] != both[f"{name}_new"])
         if len(differing):
             first = differing.row(0, named=True)
             raise CandleError(
-                f"{path}: {_at(first['ts']):%Y-%m-%d %H:%M} is kept already with {name} {first[name]}, this file says "
-                f"{first[f'{name}_new']} ({len(differing)} such bars); import with replace if the file is right"
+                f"{file.name}: {instant(first['ts']):%Y-%m-%d %H:%M} is kept already with {name} {first[name]}, this "
+                f"file says {first[f'{name}_new']} ({len(differing)} such bars); import with replace if that is right"
             )
 
 
@@ -401,16 +442,13 @@ def _read_parts(folder: Path, manifest: dict[str, Any]) -> "pl.DataFrame":
     return pl.concat(frames)
 
 
+def _checksum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _checksum(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _milliseconds(at: datetime) -> int:
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def _at(milliseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
 def _exact(number: float) -> Decimal:
