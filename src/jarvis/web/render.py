@@ -127,6 +127,7 @@ _ICONS: Mapping[str, str] = {
     "person": '<circle cx="12" cy="8" r="4"/><path d="M4 20.5c1-4.2 4.2-6 8-6s7 1.8 8 6"/>',
     "phone": '<rect x="6.5" y="2.8" width="11" height="18.4" rx="2.2"/><path d="M10.5 17.8h3"/>',
     "up": '<path d="M12 19V5M6 11l6-6 6 6"/>',
+    "right": '<path d="M5 12h14M13 6l6 6-6 6"/>',
     "down": '<path d="M12 5v14M6 13l6 6 6-6"/>',
     "link": '<path d="M14 4h6v6M20 4l-9.5 9.5M10 5H5a1 1 0 0 0-1 1v13a1 1 0 0 0 1 1h13a1 1 0 0 0 1-1v-5"/>',
 }

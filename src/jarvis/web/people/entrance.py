@@ -12,6 +12,8 @@ from jarvis.accounts.ceremonies import CEREMONY_LASTS, MOST_ATTEMPTS
 from jarvis.accounts.passkeys import PasskeyProblem
 from jarvis.accounts.people import CodeRefused, EmailProblem, FactorNeeded, SignedIn, SignInRefused, TryLater
 from jarvis.domain.people import CeremonyKind
+from jarvis.web.connecting.onboarding import PERMISSIONS
+from jarvis.web.connecting.walkthroughs import WALKTHROUGHS
 from jarvis.web.context import Web, address_of, agent_of
 from jarvis.web.forms import FormError, later
 from jarvis.web.people.links import LINK_COOKIE
@@ -33,7 +35,8 @@ def router(web: Web) -> APIRouter:
 
     @routes.get("/")
     async def home(request: Request) -> Response:
-        return await web.page(request, "people/home.html")
+        shown = {"permissions": PERMISSIONS, "walkthroughs": WALKTHROUGHS.values()}
+        return await web.page(request, "people/home.html", shown)
 
     @routes.get("/about")
     async def about(request: Request) -> Response:
