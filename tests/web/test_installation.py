@@ -49,6 +49,21 @@ async def test_the_page_tells_of_people_and_not_of_their_accounts(
     assert account not in page.text
 
 
+async def test_the_page_says_whether_all_is_well_and_asks_again_by_itself(
+    operator: Browser, stranger: Browser, account: AccountId
+) -> None:
+    page = await operator.get(PAGE)
+    part = await operator.get(f"{PAGE}/health")
+
+    assert 'hx-get="/installation/health" hx-trigger="every 10s"' in page.text
+    for answer in (page, part):
+        assert "Something is not well" in answer.text
+        assert "does not answer: nothing can be signed" in answer.text
+        assert account not in answer.text
+    assert "<html" not in part.text
+    assert (await stranger.get(f"{PAGE}/health")).status == 403
+
+
 async def test_an_operator_sees_no_account_of_another(operator: Browser, stranger: Browser, store: Store) -> None:
     from jarvis.domain.account import Environment, VenueName
     from tests.web import day

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from jarvis.store.db import Store
     from jarvis.store.records import TradingAccount
 
+_LITTLE_ROOM = 500_000_000
+
 trade = typer.Typer(help="Running accounts, here or by --url elsewhere.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -96,7 +98,7 @@ async def migrate_database(given: "Settings") -> None:
 
 
 def doctor(*, as_json: Json = False) -> None:
-    """Check this installation: folders, key file, database, signer."""
+    """Check this installation: key, signer, workers, prices, queues, database. Exit 1 if something is not well."""
     given = settings()
     findings = run(_examine(given))
     if as_json:
@@ -115,26 +117,30 @@ async def _examine(given: "Settings") -> list[tuple[str, bool, str]]:
     from jarvis.signer.client import SignerClient
     from jarvis.signer.errors import SignerUnavailable
     from jarvis.store.errors import StoreError
+    from jarvis.web.health import State, findings
 
-    findings: list[tuple[str, bool, str]] = []
-    findings.append(("master key", *examined(given)))
-    try:
-        async with opened_store(given) as store:
-            people, accounts = await store.people(), await store.trading_accounts()
-            blocked = await store.entries_blocked()
-        findings.append(("database", True, f"{len(people)} people, {len(accounts)} connected accounts"))
-        findings.append(("entries", not blocked, blocked or "allowed"))
-    except StoreError as error:
-        findings.append(("database", False, str(error)))
+    said: list[tuple[str, bool, str]] = []
+    said.append(("master key", *examined(given)))
     try:
         async with SignerClient(given.signer_socket, patience=0.2) as signer:
             health = await signer.ping()
-        findings.append(("signer", True, f"process {health.process_id}, {health.signed} signatures"))
     except SignerUnavailable:
-        findings.append(("signer", False, "does not answer; `jarvis up` starts it"))
+        health = None
+    now = datetime.now(UTC)
+    try:
+        async with opened_store(given) as store:
+            said.append(("people", True, f"{len(await store.people())} in the database"))
+            found = findings(await store.vitals(now), health, now)
+    except StoreError as error:
+        said.append(("database", False, str(error)))
+        found = []
+    for each in found:
+        words = f"{each.says}{f', last {each.since:%Y-%m-%d %H:%M:%S} UTC' if each.since else ''}"
+        fine = each.state in (State.GOOD, State.IDLE) or (each.state is State.LOOK and each.part == "Backup")
+        said.append((each.part.lower(), fine, words if fine or not each.todo else f"{words}. {each.todo}"))
     free = shutil.disk_usage(given.data_dir if given.data_dir.exists() else "/").free
-    findings.append(("disk", free > 500_000_000, f"{free / 1e9:.1f} GB free"))
-    return findings
+    said.append(("disk", free > _LITTLE_ROOM, f"{free / 1e9:.1f} GB free"))
+    return said
 
 
 async def add_person(given: "Settings", email: str, password: str, *, operator: bool) -> str:

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from jarvis.config import Settings
     from jarvis.live.supervisor import Service, Supervisor
     from jarvis.live.worker import Worker
-    from jarvis.signer.client import SignerClient
+    from jarvis.signer.client import SignerClient, SignerHealth
     from jarvis.sim.market import PriceSource
     from jarvis.store.db import Store
 
 ParentPid = Annotated[int | None, typer.Option(hidden=True, help="End when this process has ended.")]
+
+_PULSE_SECONDS = 0.5
+"""How long an operator's page waits for the signer."""
 
 SYNTHETIC_START = datetime(2025, 6, 2, tzinfo=UTC)
 
@@ -184,13 +187,25 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
 
     from jarvis.cli.people import passwords_of
     from jarvis.signer.client import SignerClient
+    from jarvis.signer.errors import SignerUnavailable
     from jarvis.web.app import create_app
     from jarvis.web.connecting.connector import VenueKeyConnector
     from jarvis.web.security import WebSettings
     from jarvis.web.server import server_of
 
     context = _tls_of(given)
-    async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
+    async with (
+        opened_store(given) as store,
+        SignerClient(given.signer_socket) as signer,
+        SignerClient(given.signer_socket, patience=_PULSE_SECONDS) as asked,
+    ):
+
+        async def pulse() -> "SignerHealth | None":
+            try:
+                return await asked.ping()
+            except SignerUnavailable:
+                return None
+
         listener = _listen(given.web_host, given.web_port)
         port = listener.getsockname()[1]
         scheme = "https" if given.is_secure else "http"
@@ -206,7 +221,7 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
             outbound_address=given.outbound_address,
         )
         connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())
-        app = create_app(web_settings, store, connector, seeds=signer, passwords=passwords_of(given))
+        app = create_app(web_settings, store, connector, seeds=signer, passwords=passwords_of(given), pulse=pulse)
         server = server_of(app, proxies=given.proxies, context=context)
         say_ready(f"{'https' if context else 'http'}://{given.web_host}:{port}")
         serving = asyncio.create_task(server.serve(sockets=[listener]))

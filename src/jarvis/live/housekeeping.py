@@ -18,6 +18,7 @@ from jarvis.store.errors import StoreError
 
 LOOK_EVERY_SECONDS = 5.0
 FORGET_EVERY = timedelta(hours=1)
+DELIVERIES_KEPT = timedelta(days=60)
 
 log = structlog.get_logger()
 
@@ -48,7 +49,15 @@ async def erase_who_is_free(store: Store, clock: Clock) -> int:
 
 
 async def forget_what_is_over(store: Store, clock: Clock) -> None:
-    """Forget sessions, ceremonies, links, tokens and places whose time is over, and all but the latest events."""
+    """Forget sessions, ceremonies, links, tokens and places whose time is over, old deliveries, all but late events."""
     pruned = await Sessions(store).prune(clock.now())
     events = await store.prune_outbox()
-    log.info("forgot_what_is_over", sessions=pruned.sessions, links=pruned.links, tokens=pruned.tokens, events=events)
+    deliveries = await store.prune_deliveries(clock.now() - DELIVERIES_KEPT)
+    log.info(
+        "forgot_what_is_over",
+        sessions=pruned.sessions,
+        links=pruned.links,
+        tokens=pruned.tokens,
+        events=events,
+        deliveries=deliveries,
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from jarvis.domain.account import UserId
 from jarvis.domain.people import DeliveryState
@@ -72,6 +72,12 @@ class DeliveryStore(Database):
             ]
             if rows:
                 await connection.execute(insert(deliveries), rows)
+
+    async def prune_deliveries(self, before: datetime) -> int:
+        """Forget what was delivered, or given up, before then; the notices themselves stay in the inbox."""
+        async with self._write() as connection:
+            settled = deliveries.c.state.not_in(_ON_THE_WAY), deliveries.c.done_at < before
+            return (await connection.execute(delete(deliveries).where(*settled))).rowcount
 
     async def handed_over(self, user_id: UserId, since: datetime) -> int:
         """How many notices of the person were handed over since, to leave at once."""

@@ -2,7 +2,7 @@
 
 import ipaddress
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Protocol
@@ -25,6 +25,7 @@ from jarvis.accounts.sessions import SessionLimits, Sessions
 from jarvis.accounts.throttle import Rate, SignInThrottle, ThrottleRates
 from jarvis.accounts.tokens import Tokens
 from jarvis.accounts.totp import SeedKeeper, Totp
+from jarvis.signer.client import SignerHealth
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreError
 from jarvis.web import api, installation
@@ -129,11 +130,12 @@ def create_app(
     passwords: Passwords | None = None,
     throttle: SignInThrottle | None = None,
     now: Callable[[], datetime] | None = None,
+    pulse: Callable[[], Awaitable[SignerHealth | None]] | None = None,
 ) -> FastAPI:
     """The application. It sees the store and the connector; it has no way to the signer's vault.
 
-    `seeds` seals the seeds of authenticator apps and checks their codes. `passwords`, `throttle` and `now` are given
-    by tests.
+    `seeds` seals the seeds of authenticator apps and checks their codes. `pulse` asks the signer how it is; without it
+    nobody answers. `passwords`, `throttle` and `now` are given by tests.
     """
     hashing = passwords or Passwords()
     open_sessions = Sessions(store, SessionLimits(settings.session_idle, settings.session_absolute))
@@ -162,6 +164,7 @@ def create_app(
         secrets=seeds,
         pages=Pages(),
         now=now or (lambda: datetime.now(UTC)),
+        pulse=pulse or _nobody,
     )
     app = FastAPI(title="Jarvis", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Guard, settings=settings)
@@ -173,6 +176,10 @@ def create_app(
     app.mount(f"/assets/{web.pages.build}", _Assets(directory=ASSETS), name="assets")
     _add_error_pages(app, web)
     return app
+
+
+async def _nobody() -> SignerHealth | None:
+    return None
 
 
 def passkey_host(origins: Sequence[str]) -> str:

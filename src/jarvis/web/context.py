@@ -1,6 +1,6 @@
 """What every handler works with: the parts of this application, and who is asking."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol, cast
@@ -22,6 +22,7 @@ from jarvis.accounts.tokens import Tokens
 from jarvis.accounts.totp import Totp
 from jarvis.domain.account import AccountId
 from jarvis.domain.people import AuditEntry
+from jarvis.signer.client import SignerHealth
 from jarvis.store.db import Store
 from jarvis.store.records import Overview, TradingAccount
 from jarvis.web.connecting.connect import KeyConnector
@@ -68,7 +69,8 @@ class Visitor:
 class Web:
     """The parts of the application, given to every group of pages.
 
-    `passkey_host` is the name that passkeys are bound to; empty where the pages are reached by number only.
+    `passkey_host` is the name that passkeys are bound to; empty where the pages are reached by number only. `pulse`
+    asks the signer how it is; None if it does not answer.
     """
 
     settings: WebSettings
@@ -86,6 +88,7 @@ class Web:
     secrets: SecretSealer
     pages: Pages
     now: Callable[[], datetime]
+    pulse: Callable[[], Awaitable[SignerHealth | None]]
 
     async def visitor(self, request: Request) -> Visitor:
         """Who sent this request; asked once per request."""

@@ -1,4 +1,4 @@
-"""The operator's page: who is here, what they may do, how they come in, and whether anything may be opened.
+"""The operator's page: whether all is well, who is here, how they come in, and whether anything may be opened.
 
 An operator sees that people are here and how well their doors are locked; never their accounts, keys or trades.
 """
@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from jarvis import __version__
 from jarvis.accounts.links import MadeLink
 from jarvis.accounts.people import Deed, Person, Role
 from jarvis.domain.account import UserId
@@ -18,6 +19,7 @@ from jarvis.domain.people import AuditEntry, Change
 from jarvis.web.connecting.account import Said
 from jarvis.web.context import Web
 from jarvis.web.forms import Form
+from jarvis.web.health import findings, worst
 from jarvis.web.people.sharing import link_address
 
 _SAID = {
@@ -56,6 +58,11 @@ def router(web: Web) -> APIRouter:
     @routes.get("")
     async def installation_page(request: Request) -> Response:
         return await _page(web, request, await web.person(request, Deed.OPERATE))
+
+    @routes.get("/health")
+    async def health(request: Request) -> Response:
+        await web.person(request, Deed.OPERATE)
+        return await web.fragment(request, "installation_health.html", await _health(web))
 
     @routes.post("/invite")
     async def invite(request: Request) -> Response:
@@ -173,10 +180,17 @@ async def _page(
         "people": [await _line(web, person, operator) for person in await web.store.people()],
         "roles": list(Role),
         "entries_blocked": await web.store.entries_blocked(),
+        **await _health(web),
         # Kinds and times only: the details are the people's.
         "lines": await web.store.audit_of(kinds=_KINDS_OF_THE_INSTALLATION, limit=_LINES),
     }
     return await web.page(request, "installation.html", values, status)
+
+
+async def _health(web: Web) -> dict[str, object]:
+    now = web.now()
+    found = findings(await web.store.vitals(now), await web.pulse(), now)
+    return {"findings": found, "whole": worst(found), "asked_at": now, "version": __version__}
 
 
 async def _line(web: Web, person: Person, operator: Person) -> Line:

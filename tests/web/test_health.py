@@ -1,0 +1,91 @@
+"""Whether everything is well: judged from counts, said in words, and open to nobody but an operator."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from jarvis.domain.account import Environment, VenueName
+from jarvis.signer.client import SignerHealth
+from jarvis.store.records import AccountState
+from jarvis.store.vitals import DatabaseFacts, Feed, Queue, Vitals, Worker
+from jarvis.web.health import Finding, State, findings, worst
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+SIGNER = SignerHealth(process_id=77, signed=1200, refused=3, security_events=0)
+KRAKEN = VenueName("kraken")
+FEED = Feed(KRAKEN, Environment.LIVE, 2, 9, NOW, NOW, None)
+WELL = Vitals(
+    connected=2,
+    unserved=0,
+    states={AccountState.ARMED: 1, AccountState.PAUSED: 1},
+    workers=(Worker("here-1", 2, NOW + timedelta(seconds=9)),),
+    feeds=(FEED,),
+    queues=(Queue("commands", 0), Queue("notices", 0)),
+    events=12_000,
+    database=DatabaseFacts("SQLite", 48_300_000, 20_000_000_000, "r0004"),
+    backed_up_at=NOW - timedelta(hours=5),
+    entries_blocked="",
+)
+
+
+def ago(**time: float) -> datetime:
+    return NOW - timedelta(**time)
+
+
+def finding(part: str, vitals: Vitals = WELL, signer: SignerHealth | None = SIGNER) -> Finding:
+    (found,) = [each for each in findings(vitals, signer, NOW) if each.part == part]
+    return found
+
+
+def test_when_all_is_well_every_part_says_so_with_its_figures() -> None:
+    found = findings(WELL, SIGNER, NOW)
+
+    assert {each.state for each in found} == {State.GOOD}
+    assert worst(found) is State.GOOD
+    assert finding("Signer").says == "process 77, 1,200 signed and 3 refused since its start"
+    assert finding("Workers").says == "here-1 serves 2"
+    assert finding("Accounts").says == "1 armed, 1 paused"
+    assert finding("Database").says == "SQLite, 48.3 MB, schema r0004, 12,000 events kept; 20.0 GB free on its disk"
+
+
+@pytest.mark.parametrize(
+    ("part", "changed", "state", "words"),
+    [
+        ("Workers", {"unserved": 1}, State.BAD, "1 of 2 connected accounts are served by nobody"),
+        ("Workers", {"connected": 0}, State.IDLE, "no account is connected"),
+        ("Prices of kraken", {"feeds": (replace(FEED, newest=ago(minutes=3)),)}, State.BAD, "silent"),
+        ("Prices of kraken", {"feeds": (replace(FEED, newest=None),)}, State.BAD, "none yet"),
+        ("People's commands", {"queues": (Queue("commands", 2, ago(minutes=1)),)}, State.BAD, "2 wait"),
+        ("People's commands", {"queues": (Queue("commands", 2, ago(seconds=5)),)}, State.GOOD, "2 under way"),
+        ("Notices to receivers", {"queues": (Queue("notices", 1, ago(hours=1), 4),)}, State.BAD, "1 wait; 4 could not"),
+        ("Database", {"database": replace(WELL.database, free=10**9)}, State.LOOK, "1.0 GB free"),
+        ("Database", {"database": replace(WELL.database, free=10**8)}, State.BAD, "100.0 MB free"),
+        ("Database", {"database": DatabaseFacts("PostgreSQL", 10**9, None, "r0004")}, State.GOOD, "1.0 GB, schema"),
+        ("Backup", {"backed_up_at": None}, State.LOOK, "none was made"),
+        ("Backup", {"backed_up_at": ago(days=8)}, State.LOOK, "old"),
+        ("Entries", {"entries_blocked": "we look first"}, State.LOOK, "we look first"),
+    ],
+)
+def test_what_is_not_well_is_named(part: str, changed: dict[str, object], state: State, words: str) -> None:
+    found = finding(part, replace(WELL, **changed))  # type: ignore[arg-type]
+
+    assert found.state is state
+    assert words in found.says
+    assert bool(found.todo) == (state in (State.LOOK, State.BAD))
+
+
+def test_a_signer_that_is_silent_or_was_asked_for_what_is_never_signed_is_named() -> None:
+    assert finding("Signer", signer=None).state is State.BAD
+    tried = finding("Signer", signer=replace(SIGNER, security_events=1))
+    assert (tried.state, "1 attempt at what is never signed" in tried.says) == (State.LOOK, True)
+    assert worst(findings(WELL, None, NOW)) is State.BAD
+
+
+def test_a_sandbox_is_judged_by_its_own_clock() -> None:
+    feed = replace(FEED, environment=Environment.SANDBOX, newest=ago(days=400), clock=ago(days=400))
+    part = "Prices of kraken, sandbox"
+
+    assert finding(part, replace(WELL, feeds=(feed,))).state is State.GOOD
+    behind = replace(feed, clock=ago(days=399))
+    assert finding(part, replace(WELL, feeds=(behind,))).state is State.BAD
