@@ -33,6 +33,7 @@ from jarvis.client.records import (
     Fills,
     Ledger,
     LimitsNow,
+    LimitsUsed,
     LowerLimits,
     Me,
     Notices,
@@ -41,6 +42,7 @@ from jarvis.client.records import (
     Orders,
     Positions,
     Quotes,
+    Rehearsals,
     Statements,
     Story,
     Strategies,
@@ -327,6 +329,14 @@ class Jarvis:
     def limits(self, account_id: str) -> LimitsNow:
         """What the account must never exceed."""
         return self._ask("GET", f"/accounts/{_part(account_id)}/limits", LimitsNow)
+
+    def limits_used(self, account_id: str) -> LimitsUsed:
+        """How much of each limit is used now."""
+        return self._ask("GET", f"/accounts/{_part(account_id)}/limits/used", LimitsUsed)
+
+    def rehearsals(self) -> Rehearsals:
+        """How far each strategy was rehearsed on the sandbox, and whether it may trade with real money."""
+        return self._ask("GET", "/rehearsals", Rehearsals)
 
     def lower_limits(self, account_id: str, change: LowerLimits) -> LimitsNow:
         """Lower limits; no token can raise one."""

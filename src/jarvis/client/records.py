@@ -294,6 +294,55 @@ class LimitsNow(Record, frozen=True, kw_only=True):
     allowed_pairs: tuple[str, ...]
 
 
+class UseLine(Record, frozen=True, kw_only=True):
+    """One limit, and how much of it is used now."""
+
+    name: str
+    used: Decimal | None
+    limit: Decimal
+    pair: str | None
+
+
+class RungLine(Record, frozen=True, kw_only=True):
+    """One step of a graded limit."""
+
+    action: str
+    threshold: Decimal
+    is_reached: bool
+    equity: Decimal | None
+
+
+class LadderLine(Record, frozen=True, kw_only=True):
+    """A graded limit: where it stands, and its steps, mildest first."""
+
+    rule: str
+    now: Decimal | None
+    rungs: tuple[RungLine, ...]
+
+
+class LimitsUsed(Record, frozen=True, kw_only=True):
+    """How much of each limit is used now, and how far every step of the graded ones is."""
+
+    uses: tuple[UseLine, ...]
+    ladders: tuple[LadderLine, ...]
+
+
+class RehearsalLine(Record, frozen=True, kw_only=True):
+    """How far a strategy has come on the sandbox, for trading with real money."""
+
+    strategy: str
+    closed: int
+    days: int
+    was_live: bool
+    is_enough: bool
+
+
+class Rehearsals(Record, frozen=True, kw_only=True):
+    """Every strategy of this installation, as far as you have rehearsed it."""
+
+    rehearsals: tuple[RehearsalLine, ...]
+
+
 class LowerLimits(Record, frozen=True, kw_only=True):
     """What is to be lowered; what is left out stays. Whatever would loosen a limit is refused, and all else with it."""
 
@@ -498,6 +547,8 @@ class StrategyLine(Record, frozen=True, kw_only=True):
     name: str
     title: str
     description: str
+    source: str
+    weak_point: str
     parameters: tuple[ParameterLine, ...]
 
 

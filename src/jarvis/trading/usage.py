@@ -164,7 +164,7 @@ def _level(tiers: Tiers, marks: Marks, margin: MarginState | None) -> Ladder:
             consequence(MARGIN_LEVEL, action),
             ZERO if level is None or level <= 0 else min(ONE, floor / level),
             marks.tier(MARGIN_LEVEL) >= action or (level is not None and level < floor),
-            None if margin is None or not margin.used_margin else margin.used_margin * floor,
+            None if margin is None or not level else margin.equity * floor / level,
         )
         for action, floor in tiers.given()
     )

@@ -29,6 +29,8 @@ from jarvis.web.api.door import Door
 from jarvis.web.api.problems import Told
 from jarvis.web.api.records import Fraction, PairText, Record, amount, example_of, text, told
 from jarvis.web.connecting.account import pairs_of
+from jarvis.web.trading.arming import live_details, may_open, unrehearsed
+from jarvis.web.trading.following import followed_of, to_json
 
 TAG = "rules"
 _SECONDS = {"1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14400, "1d": 86400}
@@ -76,6 +78,8 @@ class StrategyLine(Record):
     description: Annotated[
         str, text("The idea, and where it is weak.", "Buys when the price closes above its highest.")
     ]
+    source: Annotated[str, text("Where the idea comes from.", "Richard Donchian's four-week rule.")]
+    weak_point: Annotated[str, text("In which market it loses.", "Most breakouts fail.")]
     parameters: list[ParameterLine]
 
     @classmethod
@@ -85,6 +89,8 @@ class StrategyLine(Record):
             name=one.name,
             title=one.title,
             description=one.description,
+            source=one.source,
+            weak_point=one.weak_point,
             parameters=[ParameterLine.of(each) for each in one.parameters],
         )
 
@@ -244,13 +250,26 @@ def register(door: Door) -> None:
     async def assign(request: Request, caller: known, account_id: Known, wish: Follow) -> Assignments:
         """Follow exactly these strategies, and no others.
 
-        Nothing that is open is closed by it: a position whose strategy is gone keeps its protection.
+        Nothing that is open is closed by it: a position whose strategy is gone keeps its protection. An armed account
+        with real money takes a strategy that was rehearsed on the sandbox; a person on the pages can do without.
         """
         found = await own(web, caller, account_id)
         chosen = _assignments_of(wish, pairs_of(found))
         lines = " ".join(f"{each.strategy}:{each.pair}" for each in chosen)
-        await web.store.note(noted(web, request, caller, "strategies.changed", found.account_id, follows=lines))
-        await web.store.save_assignments(found.owner_id, found.account_id, chosen)
+        new = {each.strategy for each in chosen} - {each.strategy for each in found.assignments}
+        lacking = await unrehearsed(web, found, sorted(new)) if may_open(found) and new else ()
+        if lacking:
+            names = ", ".join(each.strategy for each in lacking)
+            raise Told(409, f"Not rehearsed enough for real money: {names}. GET /rehearsals says what is missing.")
+        was, now = followed_of(found.assignments), followed_of(chosen)
+        details = {
+            "follows": lines,
+            "before": to_json(was),
+            "after": to_json(now),
+            **(live_details(found, now) if may_open(found) else {}),
+        }
+        line = noted(web, request, caller, "strategies.changed", found.account_id, **details)
+        await web.store.save_assignments(found.owner_id, found.account_id, chosen, noted=line)
         return Assignments(assignments=[AssignmentLine.of(each) for each in chosen])
 
     @door.get("/accounts/{account_id}/limits", TAG)
@@ -278,7 +297,8 @@ def register(door: Door) -> None:
     async def _save(request: Request, caller: Caller, found: TradingAccount, wanted: Limits) -> None:
         if found.is_armed and await web.connector.draw_policy(found, wanted):
             raise HTTPException(503)
-        line = noted(web, request, caller, "limits.changed", found.account_id, limits=wanted.to_json())
+        before, after = found.limits.to_json(), wanted.to_json()
+        line = noted(web, request, caller, "limits.changed", found.account_id, limits=after, before=before)
         words = f"The limits of your account at {VENUES[found.venue].title} were lowered by a script."
         await web.store.save_limits(found.owner_id, found.account_id, wanted, noted=line, told=words)
 

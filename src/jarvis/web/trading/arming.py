@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from jarvis.accounts import arming
 from jarvis.accounts.people import Deed
-from jarvis.domain.account import Environment
+from jarvis.domain.account import Environment, UserId
 from jarvis.store.records import AccountState, TradingAccount
 from jarvis.trading.rehearsal import OVERRIDE, Rehearsal, is_override, rehearsals
 from jarvis.venues.catalog import VENUES
@@ -121,10 +121,15 @@ async def unrehearsed(
     if account.environment is not Environment.LIVE:
         return ()
     names = [line.strategy for line in account.assignments] if strategies is None else strategies
-    runs = await web.store.strategy_runs(account.owner_id)
-    lines = await web.store.audit_of(account.owner_id, kinds=_NOTED_AS, limit=500)
+    return [each for each in await rehearsed(web, account.owner_id, names) if not each.is_enough]
+
+
+async def rehearsed(web: Web, owner_id: UserId, strategies: Iterable[str]) -> Sequence[Rehearsal]:
+    """How far a person has rehearsed each of these strategies."""
+    runs = await web.store.strategy_runs(owner_id)
+    lines = await web.store.audit_of(owner_id, kinds=_NOTED_AS, limit=500)
     before = {name for line in lines for name in str((line.details or {}).get(_LIVE) or "").split()}
-    return [each for each in rehearsals(names, runs, before) if not each.is_enough]
+    return rehearsals(strategies, runs, before)
 
 
 def may_open(account: TradingAccount) -> bool:

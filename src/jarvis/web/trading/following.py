@@ -118,6 +118,11 @@ def value_words(strategy: str, name: str, value: str) -> tuple[str, str]:
     return parameter.label, f"{value} {parameter.unit}".rstrip()
 
 
+def values_in_words(line: Followed) -> str:
+    """All its parameters on one line."""
+    return " · ".join(" ".join(each) for each in _valued(line))
+
+
 def _pair_change(pair: str, before: Followed | None, after: Followed | None) -> PairChange | None:
     if before == after:
         return None
@@ -146,7 +151,14 @@ def _pair_change(pair: str, before: Followed | None, after: Followed | None) -> 
 
 
 def _valued(line: Followed) -> list[tuple[str, str]]:
-    return [value_words(line.strategy, name, value) for name, value in line.values.items()]
+    return [value_words(line.strategy, name, line.values[name]) for name in _ordered(line)]
+
+
+def _ordered(line: Followed) -> list[str]:
+    """Its parameters in the order of the form; those that the strategy has no more come last."""
+    strategy = STRATEGIES.get(line.strategy)
+    known = [each.name for each in strategy.parameters if each.name in line.values] if strategy else []
+    return [*known, *(name for name in line.values if name not in known)]
 
 
 def _seconds(interval: timedelta) -> int:

@@ -18,11 +18,12 @@ from jarvis.store.records import Overview, TradingAccount
 from jarvis.trading.limits import Limits, TierAction
 from jarvis.trading.sizing import Costs
 from jarvis.trading.tightening import raised
-from jarvis.trading.usage import Example, Ladder, Rung, Use, examples, ladders, taken_by, uses
+from jarvis.trading.usage import Example, Ladder, Rung, Use, examples, ladders, uses
 from jarvis.venues.catalog import VENUES
 from jarvis.web.connecting.account import Said, card_of, leverages_of, pairs_of
 from jarvis.web.context import Web
 from jarvis.web.trading.following import Difference
+from jarvis.web.trading.held import held_by
 from jarvis.web.trading.history import changes_of
 from jarvis.web.trading.keeping import SIGNER_BEHIND, keep_limits, tell_signer
 from jarvis.web.trading.money import Equity, equity_of, leverage_ceiling, promises
@@ -62,6 +63,7 @@ _ACTIONS = {
     TierAction.REDUCE: "Halve positions",
     TierAction.FLATTEN: "Close everything",
 }
+_TOLD = "You are told, wherever your notices go. Nothing else happens."
 _TIERS = (("daily_loss", -1), ("drawdown", -1), ("margin_level_floor", 1))
 _WARN_AT, _FULL = Decimal("0.75"), Decimal(1)
 
@@ -76,6 +78,7 @@ class Rail:
     most: str
     width: int
     tone: str
+    word: str
     money: str = ""
     pair: Pair | None = None
 
@@ -173,12 +176,7 @@ def router(web: Web) -> APIRouter:
 async def _page(web: Web, request: Request, overview: Overview) -> Response:
     account = overview.account
     person = await web.person(request)
-    records = await web.store.open_positions(account.owner_id, account.account_id)
-    held = [
-        taken_by(each.story, each.facts.used_margin if each.facts else None)
-        for each in records
-        if not each.story.position.is_flat
-    ]
+    held = await held_by(web.store, account)
     equity = await equity_of(web, account)
     values = {
         "here": "desk",
@@ -328,17 +326,20 @@ def _percent(value: Decimal, places: int | None = None) -> str:
 
 
 def _rail(use: Use, equity: Equity | None) -> Rail:
-    tone = "bad" if use.filled >= _FULL else "warn" if use.filled >= _WARN_AT else ""
+    is_above = use.used is not None and use.used > use.limit
+    is_full = use.filled >= _FULL and use.name == "max_open_positions"
+    tone, word = ("bad", "above the limit") if is_above else ("warn", "full") if is_full else ("", "")
     title, about = _LABELS[use.name], _ABOUT[use.name]
+    rail = Rail(title, about, "", "", _width(use.filled), tone, word, pair=use.pair)
     if use.name == "max_open_positions":
-        return Rail(title, about, f"{use.used}", f"{use.limit}", _width(use.filled), tone if tone == "bad" else "")
+        return replace(rail, now=f"{use.used}", most=f"{use.limit}")
     if use.name == "leverage_cap":
-        return Rail(title, about, f"{use.used or 0}x", f"{use.limit}x", _width(use.filled), "", pair=use.pair)
+        return replace(rail, now=f"{use.used or 0}x", most=f"{use.limit}x")
     now = "not known yet" if use.used is None else _percent(use.used, 2)
     money = ""
     if equity is not None and use.used is not None:
         money = f"{equity.amount * use.used:,.2f} of {equity.amount * use.limit:,.2f} {equity.asset}"
-    return Rail(title, about, now, _percent(use.limit), _width(use.filled), tone, money, use.pair)
+    return replace(rail, now=now, most=_percent(use.limit), money=money)
 
 
 def _ladder(ladder: Ladder, equity: Equity | None) -> LadderShown:
@@ -366,7 +367,8 @@ def _rung(rung: Rung, equity: Equity | None, *, is_level: bool) -> RungShown:
     asset = equity.asset if equity else ""
     money = "" if rung.equity is None else f"at an equity of {rung.equity:,.2f} {asset}".rstrip()
     at = f"{'below ' if is_level else ''}{_percent(rung.threshold)}"
-    return RungShown(_ACTIONS[rung.action], at, rung.consequence, _width(rung.filled), tone, state, money)
+    does = _TOLD if rung.action is TierAction.WARN else rung.consequence
+    return RungShown(_ACTIONS[rung.action], at, does, _width(rung.filled), tone, state, money)
 
 
 def _width(filled: Decimal) -> int:

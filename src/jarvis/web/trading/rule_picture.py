@@ -20,6 +20,7 @@ _EDGE = 10
 _SHOWN = 190
 _PAIR = Pair.parse("BTC/USD")
 _HOUR = timedelta(hours=1)
+_JUMPS = ((52, -7.0), (131, 8.0))
 _BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -99,7 +100,7 @@ def _kind(target: Direction) -> str:
 
 def _bars(count: int) -> list[Bar]:
     """Candles of a price that rises, rests, and falls, always the same."""
-    closes = [Decimal(f"{_price(number):.3f}") for number in range(count + 1)]
+    closes = [Decimal(f"{_price(number - count + _SHOWN):.3f}") for number in range(count + 1)]
     reach = Decimal("0.4")
     return [
         Bar(
@@ -117,4 +118,6 @@ def _bars(count: int) -> list[Bar]:
 
 
 def _price(number: int) -> float:
-    return 100 + 14 * math.sin(number / 31) + 3.2 * math.sin(number / 6.3 + 1) + 1.4 * math.sin(number / 2.1)
+    """Long and short swings with two jumps; 0 is the first bar that is shown."""
+    jumped = sum(size for at, size in _JUMPS if number >= at)
+    return 120 + 14 * math.sin(number / 31 + 2) + 3.2 * math.sin(number / 6.3 + 1) + math.sin(number / 2.1) + jumped

@@ -32,7 +32,7 @@ from jarvis.web.trading.following import (
     followed_of,
     from_json,
     to_json,
-    value_words,
+    values_in_words,
 )
 from jarvis.web.trading.history import changes_of
 from jarvis.web.trading.keeping import keep_following
@@ -212,8 +212,7 @@ def _card(strategy: Strategy, account: TradingAccount) -> Card:
 
 
 def _running(line: Followed, held: PositionRecord | None) -> Running:
-    words = [" ".join(value_words(line.strategy, name, value)) for name, value in line.values.items()]
-    return Running(line, strategy_title(line.strategy), " · ".join(words), held)
+    return Running(line, strategy_title(line.strategy), values_in_words(line), held)
 
 
 async def _form_page(

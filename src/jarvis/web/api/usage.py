@@ -1,0 +1,148 @@
+"""What is used of the limits now, and how far strategies were rehearsed: what the pages draw, as numbers."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import Field
+from starlette.exceptions import HTTPException
+
+from jarvis.domain.money import plain
+from jarvis.trading.rehearsal import Rehearsal
+from jarvis.trading.strategies import STRATEGIES
+from jarvis.trading.usage import Ladder, Use, ladders, uses
+from jarvis.web.api.accounts import Known
+from jarvis.web.api.callers import Caller, readable
+from jarvis.web.api.door import Door
+from jarvis.web.api.records import Record, amount, text, told
+from jarvis.web.trading.arming import rehearsed
+from jarvis.web.trading.held import held_by
+
+TAG = "rules"
+_PLACES = Decimal("0.00000001")
+
+
+class UseLine(Record):
+    """One limit, and how much of it is used now."""
+
+    name: Annotated[
+        Literal["risk_per_trade", "equity_share_per_position", "leverage_cap", "max_open_positions"],
+        Field(examples=["risk_per_trade"]),
+    ]
+    used: Annotated[str | None, amount("By the position that uses most; null while equity is not known.", "0.004")]
+    limit: Annotated[str, amount("Fractions of equity; leverage as a multiple; positions as a count.", "0.01")]
+    pair: Annotated[str | None, text("The position that uses most.", "BTC/USD")]
+
+    @classmethod
+    def of(cls, one: Use) -> "UseLine":
+        """From the reading."""
+        return cls.model_validate(
+            {
+                "name": one.name,
+                "used": told(None if one.used is None else _rounded(one.used)),
+                "limit": plain(one.limit),
+                "pair": None if one.pair is None else str(one.pair),
+            }
+        )
+
+
+class RungLine(Record):
+    """One step of a graded limit."""
+
+    action: Annotated[Literal["warn", "block_entries", "reduce", "flatten"], Field(examples=["block_entries"])]
+    threshold: Annotated[str, amount("A fraction.", "0.04")]
+    is_reached: Annotated[bool, Field(examples=[False])]
+    equity: Annotated[str | None, amount("At which equity that is, where it is known.", "24096")]
+
+
+class LadderLine(Record):
+    """A graded limit: where it stands, and its steps, mildest first."""
+
+    rule: Annotated[Literal["daily_loss", "drawdown", "margin_level"], Field(examples=["daily_loss"])]
+    now: Annotated[str | None, amount("The loss as a fraction, or the margin level; null if not known.", "0.0084")]
+    rungs: list[RungLine]
+
+    @classmethod
+    def of(cls, one: Ladder) -> "LadderLine":
+        """From the reading."""
+        return cls.model_validate(
+            {
+                "rule": one.rule,
+                "now": told(None if one.now is None else _rounded(one.now)),
+                "rungs": [
+                    RungLine.model_validate(
+                        {
+                            "action": rung.action.name.lower(),
+                            "threshold": plain(rung.threshold),
+                            "is_reached": rung.is_reached,
+                            "equity": told(None if rung.equity is None else _rounded(rung.equity)),
+                        }
+                    )
+                    for rung in one.rungs
+                ],
+            }
+        )
+
+
+class LimitsUsed(Record):
+    """How much of each limit is used now, and how far every step of the graded ones is."""
+
+    uses: list[UseLine]
+    ladders: list[LadderLine]
+
+
+class RehearsalLine(Record):
+    """How far a strategy has come on the sandbox, for trading with real money."""
+
+    strategy: Annotated[str, text("Its stable name.", "donchian_breakout")]
+    closed: Annotated[int, Field(ge=0, description="Positions closed on the sandbox.", examples=[3])]
+    days: Annotated[int, Field(ge=0, description="From the first position to the last, by the market.", examples=[9])]
+    was_live: Annotated[bool, Field(description="Whether it traded with real money before.", examples=[False])]
+    is_enough: Annotated[bool, Field(description="Whether it may trade with real money.", examples=[False])]
+
+    @classmethod
+    def of(cls, one: Rehearsal) -> "RehearsalLine":
+        """From the count."""
+        return cls(
+            strategy=one.strategy,
+            closed=one.closed,
+            days=one.lasted // timedelta(days=1),
+            was_live=one.was_live,
+            is_enough=one.is_enough,
+        )
+
+
+class Rehearsals(Record):
+    """Every strategy of this installation, as far as you have rehearsed it."""
+
+    rehearsals: list[RehearsalLine]
+
+
+def register(door: Door) -> None:
+    """Add the operations of this module."""
+    web = door.web
+    known = Annotated[Caller, door.caller]
+
+    @door.get("/accounts/{account_id}/limits/used", TAG)
+    async def limits_used(caller: known, account_id: Known) -> LimitsUsed:
+        """How much of each limit is used now."""
+        found = await readable(web, caller, account_id)
+        overview = await web.store.overview(found.owner_id, found.account_id)
+        if overview is None:
+            raise HTTPException(404)
+        held = await held_by(web.store, found)
+        return LimitsUsed(
+            uses=[UseLine.of(each) for each in uses(found.limits, overview.margin, held)],
+            ladders=[LadderLine.of(each) for each in ladders(found.limits, overview.marks, overview.margin)],
+        )
+
+    @door.get("/rehearsals", TAG)
+    async def rehearsals(caller: known) -> Rehearsals:
+        """How far each strategy was rehearsed on the sandbox, and whether it may trade with real money."""
+        found = await rehearsed(web, caller.person.user_id, STRATEGIES)
+        return Rehearsals(rehearsals=[RehearsalLine.of(each) for each in found])
+
+
+def _rounded(value: Decimal) -> Decimal:
+    """A quotient, which has no end, to eight places."""
+    return value.quantize(_PLACES).normalize()
