@@ -54,8 +54,8 @@ def test_when_all_is_well_every_part_says_so_with_its_figures() -> None:
     [
         ("Workers", {"unserved": 1}, State.BAD, "1 of 2 connected accounts are served by nobody"),
         ("Workers", {"connected": 0}, State.IDLE, "no account is connected"),
-        ("Prices of kraken", {"feeds": (replace(FEED, newest=ago(minutes=3)),)}, State.BAD, "silent"),
-        ("Prices of kraken", {"feeds": (replace(FEED, newest=None),)}, State.BAD, "none yet"),
+        ("Prices of Kraken", {"feeds": (replace(FEED, newest=ago(minutes=3)),)}, State.BAD, "silent"),
+        ("Prices of Kraken", {"feeds": (replace(FEED, newest=None),)}, State.BAD, "none yet"),
         ("People's commands", {"queues": (Queue("commands", 2, ago(minutes=1)),)}, State.BAD, "2 wait"),
         ("People's commands", {"queues": (Queue("commands", 2, ago(seconds=5)),)}, State.GOOD, "2 under way"),
         ("Notices to receivers", {"queues": (Queue("notices", 1, ago(hours=1), 4),)}, State.BAD, "1 wait; 4 could not"),
@@ -84,7 +84,7 @@ def test_a_signer_that_is_silent_or_was_asked_for_what_is_never_signed_is_named(
 
 def test_a_sandbox_is_judged_by_its_own_clock() -> None:
     feed = replace(FEED, environment=Environment.SANDBOX, newest=ago(days=400), clock=ago(days=400))
-    part = "Prices of kraken, sandbox"
+    part = "Prices of Kraken, sandbox"
 
     assert finding(part, replace(WELL, feeds=(feed,))).state is State.GOOD
     behind = replace(feed, clock=ago(days=399))

@@ -162,7 +162,7 @@ def role(email: str, role: str, *, as_json: Json = False) -> None:
             told = f"Your role was changed from {person.role.value} to {wanted.value} by the operator."
             return person, await store.set_role(person.user_id, wanted, noted=noted, told=told)
 
-    _say_change(*run(change()), words=f"is a {wanted.value} now", as_json=as_json)
+    _say_change(*run(change()), words=f"has the role {wanted.value} now", as_json=as_json)
 
 
 @user.command()

@@ -9,6 +9,7 @@ from jarvis.domain.account import Environment
 from jarvis.signer.client import SignerHealth
 from jarvis.store.records import AccountState
 from jarvis.store.vitals import Feed, Queue, Vitals
+from jarvis.venues.catalog import VENUES
 
 _QUIET_FEED = timedelta(minutes=2)
 _WAITS_TOO_LONG = timedelta(seconds=30)
@@ -60,11 +61,11 @@ def worst(found: list[Finding]) -> State:
 
 def _signer(pulse: SignerHealth | None) -> Finding:
     if pulse is None:
-        todo = "`jarvis up` starts it. With a passphrase it waits for `jarvis keys unlock`. Stops at the venues hold."
+        todo = "jarvis up starts it. With a passphrase it waits for jarvis keys unlock. Stops at the venues hold."
         return Finding("Signer", State.BAD, "does not answer: nothing can be signed", todo)
     says = f"process {pulse.process_id}, {pulse.signed:,} signed and {pulse.refused:,} refused since its start"
     if pulse.security_events:
-        todo = "`jarvis audit list` names each; see what the handbook says of a process that went astray."
+        todo = "jarvis audit list names each; see what the handbook says of a process that went astray."
         events = f"{pulse.security_events:,} attempt{'s' if pulse.security_events > 1 else ''} at what is never signed"
         return Finding("Signer", State.LOOK, f"{says}; {events}", todo)
     return Finding("Signer", State.GOOD, says)
@@ -75,7 +76,7 @@ def _workers(vitals: Vitals) -> Finding:
         return Finding("Workers", State.IDLE, "no account is connected")
     if vitals.unserved:
         says = f"{vitals.unserved:,} of {vitals.connected:,} connected accounts are served by nobody"
-        todo = "`jarvis up` starts a worker; just after a start it takes some seconds. Stops at the venues hold."
+        todo = "jarvis up starts a worker; just after a start it takes some seconds. Stops at the venues hold."
         return Finding("Workers", State.BAD, says, todo)
     shares = ", ".join(f"{each.name} serves {each.accounts:,}" for each in vitals.workers)
     return Finding("Workers", State.GOOD, shares)
@@ -90,7 +91,7 @@ def _accounts(vitals: Vitals) -> Iterator[Finding]:
 
 def _feed(feed: Feed, now: datetime) -> Finding:
     sandbox = feed.environment is not Environment.LIVE
-    name = f"Prices of {feed.venue}{', sandbox' if sandbox else ''}"
+    name = f"Prices of {VENUES[feed.venue].title}{', sandbox' if sandbox else ''}"
     if feed.newest is None:
         return Finding(name, State.BAD, "none yet", "The worker's log says why the venue cannot be reached.")
     clock = (feed.clock or feed.newest) if sandbox else now
@@ -127,9 +128,9 @@ def _backup(vitals: Vitals, now: datetime) -> Finding:
     at = vitals.backed_up_at
     if at is None:
         state = State.LOOK if vitals.connected else State.IDLE
-        return Finding("Backup", state, "none was made yet", "`jarvis backup FILE`, and the file off this machine.")
+        return Finding("Backup", state, "none was made yet", "jarvis backup FILE, and the file off this machine.")
     if now - at > _OLD_BACKUP:
-        todo = "`jarvis backup FILE`; a line in cron does it every day."
+        todo = "jarvis backup FILE; a line in cron does it every day."
         return Finding("Backup", State.LOOK, "the last one is old", todo, at)
     return Finding("Backup", State.GOOD, "made", since=at)
 
