@@ -1,6 +1,7 @@
 """Proving again: who must, for how long, where one goes on, and what is never asked."""
 
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
@@ -133,20 +134,21 @@ async def test_pausing_flattening_and_disarming_never_ask(
 async def test_limits_are_shown_to_everybody_and_changed_with_a_proof_only(
     owner_alone: Browser, app_of_owner: App, lived: AccountId, store: Store, time: Time
 ) -> None:
-    page = f"/account/{lived}/trading"
-    assert '<fieldset class="group" aria-labelledby' in (await owner_alone.get(page)).text
+    page = f"/desk/{lived}/limits/change?leverage_cap=4"
+    assert '<fieldset class="group" aria-label="Keep it"' in (await owner_alone.get(page)).text
     time.pass_by(SUDO)
     shown = await owner_alone.get(page)
 
+    seen = shown.text.partition('name="seen" value="')[2].partition('"')[0]
     refused = await owner_alone.post(
-        f"/account/{lived}/arm",
-        {"form_token": shown.token, **arm_fields()},  # type: ignore[dict-item]
+        f"/desk/{lived}/limits",
+        {"form_token": shown.token, "seen": seen, **arm_fields()},  # type: ignore[dict-item]
         {"referer": f"{ORIGIN}{page}"},
     )
 
-    assert '<fieldset class="group" disabled aria-labelledby' in shown.text
+    assert '<fieldset class="group" disabled aria-label="Keep it"' in shown.text
     assert refused.status == 403
-    assert f"/prove?then={page}" in refused.text
+    assert f"/prove?then={quote(page, safe='/')}" in refused.text
     assert (await store.trading_accounts())[0].limits.leverage_cap != 4
 
 

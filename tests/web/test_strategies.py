@@ -157,4 +157,4 @@ async def test_a_wish_that_cannot_be_is_answered_at_its_form(owner: Browser, acc
 
     assert "The exit channel cannot cover more bars than the entry channel." in shown.text
     assert 'name="parameter-entry_bars"' in shown.text
-    assert lost.header("location") == f"/desk/{account}/strategies"
+    assert "There is no such strategy." in lost.text

@@ -30,7 +30,10 @@ _HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a position would be opened: the account, the venue's rules of the pair, and the price that can be had."""
+    """Where a position would be opened: the account, the venue's rules of the pair, and the price that can be had.
+
+    `own_quote` is what a wallet has of the quote asset, as far as it is known.
+    """
 
     overview: Overview
     rules: TradingRules
@@ -40,6 +43,7 @@ class Place:
     at: datetime
     open_pairs: frozenset[Pair] = frozenset()
     has_unknown_order: bool = False
+    own_quote: Decimal = ZERO
 
     @property
     def pair(self) -> Pair:
@@ -83,8 +87,16 @@ class Place:
         if model.wallet is None:
             daily = model.rollover.rate(self.pair) * (timedelta(days=1) // model.rollover.period)
             return Rates(taker, model.opening.rate(self.pair), daily, daily)
-        hourly = (model.wallet.isolated or model.wallet).hourly_rates
-        return Rates(taker, ZERO, 24 * hourly.get(self.pair.quote, ZERO), 24 * hourly.get(self.pair.base, ZERO))
+        wallet = model.wallet.isolated or model.wallet
+        hourly = wallet.hourly_rates
+        return Rates(
+            taker,
+            ZERO,
+            24 * hourly.get(self.pair.quote, ZERO),
+            24 * hourly.get(self.pair.base, ZERO),
+            wallet.initial_rate(self.pair.quote),
+            wallet.initial_rate(self.pair.base),
+        )
 
 
 async def place_of(web: Web, overview: Overview, pair: Pair) -> Place | str:
@@ -113,7 +125,18 @@ async def place_of(web: Web, overview: Overview, pair: Pair) -> Place | str:
         at,
         frozenset(record.story.pair for record in records),
         any(order.request.pair == pair and order.status is OrderStatus.UNKNOWN for order in orders),
+        await _own_quote(web, overview, pair),
     )
+
+
+async def _own_quote(web: Web, overview: Overview, pair: Pair) -> Decimal:
+    """What may be spent without a loan. Where pairs are margined apart, a pair without a position holds its equity."""
+    account, margin = overview.account, overview.margin
+    if margin is not None and pair in margin.by_pair:
+        pot = margin.by_pair[pair]
+        return pot.equity if not pot.used_margin else ZERO
+    balances = await web.store.balances(account.owner_id, account.account_id)
+    return next((each.available for each in balances if each.asset == pair.quote), ZERO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +162,7 @@ def read_wish(form: Form, place: Place) -> Wanted | None:
         return None
     quantity = _quantity(size_by, size, price, protection.stop_distance, place)
     wish = OpenByHand(place.at, place.pair, side, quantity, price, leverage, protection)
-    shown = preview(wish, place.standing(side), place.rules.costs, place.rates())
+    shown = preview(wish, place.standing(side), place.rules.costs, place.rates(), place.own_quote)
     names = (
         "pair", "side", "size_by", "size", "stop", "leverage", "trailing", "target", "target_share", "second_target",
         "hours",

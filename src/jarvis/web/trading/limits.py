@@ -173,7 +173,7 @@ def router(web: Web) -> APIRouter:
 # --- the pages ---------------------------------------------------------------------------------------------------
 
 
-async def _page(web: Web, request: Request, overview: Overview) -> Response:
+async def _page(web: Web, request: Request, overview: Overview, *, said: str = "") -> Response:
     account = overview.account
     person = await web.person(request)
     held = await held_by(web.store, account)
@@ -183,7 +183,7 @@ async def _page(web: Web, request: Request, overview: Overview) -> Response:
         "account": card_of(account),
         "armed": account.is_armed,
         "mine": person.user_id == account.owner_id and may(person.role, Deed.LOWER_LIMITS),
-        "said": _SAID.get(request.query_params.get("said", "")),
+        "said": _SAID.get(said or request.query_params.get("said", "")),
         "is_set": bool(account.limits.allowed_pairs),
         "read_at": overview.margin.at if overview.margin else None,
         "equity": equity,
@@ -242,7 +242,7 @@ async def _change_page(
 ) -> Response:
     here = f"/desk/{account.account_id}/limits"
     if wanted == account.limits:
-        return RedirectResponse(f"{here}?said=same", status_code=303)
+        return await _page(web, request, await web.overview(request, account.account_id), said="same")
     equity = await equity_of(web, account)
     fields = unchanged_fields(wanted)
     was = dict(unchanged_fields(_begun(account)))

@@ -95,7 +95,7 @@ def router(web: Web) -> APIRouter:
         account = await web.account(request, account_id, Deed.TRADE)
         strategy = STRATEGIES.get(request.query_params.get("strategy", ""))
         if strategy is None:
-            return RedirectResponse(_home(account), status_code=303)
+            return await _page(web, request, account)
         return await _form_page(web, request, account, strategy)
 
     @routes.get("/{account_id}/strategies/change")
@@ -105,7 +105,7 @@ def router(web: Web) -> APIRouter:
         if wished.error and wished.strategy is not None:
             return await _form_page(web, request, account, wished.strategy, error=wished.error)
         if wished.error:
-            return RedirectResponse(_home(account), status_code=303)
+            return await _page(web, request, account, error=wished.error)
         return await _change_page(web, request, account, wished, _asked(request))
 
     @routes.post("/{account_id}/strategies")
@@ -174,7 +174,9 @@ def _mark_of(account: TradingAccount) -> str:
 # --- the pages ---------------------------------------------------------------------------------------------------
 
 
-async def _page(web: Web, request: Request, account: TradingAccount, *, error: str = "", status: int = 200) -> Response:
+async def _page(
+    web: Web, request: Request, account: TradingAccount, *, error: str = "", said: str = "", status: int = 200
+) -> Response:
     person = await web.person(request)
     held = {
         str(record.story.pair): record
@@ -187,7 +189,7 @@ async def _page(web: Web, request: Request, account: TradingAccount, *, error: s
         "account": card_of(account),
         "armed": account.is_armed,
         "mine": person.user_id == account.owner_id and may(person.role, Deed.TRADE),
-        "said": _SAID.get(request.query_params.get("said", "")),
+        "said": _SAID.get(said or request.query_params.get("said", "")),
         "error": error,
         "running": running,
         "left_alone": [record for pair, record in held.items() if pair not in followed],
@@ -285,7 +287,7 @@ async def _change_page(
     before, after = followed_of(account.assignments), followed_of(wished.wanted)
     found = changes(before, after)
     if not found:
-        return RedirectResponse(f"{_home(account)}?said=same", status_code=303)
+        return await _page(web, request, account, said="same")
     held = await web.store.open_positions(account.owner_id, account.account_id)
     names = ("strategy", "stop", "interval", *(f"parameter-{each.name}" for each in _parameters(wished)))
     stopped = form.text("stop")
