@@ -13,7 +13,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from jarvis.domain.account import AccountId
 from jarvis.store.db import Store
-from jarvis.venues.catalog import OKX, VENUES
 from jarvis.web.connecting.connect import PermissionLine
 from tests.web import day, samples
 from tests.web.conftest import OWNER, PASSWORD
@@ -130,49 +129,6 @@ def lived(served: Served, chromium: Browser) -> AccountId:
         return await day.lived(store, person.user_id)
 
     return served.run(write)
-
-
-@pytest.fixture(scope="module")
-def borrowing(served: Served, lived: AccountId) -> AccountId:
-    """The same owner's account at a venue whose fills settle in the wallet."""
-
-    async def write(store: Store) -> AccountId:
-        person = await store.person_by_email(OWNER)
-        assert person is not None
-        return await day.lived_on_borrowed_money(store, person.user_id, OKX)
-
-    return served.run(write)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_every_page_renders_without_a_fault(
-    chromium: Browser, served: Served, lived: AccountId, borrowing: AccountId, size: dict[str, int], scheme: str
-) -> None:
-    context = chromium.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-    watched = watch(context, served)
-    kind = f"{scheme}-{size['width']}"
-
-    for name, path in (("home", "/"), ("about", "/about"), ("sign-up", "/sign-up"), ("lost", "/nowhere")):
-        watched.open(path)
-        watched.looks_right(f"{name}-{kind}")
-    sign_in(watched, OWNER)
-    for name, path in (
-        ("account", "/account"), ("trading", f"/account/{lived}/trading"),
-        ("disconnect", f"/account/{lived}/disconnect"), ("flatten", f"/desk/{lived}/flatten"),
-        ("position-open", f"/desk/{lived}/positions/SOL-1"), ("position-closed", f"/desk/{lived}/positions/BTC-0"),
-        ("position-borrowed", f"/desk/{borrowing}/positions/ETH-1"), ("desk-borrowed", f"/desk/{borrowing}"),
-        ("connect", "/account/connect"), ("begin", f"/account/{lived}/begin"),
-        *((f"connect-{venue}-{step}", f"/account/connect/{venue}?step={step}") for venue in VENUES
-          for step in ("key", "paste")),
-    ):  # fmt: skip
-        watched.open(path)
-        watched.looks_right(f"{name}-{kind}")
-    watched.open(f"/desk/{lived}")
-    expect(watched.page.locator("#equity-chart canvas")).to_have_count(1)
-    expect(watched.page.locator("#candle-chart canvas").first).to_be_visible()
-    watched.looks_right(f"desk-{kind}")
-    context.close()
 
 
 def test_the_desk_moves_by_itself(chromium: Browser, served: Served, lived: AccountId) -> None:

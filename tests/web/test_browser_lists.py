@@ -15,19 +15,11 @@ from jarvis.store.db import Store
 from tests.support.months import write_months
 from tests.web.conftest import OWNER
 from tests.web.serving import Served
-from tests.web.test_browser import DESK, PHONE, Watched, chromium, lived, served, sign_in, watch
+from tests.web.test_browser import DESK, Watched, chromium, lived, served, sign_in, watch
 
 __all__ = ["chromium", "lived", "served"]  # fixtures
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
-PAGES = (
-    "/desk/{a}/orders", "/desk/{a}/positions", "/desk/{a}/positions/BTC-0", "/desk/{a}/positions/SOL-1",
-    "/desk/{a}/ledger", "/desk/{a}/statements", "/desk/{a}/statements/2026-09", "/desk/{a}/statements/2026-09-03",
-    "/desk/{a}/results", "/desk/{a}/activity", "/desk/{a}/orders?search=nothing+fits", "/desk/ledger",
-    "/desk/results/month", "/account/audit",
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -50,23 +42,6 @@ def opened(chromium: Browser, served: Served, **options: Any) -> Iterator[Watche
     sign_in(watched, OWNER)
     yield watched
     context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["desk", "phone"])
-def test_every_page_looks_right_and_is_accessible(
-    chromium: Browser, served: Served, traded: AccountId, scheme: str, name: str
-) -> None:
-    size = {"desk": DESK, "phone": PHONE}[name]
-    with opened(chromium, served, viewport=size, color_scheme=scheme, bypass_csp=True) as watched:
-        for path in PAGES:
-            watched.open(path.replace("{a}", traded))
-            watched.looks_right(f"books{re.sub('[^a-z0-9]+', '-', path)}-{name}-{scheme}")
-            if not AXE.exists():
-                continue
-            watched.page.evaluate(AXE.read_text(encoding="utf-8"))
-            found = watched.page.evaluate("axe.run().then((said) => said.violations)")
-            assert [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found] == [], path
 
 
 def test_times_are_the_readers_with_utc_on_hover_until_they_choose_utc(

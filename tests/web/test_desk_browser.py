@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,6 @@ from jarvis.domain.market import Bar
 from jarvis.store.db import Store
 from jarvis.store.records import feed_name
 from jarvis.trading.state import Marks
-from jarvis.venues.catalog import OKX
 from jarvis.web.render import ASSETS
 from tests.web import day, samples
 from tests.web.conftest import OWNER
@@ -31,7 +29,6 @@ __all__ = ["chromium", "lived", "served"]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 DESK_SCRIPTS = 200 * 1024
-AXE = Path(__file__).resolve().parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 WARM_SECONDS, WATCHED_SECONDS = 12, 36
 
 
@@ -203,37 +200,6 @@ def test_the_chart_keeps_its_pair_its_size_and_its_reach(page: Page) -> None:
     expect(page.get_by_role("button", name="1 week")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#chart-legend")).to_contain_text("BTC")
     expect(page.locator("#equity-said")).to_contain_text("Largest fall from a peak")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_desk_is_open_to_everybody(
-    chromium: Browser,
-    served: Served,
-    lived: AccountId,
-    scheme: str,
-) -> None:
-    if not AXE.is_file():
-        pytest.skip("axe-core is not installed (npm ci)")
-
-    async def borrow(store: Store) -> None:
-        person = await store.person_by_email(OWNER)
-        assert person is not None
-        if len(await store.accounts_of(person.user_id)) == 1:
-            await day.lived_on_borrowed_money(store, person.user_id, OKX)
-
-    served.run(borrow)
-    context = chromium.new_context(viewport=PHONE, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
-    watched = watch(context, served)
-    sign_in(watched, OWNER)
-
-    for path in ("/desk/all?move=-20", f"/desk/{lived}?move=-20"):
-        watched.open(path)
-        watched.page.wait_for_timeout(1500)
-        watched.page.add_script_tag(path=str(AXE))
-        found = watched.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        told = [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found["violations"]]
-        assert told == [], path
-    context.close()
 
 
 def test_the_desks_script_is_small() -> None:

@@ -48,6 +48,7 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "/docs/{page}": tuple(f"/docs/{page}" for page in ("settings", "api")),
     "/account/connect/{venue}": tuple(f"/account/connect/{venue}?step={step}" for venue in VENUES
                                       for step in ("key", "paste")),
+    "/link/{token}": ("/link/{link}", "/link/xxxx"),
     "/desk/{account_id}": ("/desk/{account}", "/desk/{account}?move=-20", "/desk/{borrowed}"),
     "/desk/{account_id}/orders": ("/desk/{account}/orders", "/desk/{account}/orders?search=nothing+fits"),
     "/desk/{account_id}/positions/{position_id}": ("/desk/{account}/positions/BTC-0", "/desk/{account}/positions/SOL-1",
@@ -60,8 +61,8 @@ MORE: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Pages that are looked at with other contents than the usual ones."""
 
-ODD = {"/nowhere": 404}
-"""Pages that are answered with something else than 200."""
+LOST = re.compile(r"^/nowhere$|^/confirm|^/link$|^/link/x")
+"""Addresses that say 404: nothing is there, or the link in them is made up."""
 
 UNPROVED = ("/account", "/account/security", "/account/tokens", "/account/connect/kraken?step=paste", "/prove")
 """Pages that ask for a proof, where it has run out."""
@@ -115,10 +116,11 @@ class People:
     halfway: BrowserContext
     account: AccountId
     borrowed: AccountId
+    link: str
 
     def of(self, path: str) -> str:
         """The path of these people's own."""
-        return path.replace("{account}", self.account).replace("{borrowed}", self.borrowed)
+        return path.replace("{account}", self.account).replace("{borrowed}", self.borrowed).replace("{link}", self.link)
 
 
 async def _begin(served: Served, email: str, role: Role, *, with_app: bool) -> client.Browser:
@@ -136,8 +138,8 @@ async def _begin(served: Served, email: str, role: Role, *, with_app: bool) -> c
     return person
 
 
-async def _fill(served: Served, owner: client.Browser) -> tuple[AccountId, AccountId]:
-    """Give the owner one of everything that a page may show."""
+async def _fill(served: Served, owner: client.Browser) -> tuple[AccountId, AccountId, str]:
+    """Give the owner one of everything that a page may show; the two accounts, and the token of an invitation."""
     store, now = served.store, served.time()
     ada = await person_of(store, OWNER)
     noted = AuditEntry("made.for_test", now, ada.user_id, ada.user_id)
@@ -156,8 +158,10 @@ async def _fill(served: Served, owner: client.Browser) -> tuple[AccountId, Accou
     await store.add_passkey(key, most=20, keeping=hash_of(session), noted=noted, told="A passkey was added.")
     await store.enqueue_command(ada.user_id, account, CommandKind.PAUSE, at=now)
     await owner.submit("/account/tokens", {"label": "Statements", "days": "30", "scope": ["read"]})
-    await owner.submit("/account/sharing/invite", {"email": "friend@example.org"}, page="/account/sharing")
-    return account, borrowed
+    made = await owner.submit("/account/sharing/invite", {"email": "friend@example.org"}, page="/account/sharing")
+    link = re.search(r"/link/([\w-]+)", made.text)
+    assert link, "the link is not shown"
+    return account, borrowed, link.group(1)
 
 
 def _context(chromium: Browser, served: Served, person: client.Browser) -> BrowserContext:
@@ -170,17 +174,17 @@ def _context(chromium: Browser, served: Served, person: client.Browser) -> Brows
 
 @pytest.fixture(scope="module")
 def people(chromium: Browser, served: Served) -> Iterator[People]:
-    async def begin(_store: Store) -> tuple[list[client.Browser], AccountId, AccountId]:
+    async def begin(_store: Store) -> tuple[list[client.Browser], tuple[AccountId, AccountId, str]]:
         owner = await _begin(served, OWNER, Role.OPERATOR, with_app=True)
         newcomer = await _begin(served, "new@example.org", Role.TRADER, with_app=False)
-        accounts = await _fill(served, owner)
+        made = await _fill(served, owner)
         halfway = client.Browser(served.app, origin=served.origin)
         await halfway.submit("/sign-in", {"email": OWNER, "password": PASSWORD})
-        return [owner, newcomer, halfway], *accounts
+        return [owner, newcomer, halfway], made
 
-    browsers, account, borrowed = served.run(begin)
+    browsers, made = served.run(begin)
     owner, newcomer, halfway = [_context(chromium, served, each) for each in browsers]
-    yield People(owner, newcomer, halfway, account, borrowed)
+    yield People(owner, newcomer, halfway, *made)
     for context in (owner, newcomer, halfway):
         context.close()
 
@@ -257,7 +261,7 @@ def walked(page: Page) -> list[str]:
 
 def name_of(path: str, people: People) -> str:
     """A short name for a page's picture."""
-    path = path.replace(people.account, "a").replace(people.borrowed, "b")
+    path = path.replace(people.account, "a").replace(people.borrowed, "b").replace(people.link, "made")
     return re.sub("[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
 
 
@@ -271,7 +275,7 @@ def test_every_page_is_whole_accessible_and_asks_nobody_else(chromium: Browser, 
         watched = open_pages[context]
         answer = watched.page.goto(f"{served.origin}{path}")
         name = f"{who[context]}{name_of(path, people)}"
-        if answer is None or answer.status != ODD.get(path, 200):
+        if answer is None or answer.status != (404 if LOST.search(path) else 200):
             wrong[name] = [f"answered {answer and answer.status}"]
         elif found := look(watched, name):
             wrong[name] = found
