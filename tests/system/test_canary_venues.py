@@ -93,7 +93,7 @@ async def connect_rightly(pages: Browser, venue: str, api_key: str, secret: str,
         await pages.post(
             f"/account/connect/{named(venue)}/confirm", "/account", confirmed="yes", pending=pending.group(1)
         )
-    assert "Choose strategies and limits" in await pages.get("/account")
+    assert "Choose strategies" in await pages.get("/account")
 
 
 async def connect_wrongly(pages: Browser, venue: str, good: tuple[str, str], wrong: str, more: tuple[str, str]) -> None:
