@@ -251,5 +251,5 @@ def test_the_columns_of_bars_are_their_numbers() -> None:
 
 
 def test_every_strategy_is_listed_under_its_own_name() -> None:
-    assert set(STRATEGIES) == {"moving_average_crossover", "donchian_breakout"}
+    assert {"moving_average_crossover", "donchian_breakout"} < set(STRATEGIES)
     assert all(name == strategy.name for name, strategy in STRATEGIES.items())

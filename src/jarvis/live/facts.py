@@ -5,6 +5,7 @@ the liquidation price is reckoned: where equity would meet the liquidation level
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -43,7 +44,9 @@ def facts_of(
         is_modelled = liquidation is None and price is not None
         if liquidation is None and price is not None:
             scales = share if borrows and story.side is Side.SELL else ZERO
-            liquidation = liquidation_price(own, story.position.quantity, price, scales)
+            # A wallet's coins may count for less than they are worth: rather too near than too far.
+            backing = replace(own, equity=min(own.equity, own.trade_balance)) if borrows else own
+            liquidation = liquidation_price(backing, story.position.quantity, price, scales)
             tick = instruments[story.pair].tick
             liquidation = None if liquidation is None else round_nearest(liquidation, tick)
         found.append(

@@ -10,6 +10,7 @@ from jarvis.domain.money import ZERO, Asset, round_nearest
 from jarvis.domain.order import Order, OrderRole, OrderStatus, OrderType
 from jarvis.ledger.journal import Account, Entry, EntryKind
 from jarvis.store.records import PositionRecord
+from jarvis.trading.hands import STRATEGY as BY_HAND
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.web.drawing import Rail, rail
@@ -242,6 +243,8 @@ def side_word(side: Side) -> str:
 
 def strategy_title(name: str) -> str:
     """A strategy's title for people; its stored name if it is no longer there."""
+    if name == BY_HAND:
+        return "By hand"
     strategy = STRATEGIES.get(name)
     return strategy.title if strategy else name
 

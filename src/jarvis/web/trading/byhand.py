@@ -96,6 +96,7 @@ class Place:
             24 * hourly.get(self.pair.base, ZERO),
             wallet.initial_rate(self.pair.quote),
             wallet.initial_rate(self.pair.base),
+            model.collateral.get(self.pair.base, ZERO),
         )
 
 
