@@ -258,6 +258,10 @@ def test_the_menu_opens_and_closes_with_the_keyboard(served: Served, context: Br
     page.keyboard.press("Escape")
     expect(page.get_by_role("link", name="Security")).to_be_hidden()
     expect(page.locator("details.menu summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Security")).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("link", name="Security")).to_be_hidden()
 
 
 def test_what_is_shown_once_fits_a_phone(served: Served, chromium: Browser) -> None:

@@ -72,8 +72,12 @@ def test_two_browsers_of_one_person_stay_in_step(
         watched.open(f"/desk/{lived}")
         pages.append(watched)
 
+    pages[0].page.get_by_role("button", name="Pause").click()
+    pages[0].page.wait_for_url(re.compile("asked=pause"))
+    commands = served.run(lambda store: store.take_commands(lived))
+    assert [command.kind.value for command in commands] == ["pause"]
+    served.run(lambda store: store.record_marks(lived, Marks(paused=True)))  # as the trader does
     say(served, lived, 1001, "Both hear this.")
-    served.run(lambda store: store.record_marks(lived, Marks(paused=True)))
 
     for watched in pages:
         expect(watched.page.get_by_text("Both hear this.")).to_be_visible(timeout=10_000)

@@ -1,14 +1,21 @@
-// The person's menu closes as menus do. Without this file it opens and closes by its own button.
+// Sheets that unfold from the bar close as menus do: by Escape, by a click elsewhere, when the focus goes on. Without
+// this file they open and close by their own buttons. Parts of a page are made anew, so the page itself listens.
 
-const menu = document.querySelector("details.menu");
+const SHEETS = "details.menu[open], details.switch[open]";
 
-if (menu) {
-  document.addEventListener("click", (event) => {
-    if (!menu.contains(event.target)) menu.open = false;
-  });
-  menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !menu.open) return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
-  });
+/** Close every sheet that this is not a part of. */
+function leave(target) {
+  for (const sheet of document.querySelectorAll(SHEETS)) {
+    if (!sheet.contains(target)) sheet.open = false;
+  }
 }
+
+document.addEventListener("click", (event) => leave(event.target));
+document.addEventListener("focusin", (event) => leave(event.target));
+document.addEventListener("keydown", (event) => {
+  const sheet = event.key === "Escape" && document.querySelector(SHEETS);
+  if (!sheet) return;
+  const within = sheet.contains(document.activeElement);
+  sheet.open = false;
+  if (within) sheet.querySelector("summary").focus();
+});
