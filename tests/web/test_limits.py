@@ -47,7 +47,7 @@ async def test_what_is_used_and_what_a_loss_sets_off_is_said_with_units(owner: B
     page = words((await owner.get(f"/desk/{account}/limits")).text)
 
     assert "Open positions 2 of 4" in page
-    assert "Equity per position above the limit 18.02 % of 10 %" in page
+    assert "Equity per position above 18.02 % of 10 %" in page
     assert "Close everything 8 %" in page
     assert "at an equity of 23,092.00 USD" in page
     assert "Everything is closed at market and the account is paused until you resume it." in page

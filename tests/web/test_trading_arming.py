@@ -188,5 +188,5 @@ async def test_what_is_used_of_limits_is_told_to_scripts_as_to_people(
     assert found["equity_share_per_position"]["pair"] == "BTC/USD"
     assert [each["rule"] for each in told["ladders"]] == ["daily_loss", "drawdown", "margin_level"]
     assert told["ladders"][0]["rungs"][-1] == {
-        "action": "flatten", "threshold": "0.08", "is_reached": False, "equity": "23092",
+        "action": "flatten", "threshold": "0.08", "is_reached": False, "quote": "USD", "equity": "23092",
     }  # fmt: skip

@@ -309,6 +309,7 @@ class RungLine(Record, frozen=True, kw_only=True):
     action: str
     threshold: Decimal
     is_reached: bool
+    quote: str
     equity: Decimal | None
 
 

@@ -11,10 +11,11 @@ from jarvis.domain.money import plain
 from jarvis.trading.rehearsal import Rehearsal
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.usage import Ladder, Use, ladders, uses
+from jarvis.venues.catalog import VENUES
 from jarvis.web.api.accounts import Known
 from jarvis.web.api.callers import Caller, readable
 from jarvis.web.api.door import Door
-from jarvis.web.api.records import Record, amount, text, told
+from jarvis.web.api.records import QuoteText, Record, amount, text, told
 from jarvis.web.trading.arming import rehearsed
 from jarvis.web.trading.held import held_by
 
@@ -29,8 +30,10 @@ class UseLine(Record):
         Literal["risk_per_trade", "equity_share_per_position", "leverage_cap", "max_open_positions"],
         Field(examples=["risk_per_trade"]),
     ]
-    used: Annotated[str | None, amount("By the position that uses most; null while equity is not known.", "0.004")]
-    limit: Annotated[str, amount("Fractions of equity; leverage as a multiple; positions as a count.", "0.01")]
+    used: Annotated[
+        str | None, amount("A fraction of equity, a multiple, or a count; null while equity is not known.", "0.004")
+    ]
+    limit: Annotated[str, amount("A fraction of equity, a multiple, or a count.", "0.01")]
     pair: Annotated[str | None, text("The position that uses most.", "BTC/USD")]
 
     @classmethod
@@ -52,18 +55,21 @@ class RungLine(Record):
     action: Annotated[Literal["warn", "block_entries", "reduce", "flatten"], Field(examples=["block_entries"])]
     threshold: Annotated[str, amount("A fraction.", "0.04")]
     is_reached: Annotated[bool, Field(examples=[False])]
-    equity: Annotated[str | None, amount("At which equity that is, where it is known.", "24096")]
+    quote: QuoteText
+    equity: Annotated[
+        str | None, amount("In `quote`: the equity at which that is; null where it is not known.", "24096")
+    ]
 
 
 class LadderLine(Record):
     """A graded limit: where it stands, and its steps, mildest first."""
 
     rule: Annotated[Literal["daily_loss", "drawdown", "margin_level"], Field(examples=["daily_loss"])]
-    now: Annotated[str | None, amount("The loss as a fraction, or the margin level; null if not known.", "0.0084")]
+    now: Annotated[str | None, amount("A fraction: the loss, or the margin level; null if not known.", "0.0084")]
     rungs: list[RungLine]
 
     @classmethod
-    def of(cls, one: Ladder) -> "LadderLine":
+    def of(cls, one: Ladder, quote: str) -> "LadderLine":
         """From the reading."""
         return cls.model_validate(
             {
@@ -75,6 +81,7 @@ class LadderLine(Record):
                             "action": rung.action.name.lower(),
                             "threshold": plain(rung.threshold),
                             "is_reached": rung.is_reached,
+                            "quote": quote,
                             "equity": told(None if rung.equity is None else _rounded(rung.equity)),
                         }
                     )
@@ -130,10 +137,10 @@ def register(door: Door) -> None:
         overview = await web.store.overview(found.owner_id, found.account_id)
         if overview is None:
             raise HTTPException(404)
-        held = await held_by(web.store, found)
+        held, quote = await held_by(web.store, found), VENUES[found.venue].quote
         return LimitsUsed(
             uses=[UseLine.of(each) for each in uses(found.limits, overview.margin, held)],
-            ladders=[LadderLine.of(each) for each in ladders(found.limits, overview.marks, overview.margin)],
+            ladders=[LadderLine.of(each, quote) for each in ladders(found.limits, overview.marks, overview.margin)],
         )
 
     @door.get("/rehearsals", TAG)

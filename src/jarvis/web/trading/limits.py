@@ -328,7 +328,7 @@ def _percent(value: Decimal, places: int | None = None) -> str:
 def _rail(use: Use, equity: Equity | None) -> Rail:
     is_above = use.used is not None and use.used > use.limit
     is_full = use.filled >= _FULL and use.name == "max_open_positions"
-    tone, word = ("bad", "above the limit") if is_above else ("warn", "full") if is_full else ("", "")
+    tone, word = ("bad", "above") if is_above else ("warn", "full") if is_full else ("", "")
     title, about = _LABELS[use.name], _ABOUT[use.name]
     rail = Rail(title, about, "", "", _width(use.filled), tone, word, pair=use.pair)
     if use.name == "max_open_positions":
