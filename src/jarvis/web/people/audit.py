@@ -14,7 +14,8 @@ from jarvis.web.lists import Choice, Empty, ListOf, answer
 from jarvis.web.wording import actor_words, kind_words
 
 _PLACES = ("address", "browser", "agent")
-_HIDDEN = frozenset({*_PLACES, "session"})
+_HIDDEN = frozenset({*_PLACES, "session", "before", "after"})
+"""What stands elsewhere on the line, or, as a difference, on the page of the account's strategies or limits."""
 _FIELDS = (
     ("number", lambda line: line.number),
     ("at", lambda line: line.at),
