@@ -9,7 +9,7 @@ from jarvis.domain.instrument import Pair
 from jarvis.trading.limits import Limits, TierAction
 from jarvis.trading.sizing import Costs
 from jarvis.trading.state import Marks
-from jarvis.trading.usage import Taken, examples, ladders, uses
+from jarvis.trading.usage import Taken, examples, ladders, taken_by, uses
 from tests.web import samples
 
 BTC, SOL = Pair.parse("BTC/USD"), Pair.parse("SOL/USD")
@@ -65,3 +65,19 @@ def test_an_example_loses_no_more_than_the_risk_and_takes_no_more_than_the_share
     assert found.margin <= Decimal(1000)
     assert found.bound in ("risk per trade", "share of equity per position")
     assert found.lost > Decimal("99.99") or found.margin > Decimal(990)
+
+
+def test_what_a_position_takes_is_the_venues_word_or_its_cost_over_its_leverage() -> None:
+    story = samples.btc_story()
+    entry, stop = story.position.entry_price, story.stop_price
+    assert entry is not None
+    assert stop is not None
+
+    reckoned, told = taken_by(story, None), taken_by(story, Decimal(4000))
+    trailed = taken_by(replace(story, stop_price=entry + 1), None)
+
+    assert reckoned.margin == story.quantity * entry / story.leverage
+    assert (told.margin, told.leverage) == (Decimal(4000), story.leverage)
+    assert reckoned.at_stop == (entry - stop) * story.quantity > 0
+    assert trailed.at_stop == 0, "a stop beyond the entry loses nothing"
+    assert taken_by(replace(story, stop_price=None), None).at_stop == story.quantity * entry

@@ -19,7 +19,10 @@ from jarvis.trading.tiers import DAILY_LOSS, DRAWDOWN, MARGIN_LEVEL, consequence
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one open position takes of the limits (quote). `at_stop` is lost from its entry to where its stop is."""
+    """What one open position takes of the limits (quote).
+
+    `at_stop` is lost from its entry to where its stop is; without a stop that is all that it cost.
+    """
 
     pair: Pair
     leverage: int
@@ -90,7 +93,7 @@ def taken_by(story: PositionStory, used_margin: Decimal | None) -> Taken:
     cost = story.quantity * entry
     stop = story.stop_price
     sign = story.side.sign
-    lost = ZERO if stop is None else max(ZERO, (entry - stop) * sign * story.quantity)
+    lost = cost if stop is None else max(ZERO, (entry - stop) * sign * story.quantity)
     return Taken(story.pair, story.leverage, cost / story.leverage if used_margin is None else used_margin, lost)
 
 
