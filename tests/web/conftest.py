@@ -1,7 +1,12 @@
 """An application over a real store, a connector that is told what to answer, an owner, and a stranger."""
 
+import asyncio
+import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -134,6 +139,73 @@ class Time:
         self.at += duration
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A database in which some people are already there, the cookies of their browsers, and the owner's account."""
+
+    path: Path
+    cookies: dict[str, dict[str, str]]
+    account: AccountId | None
+
+
+class Preparations:
+    """Makes each kind of database once: signing up, enrolling a factor and living a day take longer than most tests."""
+
+    def __init__(self, empty: Path, folder: Path) -> None:
+        self._empty = empty
+        self._folder = folder
+        self._made: dict[tuple[str, ...], Prepared] = {}
+
+    def of(self, *kinds: str) -> Prepared:
+        """A database with these of `owner`, `stranger` and `account` in it."""
+        if kinds not in self._made:
+            path = self._folder / f"{'-'.join(kinds) or 'empty'}.db"
+            shutil.copyfile(self._empty, path)
+            self._made[kinds] = asyncio.run(self._make(path, kinds)) if kinds else Prepared(path, {}, None)
+        return self._made[kinds]
+
+    async def _make(self, path: Path, kinds: tuple[str, ...]) -> Prepared:
+        store, time = await Store.open(f"sqlite+aiosqlite:///{path}"), Time()
+        app = app_of(WebSettings(origins=(ORIGIN,), sandbox_url=SANDBOX), store, SaidConnector(store), time)
+        people = [email for kind, email in (("owner", OWNER), ("stranger", STRANGER)) if kind in kinds]
+        cookies = {}
+        for email in people:
+            browser = await sign_in(app, email)
+            await enrol_app(browser, PASSWORD, time())
+            cookies[email] = browser.cookies
+        account = await _lived(store) if "account" in kinds else None
+        await store.close()
+        with closing(sqlite3.connect(path)) as connection, connection:
+            # A worker has it for as long as the tests run.
+            connection.execute("UPDATE leases SET until = replace(until, substr(until, 1, 4), '2999')")
+        return Prepared(path, cookies, account)
+
+
+async def _lived(store: Store) -> AccountId:
+    person = await store.person_by_email(OWNER)
+    assert person is not None
+    return await day.lived(store, person.user_id)
+
+
+@pytest.fixture(scope="session")
+def preparations(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Preparations:
+    return Preparations(migrated_file, tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture
+def prepared(request: pytest.FixtureRequest, preparations: Preparations) -> Prepared:
+    """The database that the test's own fixtures ask for."""
+    return preparations.of(*(kind for kind in ("owner", "stranger", "account") if kind in request.fixturenames))
+
+
+@pytest.fixture
+def sqlite_url(prepared: Prepared, tmp_path: Path) -> str:
+    """The address of a fresh copy of it."""
+    path = tmp_path / "jarvis.db"
+    shutil.copyfile(prepared.path, path)
+    return f"sqlite+aiosqlite:///{path}"
+
+
 @pytest.fixture
 def store(sqlite_store: Store) -> Store:
     """On SQLite alone: what the databases differ in, the store's own tests look at."""
@@ -157,6 +229,11 @@ def settings() -> WebSettings:
 
 @pytest.fixture
 def app(settings: WebSettings, store: Store, connector: SaidConnector, time: Time) -> FastAPI:
+    return app_of(settings, store, connector, time)
+
+
+def app_of(settings: WebSettings, store: Store, connector: SaidConnector, time: Time) -> FastAPI:
+    """The application, with passwords that are hashed at once."""
     passwords = Passwords(HashCost(time=3, memory=12 * 1024))
     return create_app(settings, store, connector, seeds=Seeds(), passwords=passwords, now=time)
 
@@ -177,27 +254,22 @@ async def sign_in(app: FastAPI, email: str) -> Browser:
 
 
 @pytest.fixture
-async def owner(app: FastAPI, time: Time) -> Browser:
+def owner(app: FastAPI, prepared: Prepared) -> Browser:
     """Somebody with an authenticator app who has just proved that it is them."""
-    person = await sign_in(app, OWNER)
-    await enrol_app(person, PASSWORD, time())
-    return person
+    return Browser(app, cookies=dict(prepared.cookies[OWNER]))
 
 
 @pytest.fixture
-async def stranger(app: FastAPI, time: Time) -> Browser:
+def stranger(app: FastAPI, prepared: Prepared) -> Browser:
     """Somebody else, with all that one can prove."""
-    person = await sign_in(app, STRANGER)
-    await enrol_app(person, PASSWORD, time())
-    return person
+    return Browser(app, cookies=dict(prepared.cookies[STRANGER]))
 
 
 @pytest.fixture
-async def account(store: Store, owner: Browser) -> AccountId:
+def account(prepared: Prepared, owner: Browser) -> AccountId:
     """The owner's account in the middle of its day."""
-    person = await store.person_by_email(OWNER)
-    assert person is not None
-    return await day.lived(store, person.user_id)
+    assert prepared.account is not None
+    return prepared.account
 
 
 async def share(store: Store, owner_email: str, viewer_email: str) -> None:

@@ -289,9 +289,11 @@ def test_a_desk_that_is_left_open_does_not_grow(page: Page, served: Served, live
     finally:
         hour.stop()
 
+    # On a busy machine the lists are still filling when the watch begins: what grows for ever grows after that, too.
+    settled = {name: max(before[name], figures[0][name]) for name in before}
     after = figures[-1]
     print(f"\n{hour.events} steps of trading; {before} -> {figures}")  # noqa: T201 - figures for whoever asks with -s
     assert hour.events > 200
-    assert after["JSHeapUsedSize"] < before["JSHeapUsedSize"] + 2_000_000
-    assert after["Nodes"] < before["Nodes"] * 1.1 + 200
-    assert after["JSEventListeners"] < before["JSEventListeners"] * 1.1 + 20
+    assert after["JSHeapUsedSize"] < settled["JSHeapUsedSize"] + 2_000_000
+    assert after["Nodes"] < settled["Nodes"] * 1.1 + 200
+    assert after["JSEventListeners"] < settled["JSEventListeners"] * 1.1 + 20
