@@ -161,3 +161,24 @@ async def test_strategies_say_what_their_forms_say(script: Script) -> None:
     assert [each["name"] for each in found] == list(STRATEGIES)
     for each in found:
         assert [one["name"] for one in each["parameters"]] == [p.name for p in STRATEGIES[each["name"]].parameters]
+
+
+async def test_exposure_and_what_if_are_those_of_the_desk(script: Script, held: AccountId) -> None:
+    (money,) = (await script.get("/exposure"))["exposures"]
+    fallen = (await script.get("/what-if?percent=-10"))
+    still = (await script.get("/what-if?percent=0"))
+
+    assert money["quote"] == "USD"
+    assert sum(Decimal(line["long"]) for line in money["by_pair"]) == Decimal(money["long"]) > 0
+    assert sum(Decimal(line["short"]) for line in money["by_venue"]) == Decimal(money["short"])
+    (after,) = fallen["accounts"]
+    assert after["account_id"] == held
+    net = Decimal(money["long"]) - Decimal(money["short"])
+    assert abs(Decimal(after["left_alone"]["change"]) + net / 10) < Decimal("0.01")
+    assert Decimal(still["accounts"][0]["left_alone"]["change"]) == 0
+    assert [(each["direction"], each["with_stops"]) for each in fallen["endings"]] == [
+        ("falling", False),
+        ("falling", True),
+        ("rising", False),
+        ("rising", True),
+    ]

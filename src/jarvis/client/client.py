@@ -30,6 +30,7 @@ from jarvis.client.records import (
     CloseWish,
     CommandNow,
     EquityCurve,
+    Exposures,
     Fills,
     Ledger,
     LimitsNow,
@@ -46,6 +47,7 @@ from jarvis.client.records import (
     Statements,
     Story,
     Strategies,
+    WhatIfAnswer,
 )
 from jarvis.client.settings import Place, place_of
 from jarvis.client.wire import QueryValue, path_of, problem_of, send
@@ -333,6 +335,14 @@ class Jarvis:
     def limits_used(self, account_id: str) -> LimitsUsed:
         """How much of each limit is used now."""
         return self._ask("GET", f"/accounts/{_part(account_id)}/limits/used", LimitsUsed)
+
+    def exposure(self) -> Exposures:
+        """How much rides on which pair and venue, over all accounts that you may look at."""
+        return self._ask("GET", "/exposure", Exposures)
+
+    def what_if(self, percent: int) -> WhatIfAnswer:
+        """What all accounts that you may look at come to if all prices move at once, and what is liquidated first."""
+        return self._ask("GET", "/what-if", WhatIfAnswer, percent=percent)
 
     def rehearsals(self) -> Rehearsals:
         """How far each strategy was rehearsed on the sandbox, and whether it may trade with real money."""

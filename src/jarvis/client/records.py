@@ -321,6 +321,86 @@ class LadderLine(Record, frozen=True, kw_only=True):
     rungs: tuple[RungLine, ...]
 
 
+class ExposureLine(Record, frozen=True, kw_only=True):
+    """All that rides on one pair or one venue."""
+
+    name: str
+    quote: str
+    long: Decimal
+    short: Decimal
+
+
+class ExposureNow(Record, frozen=True, kw_only=True):
+    """What is held of one kind of money. USD, USDT and sandbox money never add."""
+
+    environment: str
+    quote: str
+    long: Decimal
+    short: Decimal
+    equity: Decimal | None
+    gross_leverage: Decimal | None
+    by_pair: tuple[ExposureLine, ...]
+    by_venue: tuple[ExposureLine, ...]
+
+
+class Exposures(Record, frozen=True, kw_only=True):
+    """How much rides on what, for each kind of money."""
+
+    exposures: tuple[ExposureNow, ...]
+
+
+class EndingLine(Record, frozen=True, kw_only=True):
+    """The first forced closing if all prices move one way, with or without the stops that rest."""
+
+    direction: str
+    with_stops: bool
+    move: Decimal | None
+    venue: str
+    account_id: str
+    position_id: str
+
+
+class AfterLine(Record, frozen=True, kw_only=True):
+    """An account after the move. If `liquidated_at` is not None the venue stepped in there, and this is that moment."""
+
+    quote: str
+    equity: Decimal
+    change: Decimal
+    level: Decimal | None
+    liquidated_at: Decimal | None
+    is_called: bool
+
+
+class AccountAfterLine(Record, frozen=True, kw_only=True):
+    """One account at the move: left alone, and as its resting stops would have it."""
+
+    account_id: str
+    venue: str
+    environment: str
+    left_alone: AfterLine
+    with_stops: AfterLine
+
+
+class StopLine(Record, frozen=True, kw_only=True):
+    """A stop that trades before the move is reached."""
+
+    account_id: str
+    position_id: str
+    move: Decimal
+    quote: str
+    price: Decimal
+
+
+class WhatIfAnswer(Record, frozen=True, kw_only=True):
+    """What one move of all prices would do. Fees, slippage and gaps are left out; prices move together."""
+
+    percent: int
+    accounts: tuple[AccountAfterLine, ...]
+    endings: tuple[EndingLine, ...]
+    stops: tuple[StopLine, ...]
+    unknown: tuple[str, ...]
+
+
 class LimitsUsed(Record, frozen=True, kw_only=True):
     """How much of each limit is used now, and how far every step of the graded ones is."""
 

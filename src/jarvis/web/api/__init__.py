@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from jarvis.store.errors import StoreError
-from jarvis.web.api import accounts, books, commands, events, hand, market, rules, trading, usage
+from jarvis.web.api import accounts, books, commands, events, hand, market, risk, rules, trading, usage
 from jarvis.web.api.callers import TOKEN_RATE, Callers
 from jarvis.web.api.door import Door
 from jarvis.web.api.problems import broken, not_kept, refused, unfit
@@ -21,7 +21,7 @@ __all__ = ["TOKEN_RATE", "VERSION", "api_of"]
 
 VERSION = "v1"
 
-_GROUPS = (accounts, trading, books, market, rules, usage, commands, hand, events)
+_GROUPS = (accounts, trading, books, market, risk, rules, usage, commands, hand, events)
 _TAGS = [
     {"name": accounts.TAG, "description": "Which accounts there are, their margin, balances and equity."},
     {"name": trading.TAG, "description": "Positions, orders and fills."},

@@ -52,14 +52,19 @@ class All:
     async def books(self) -> list[Book]:
         """Every connected account that the person may look at, their own first."""
         if self._books is None:
-            owners = await owners_of(self.web, self.person)
-            self._books = []
-            for account in await self.web.accounts(self.person):
-                overview = await self.web.store.overview(account.owner_id, account.account_id)
-                if overview is not None:
-                    shared_by = owners.get(account.owner_id, "")
-                    self._books.append(await book_of(self.web, self.surroundings, overview, shared_by))
+            self._books = await books_of(self.web, self.surroundings, self.person)
         return self._books
+
+
+async def books_of(web: Web, surroundings: Surroundings, person: Person) -> list[Book]:
+    """Every connected account that the person may look at, their own first."""
+    owners = await owners_of(web, person)
+    books = []
+    for account in await web.accounts(person):
+        overview = await web.store.overview(account.owner_id, account.account_id)
+        if overview is not None:
+            books.append(await book_of(web, surroundings, overview, owners.get(account.owner_id, "")))
+    return books
 
 
 async def owners_of(web: Web, person: Person) -> dict[UserId, str]:
