@@ -165,8 +165,8 @@ async def test_strategies_say_what_their_forms_say(script: Script) -> None:
 
 async def test_exposure_and_what_if_are_those_of_the_desk(script: Script, held: AccountId) -> None:
     (money,) = (await script.get("/exposure"))["exposures"]
-    fallen = (await script.get("/what-if?percent=-10"))
-    still = (await script.get("/what-if?percent=0"))
+    fallen = await script.get("/what-if?percent=-10")
+    still = await script.get("/what-if?percent=0")
 
     assert money["quote"] == "USD"
     assert sum(Decimal(line["long"]) for line in money["by_pair"]) == Decimal(money["long"]) > 0
