@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
+import playwright.async_api
+import playwright.sync_api
 import pytest
 import structlog
 from hypothesis import settings
@@ -25,13 +27,17 @@ settings.load_profile("jarvis")
 
 _numbers = itertools.count()
 _stderr = pytest.StashKey[int]()
+_PATIENCE_MS = 30_000
 _NOT_CACHED = {"cache_logger_on_first_use": False}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the real stderr: while a test runs, file descriptor 2 is captured."""
+    """Keep the real stderr, as file descriptor 2 is captured while a test runs; give browsers time."""
     assert sys.__stderr__ is not None
     config.stash[_stderr] = os.dup(sys.__stderr__.fileno())
+    # A browser beside other work on a small machine: what is waited for comes, only later.
+    for expecting in (playwright.async_api.expect, playwright.sync_api.expect):
+        expecting.set_options(timeout=_PATIENCE_MS)
 
 
 @pytest.fixture(autouse=True)
