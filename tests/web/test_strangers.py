@@ -221,10 +221,14 @@ async def test_a_strangers_answer_takes_as_long_for_real_ids_as_for_made_up_ones
 
     for template in templates:
         paths = filled(template, account), filled(template, MADE_UP)
-        # A gap that is there shows each time; one that the machine made does not.
-        gaps = [await gap_between(stranger, *paths) for _ in range(3)]
-
-        assert any(abs(gap) < 0.1 * usual + 0.0003 for gap, usual in gaps), (template, gaps)
+        gaps = []
+        for _ in range(8):  # a gap that is there shows each time; one that the machine made does not
+            gap, usual = await gap_between(stranger, *paths)
+            gaps.append((gap, usual))
+            if abs(gap) < 0.1 * usual + 0.0003:
+                break
+        else:
+            pytest.fail(f"{template}: {gaps}")
 
 
 async def gap_between(stranger: Browser, real: str, made_up: str) -> tuple[float, float]:

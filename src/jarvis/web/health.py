@@ -95,7 +95,7 @@ def _feed(feed: Feed, now: datetime) -> Finding:
     if feed.newest is None:
         return Finding(name, State.BAD, "none yet", "The worker's log says why the venue cannot be reached.")
     clock = (feed.clock or feed.newest) if sandbox else now
-    says = f"{feed.pairs} pairs"
+    says = f"{feed.pairs} pair{'s' if feed.pairs != 1 else ''}"
     if clock - feed.newest > _QUIET_FEED:
         todo = "If the venue is well, look into the worker's log. Nothing new is opened on old prices."
         return Finding(name, State.BAD, f"{says}, all of them silent", todo, feed.newest)
