@@ -245,8 +245,8 @@ def test_a_gap_is_reported_and_stays_a_gap(jarvis: Commands, tmp_path: Path) -> 
 
     said = jarvis.run(*every(path, "import"), "--json", environment=environment_in(tmp_path))
 
-    assert said.json["missing"] == 4
-    assert said.json["bars"] == 5
+    (imported,) = said.json
+    assert (imported["missing"], imported["bars"]) == (4, 5)
 
 
 def test_an_import_that_contradicts_kept_candles_changes_nothing(jarvis: Commands, tmp_path: Path) -> None:

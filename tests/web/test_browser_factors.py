@@ -179,8 +179,8 @@ def test_an_app_signs_in_and_a_recovery_code_after_it(served: Served, context: B
     arrive(watched, "dan@passkey.example")
     app = add_app(watched, served)
     page.get_by_role("button", name="Make recovery codes").click()
+    expect(page.locator(".codes li")).to_have_count(10)
     codes = page.locator(".codes li").all_inner_texts()
-    assert len(codes) == 10
     watched.looks_right("recovery-codes")
     page.get_by_role("link", name="I have kept them").click()
 

@@ -1,6 +1,7 @@
 """Commands of a researcher: `backtest`, `data`."""
 
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -145,7 +146,8 @@ def import_(
     from jarvis.market.history import import_candles, interval_name, parse_interval
 
     size = None if interval is None else parse_interval(interval)
-    with Progress(console=Console(stderr=True), transient=True, disable=as_json) as shown:
+    quiet = as_json or not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
         task = shown.add_task("reading")
         imported = import_candles(
             path,
