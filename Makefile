@@ -31,7 +31,7 @@ demo: install  ## everything on the sandbox: a sample account trades, the addres
 	$(BIN)/jarvis demo $(ARGS)
 
 test: $(VENV)/dev.stamp $(ASSETS)  ## the whole suite
-	SIMULATION_SEEDS=$(SEEDS) $(PYTEST) -n 2 --dist worksteal -m "not soak" $(ARGS)
+	SIMULATION_SEEDS=$(SEEDS) $(PYTEST) -n 3 --dist worksteal -m "not soak" $(ARGS)
 
 check: $(VENV)/dev.stamp  ## what must hold before a change lands: format, lint, types, the house
 	$(BIN)/ruff format --check .

@@ -28,6 +28,7 @@ settings.load_profile("jarvis")
 _numbers = itertools.count()
 _stderr = pytest.StashKey[int]()
 _PATIENCE_MS = 30_000
+_PROCESSES = Path(__file__).parent / "system"
 _NOT_CACHED = {"cache_logger_on_first_use": False}
 
 
@@ -38,6 +39,24 @@ def pytest_configure(config: pytest.Config) -> None:
     # A browser beside other work on a small machine: what is waited for comes, only later.
     for expecting in (playwright.async_api.expect, playwright.sync_api.expect):
         expecting.set_options(timeout=_PATIENCE_MS)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, dealt out to all workers: otherwise one of them still works when the others are done.
+
+    Each worker begins with its own part of the list, parts of equal length, and takes from others when it has finished.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.path.is_relative_to(_PROCESSES) and item.get_closest_marker("timeout")]
+    set_aside = set(long)
+    short = [item for item in items if item not in set_aside]
+    bounds = [len(short) * number // workers for number in range(workers + 1)]
+    items[:] = [
+        item
+        for number in range(workers)
+        for item in (*long[number::workers], *short[bounds[number] : bounds[number + 1]])
+    ]
 
 
 @pytest.fixture(autouse=True)
