@@ -27,6 +27,7 @@ _TAGS = [
     {"name": trading.TAG, "description": "Positions, orders and fills."},
     {"name": books.TAG, "description": "The journal, statements, activity and notices."},
     {"name": market.TAG, "description": "Quotes and candles as the feed saw them."},
+    {"name": risk.TAG, "description": "What rides on what, and what a move of all prices would do."},
     {"name": rules.TAG, "description": "Strategies, what an account follows, and its limits."},
     {"name": commands.TAG, "description": "Pause, resume, flatten."},
     {"name": hand.TAG, "description": "Open, adjust and close by hand, within the limits."},

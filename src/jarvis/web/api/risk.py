@@ -29,7 +29,7 @@ from jarvis.web.desk.whatif import what_if as reckoned
 TAG = "risk"
 _PLACES = Decimal("0.00000001")
 VenueText = Annotated[str, text("The venue as people call it.", "Kraken")]
-MoveText = Annotated[str, amount("A move of all prices, as a fraction.", "-0.173")]
+MoveText = Annotated[str, amount("A fraction: by how much all prices moved.", "-0.173")]
 
 
 class ExposureLine(Record):
@@ -54,7 +54,9 @@ class ExposureNow(Record):
     long: QuoteAmount
     short: QuoteAmount
     equity: Annotated[str | None, amount("In `quote`; null while none is known.", "25312.4471")]
-    gross_leverage: Annotated[str | None, amount("Long and short together over equity; null without it.", "1.26")]
+    gross_leverage: Annotated[
+        str | None, amount("A fraction: long and short together over equity; null without it.", "1.26")
+    ]
     by_pair: list[ExposureLine]
     by_venue: list[ExposureLine]
 
