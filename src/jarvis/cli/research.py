@@ -1,15 +1,14 @@
-"""Commands of a researcher: `backtest`, `data`."""
+"""Commands of a researcher: `backtest`."""
 
 import json
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jarvis.cli.market import DEPOSIT, candles_of, pair_of, starting_limits, strategy_of
-from jarvis.cli.wiring import CommandError, say, settings
+from jarvis.cli.market import DEPOSIT, candles_of, starting_limits, strategy_of
+from jarvis.cli.wiring import CommandError, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,15 +16,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from jarvis.backtest.result import BacktestResult
-    from jarvis.market.history import CandleReport
-
-data = typer.Typer(help="Recorded candles: import, check.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(backtest)
-    app.add_typer(data, name="data")
 
 
 def backtest(
@@ -117,85 +112,3 @@ def run_backtests(
 
 def _shown(progress: "Progress", task: "TaskID") -> "Callable[[float], None]":
     return lambda done: progress.update(task, completed=done)
-
-
-@data.command(name="import")
-def import_(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            help="Kraken's OHLCVT archive, Binance's public zips, freqtrade's Feather or JSON, Parquet or CSV with "
-            "time, open, high, low, close and volume; or a folder of such files."
-        ),
-    ],
-    *,
-    pair: Annotated[
-        str | None, typer.Option(help="What the candles are about, for example BTC/USD; of several files, those.")
-    ] = None,
-    source: Annotated[
-        str | None, typer.Option(help="Where they come from (small letters, digits, hyphens); else by the format.")
-    ] = None,
-    interval: Annotated[str | None, typer.Option(help="Bar size, if no name says it; of several files, those.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="New candles win over kept ones.")] = False,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
-) -> None:
-    """Add candles to this installation's history. Malformed input is refused with its row; nothing stays half done."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from jarvis.market.history import import_candles, interval_name, parse_interval
-
-    size = None if interval is None else parse_interval(interval)
-    quiet = as_json or not sys.stderr.isatty()
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
-        task = shown.add_task("reading")
-        imported = import_candles(
-            path,
-            settings().data_dir,
-            source=source or "",
-            pair=None if pair is None else pair_of(pair),
-            interval=size,
-            replace=replace,
-            progress=lambda done, of, name: shown.update(task, completed=done, total=of, description=Path(name).name),
-        )
-    if as_json:
-        say(json.dumps([each.to_json() for each in imported]))
-        return
-    for each in imported:
-        say(f"{each.source} {each.pair} {interval_name(each.report.interval)}: {each.added:,} candles added")
-        _tell(each.report, as_json=False)
-
-
-@data.command()
-def check(
-    file: Annotated[Path, typer.Argument(help="A candle file of any known kind, or a dataset's folder.")],
-    *,
-    interval: Annotated[str | None, typer.Option(help="Bar size, if it cannot be told from the file.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Also write a page with pictures and all lists.")] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
-) -> None:
-    """Say what candles there are, and what is missing, doubled, impossible or odd. Exit 1 if an import would refuse."""
-    from jarvis.market.examination import examine, examine_dataset
-    from jarvis.market.history import parse_interval, the_file
-    from jarvis.market.picture import as_html
-
-    size = None if interval is None else parse_interval(interval)
-    examined = examine_dataset(file) if file.is_dir() else examine(the_file(file), size)
-    if html is not None:
-        html.write_text(as_html(examined, f"Candles of {file.name}"), encoding="utf-8")
-    if as_json:
-        say(json.dumps(examined.to_json()))
-    else:
-        for line in examined.lines():
-            say(line)
-    if not examined.is_importable:
-        raise typer.Exit(1)
-
-
-def _tell(report: "CandleReport", *, as_json: bool) -> None:
-    if as_json:
-        say(json.dumps(report.to_json()))
-        return
-    reach = f"{report.first_at:%Y-%m-%d %H:%M} to {report.last_at:%Y-%m-%d %H:%M} UTC"
-    say(f"{report.source}: {report.bars:,} candles, {reach}")
-    say(f"{report.missing:,} missing in {len(report.gaps)} gaps" if report.gaps else "none missing")

@@ -208,12 +208,8 @@ def _add(
     import polars as pl  # noqa: PLC0415 - slow to load, and most commands need no candles
 
     folder = dataset_folder(root, source, pair, interval)
-    imports, joined, had = [], None, 0
-    if (folder / _MANIFEST).exists():
-        manifest = _read_manifest(folder)
-        imports = manifest["imports"]
-        joined = _read_parts(folder, manifest)
-        had = len(joined)
+    imports, joined = _kept(folder)
+    had = 0 if joined is None else len(joined)
     for file, frame in frames:
         if joined is not None:
             if not replace:
@@ -229,6 +225,42 @@ def _add(
         folder, joined, {"source": source, "pair": str(pair), "interval": interval_name(interval), "imports": imports}
     )
     return Imported(source, pair, len(joined) - had, report)
+
+
+def add_bars(root: Path, source: str, pair: Pair, interval: timedelta, bars: Sequence[Bar], told_by: str) -> None:
+    """Adds candles that a venue told, at `told_by`, to a dataset, by one rename; those that are kept already stay."""
+    import polars as pl  # noqa: PLC0415
+
+    folder = dataset_folder(root, source, pair, interval)
+    imports, kept = _kept(folder)
+    values = [(milliseconds(bar.opened_at), *(float(getattr(bar, name)) for name in _VALUES)) for bar in bars]
+    told = pl.DataFrame(values, ("ts", *_VALUES), orient="row")
+    joined = (told if kept is None else pl.concat([kept, told])).unique("ts", keep="first").sort("ts")
+    imports.append({"venue": told_by, "bars": len(bars)})
+    _write(
+        folder, joined, {"source": source, "pair": str(pair), "interval": interval_name(interval), "imports": imports}
+    )
+
+
+def missing_spans(folder: Path, interval: timedelta, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """What a dataset lacks of the candles opened in [start, end), which are on its grid; all of it if there is none."""
+    _, kept = _kept(folder)
+    if kept is None:
+        return [(start, end)]
+    inside = kept["ts"].filter(kept["ts"].is_between(milliseconds(start), milliseconds(end), closed="left"))
+    if not len(inside):
+        return [(start, end)]
+    gaps = [(gap.start, gap.end) for gap in gaps_in(inside, interval)]
+    spans = [(start, instant(inside[0])), *gaps, (instant(inside[-1]) + interval, end)]
+    return [(first, last) for first, last in spans if first < last]
+
+
+def _kept(folder: Path) -> "tuple[list[dict[str, Any]], pl.DataFrame | None]":
+    """What came into a dataset so far, and its candles."""
+    if not (folder / _MANIFEST).exists():
+        return [], None
+    manifest = _read_manifest(folder)
+    return manifest["imports"], _read_parts(folder, manifest)
 
 
 def load_bars(

@@ -225,8 +225,13 @@ class PublicVenue(Protocol):
         """The rules of every catalogue pair that the venue lists now."""
         ...
 
-    async def bars(self, pair: Pair, interval: timedelta, since: datetime | None = None) -> Sequence[Bar]:
-        """Finished candles, oldest first; the forming one is left out."""
+    async def bars(
+        self, pair: Pair, interval: timedelta, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[Bar]:
+        """Finished candles opened at or after `since` and before `until`, oldest first; the forming one is left out.
+
+        Without `since` the latest ones. How far back a venue tells any differs; what it does not tell is left out.
+        """
         ...
 
     def market_stream(self, pairs: Sequence[Pair], interval: timedelta) -> AbstractAsyncContextManager[MarketStream]:

@@ -689,3 +689,15 @@ async def test_case_34_calls_at_the_same_time_do_not_overtake_each_other(bench: 
     states = await asyncio.gather(*(bench.venue.margin_state() for _ in range(6)))
 
     assert {state.equity for state in states} == {D(1_000_000)}
+
+
+@on_virtual_time
+async def test_case_35_candles_of_a_span_are_those_and_no_others(bench: Bench) -> None:
+    bench.advance(400)
+    begin, end = START + 30 * MINUTE, START + 350 * MINUTE
+
+    bars = await bench.venue.bars(bench.pair, MINUTE, begin, end)
+    before = await bench.venue.bars(bench.pair, MINUTE, START - 600 * MINUTE, START)
+
+    assert [bar.opened_at for bar in bars] == [begin + n * MINUTE for n in range(320)]
+    assert list(before) == []

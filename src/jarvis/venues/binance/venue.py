@@ -152,11 +152,15 @@ class BinanceVenue(Venue):
         self._instruments = instruments
         return instruments
 
-    async def bars(self, pair: Pair, interval: timedelta, since: datetime | None = None) -> Sequence[Bar]:
-        """Finished candles opened at or after `since`, oldest first; without it the latest thousand."""
+    async def bars(
+        self, pair: Pair, interval: timedelta, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[Bar]:
+        """Finished candles opened in [since, until), oldest first; without `since` the latest thousand."""
         if interval not in INTERVALS:
             raise ValueError(f"Binance has no candles of {interval}")
         query = {"symbol": symbol_of(pair), "interval": INTERVALS[interval], "limit": str(_BARS)}
+        if until is not None:
+            query["endTime"] = str(milliseconds(until) - 1)
         if since is None:
             answer = await self._calls.public("/api/v3/klines", query, weight=2)
             return parse.parse_bars(answer, pair, interval, self._calls.venue_now())

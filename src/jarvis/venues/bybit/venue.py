@@ -136,8 +136,10 @@ class BybitVenue(Venue):
         await self._list(await self._read_terms() if self._calls.has_key else None)
         return self._instruments
 
-    async def bars(self, pair: Pair, interval: timedelta, since: datetime | None = None) -> Sequence[Bar]:
-        """Finished candles opened at or after `since`, oldest first; without `since` the latest thousand."""
+    async def bars(
+        self, pair: Pair, interval: timedelta, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[Bar]:
+        """Finished candles opened in [since, until), oldest first; without `since` the latest thousand."""
         query = {
             "category": "spot",
             "symbol": (await self._known_symbols()).symbol(pair),
@@ -145,12 +147,14 @@ class BybitVenue(Venue):
             "limit": str(_BARS_AT_ONCE),
         }
         now = self._calls.venue_now()
+        before = now if until is None else min(until - timedelta(milliseconds=1), now)
         if since is None:
+            query["end"] = str(in_milliseconds(before))
             return parse.parse_bars(await self._calls.public("/v5/market/kline", **query), pair, interval, now)
         bars: dict[datetime, Bar] = {}
         start = since
-        while start <= now:
-            end = start + _BARS_AT_ONCE * interval - timedelta(milliseconds=1)
+        while start <= before:
+            end = min(start + _BARS_AT_ONCE * interval - timedelta(milliseconds=1), before)
             span = {"start": str(in_milliseconds(start)), "end": str(in_milliseconds(end))}
             result = await self._calls.public("/v5/market/kline", **query, **span)
             bars.update((bar.opened_at, bar) for bar in parse.parse_bars(result, pair, interval, now))

@@ -175,8 +175,10 @@ class KrakenVenue(Venue):
         self._symbols = symbols
         return instruments
 
-    async def bars(self, pair: Pair, interval: timedelta, since: datetime | None = None) -> Sequence[Bar]:
-        """Finished candles opened at or after `since`, oldest first; at most the latest 720."""
+    async def bars(
+        self, pair: Pair, interval: timedelta, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[Bar]:
+        """Finished candles opened in [since, until), oldest first; never more than the latest 720."""
         if interval not in _INTERVALS:
             raise ValueError(f"Kraken has no candles of {interval}")
         symbols = await self._known_symbols()
@@ -186,7 +188,11 @@ class KrakenVenue(Venue):
             query["since"] = str(int(since.timestamp()) - 1)
         result = await self._calls.public("OHLC", **query)
         bars = parse.parse_bars(result, pair, interval, self._calls.venue_now())
-        return [bar for bar in bars if since is None or bar.opened_at >= since]
+        return [
+            bar
+            for bar in bars
+            if (since is None or bar.opened_at >= since) and (until is None or bar.opened_at < until)
+        ]
 
     @asynccontextmanager
     async def market_stream(self, pairs: Sequence[Pair], interval: timedelta) -> AsyncGenerator[MarketStream]:

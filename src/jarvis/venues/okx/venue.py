@@ -160,20 +160,24 @@ class OkxVenue(Venue):
         self._listings = listed
         return {pair: listing.instrument for pair, listing in listed.items()}
 
-    async def bars(self, pair: Pair, interval: timedelta, since: datetime | None = None) -> Sequence[Bar]:
-        """Finished candles opened at or after `since`, oldest first; at most the latest three thousand."""
+    async def bars(
+        self, pair: Pair, interval: timedelta, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[Bar]:
+        """Finished candles opened in [since, until), oldest first; at most the last three thousand of them."""
         if interval not in BARS:
             raise ValueError(f"OKX has no candles of {interval}")
         query = {"instId": inst_id(pair), "bar": BARS[interval], "limit": str(_BARS_PAGE)}
+        if until is not None:
+            query["after"] = milliseconds(until)
         bars: dict[datetime, Bar] = {}
         for page in range(_BARS_PAGES):
-            path = "/api/v5/market/candles" if page == 0 else "/api/v5/market/history-candles"
+            path = "/api/v5/market/candles" if page == 0 and until is None else "/api/v5/market/history-candles"
             rows = await self._calls.public(path, **query)
             if not isinstance(rows, list):
                 raise UnreadableAnswer("OKX candles: '(list)' is missing or unreadable")
             read = [parse.parse_bar(row, pair, interval) for row in rows]
             bars.update((bar.opened_at, bar) for bar, is_finished in read if is_finished)
-            if since is None or len(rows) < _BARS_PAGE or read[-1][0].opened_at <= since:
+            if since is None or not rows or read[-1][0].opened_at <= since:
                 break
             query["after"] = milliseconds(read[-1][0].opened_at)
         return [bars[at] for at in sorted(bars) if since is None or at >= since]
