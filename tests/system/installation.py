@@ -22,13 +22,13 @@ from jarvis.cli.demo import VENUE_ACCOUNT, DemoWishes, _connect_sample_account, 
 from jarvis.cli.process import child_service, environment_of, signer_service
 from jarvis.cli.wiring import opened_store
 from jarvis.config import Settings
-from jarvis.live.supervisor import Supervisor, jarvis_command
+from jarvis.live.supervisor import Supervisor
 from jarvis.signer.vault import create_master_key
 from jarvis.store.records import TradingAccount
+from tests.system.commands import Said, run_command
 
 PERSON = "ada@jarvis.example"
 PASSWORD = "heron-9-Quarz-teapot-Umbra"
-COMMAND_SECONDS = 60.0
 
 
 def free_port() -> int:
@@ -36,40 +36,6 @@ def free_port() -> int:
     with closing(socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """How a command ended and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        assert self.code == 0, f"exit code {self.code}: {self.err}"
-        return json.loads(self.out)
-
-
-async def run_command(*arguments: str, environment: Mapping[str, str], stdin: str = "") -> Said:
-    """Run `jarvis ARGUMENTS` in an environment of its own."""
-    process = await asyncio.create_subprocess_exec(
-        *jarvis_command(*arguments),
-        env=dict(environment),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(COMMAND_SECONDS):
-            out, err = await process.communicate(stdin.encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    assert process.returncode is not None
-    return Said(process.returncode, out.decode(), err.decode())
 
 
 def environment_in(folder: Path, **settings: str) -> dict[str, str]:

@@ -10,7 +10,8 @@ from jarvis.cli.wiring import opened_store
 from jarvis.config import Settings
 from jarvis.domain.people import AuditEntry
 from tests.store.samples import NOON, OWNER, person
-from tests.system.installation import environment_in, installed, run_command, until
+from tests.system.commands import run_command
+from tests.system.installation import environment_in, installed, until
 
 
 async def made(folder: Path) -> dict[str, str]:

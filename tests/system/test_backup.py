@@ -28,8 +28,8 @@ from jarvis.store.tables import metadata
 from tests.store import samples
 from tests.system.books import ended_flat, held_at, until_it_traded
 from tests.system.candles import QUICK_BREAKOUT, wavy_candles
-from tests.system.commands import Commands
-from tests.system.installation import Installation, Said, environment_in, installed, run_command, until
+from tests.system.commands import Commands, Said, run_command
+from tests.system.installation import Installation, environment_in, installed, until
 
 CHANGED_BY_A_RESTORE = {"sessions", "ceremonies", "links", "installation", "audit", "leases"}
 PASSWORD = "heron-9-Quarz-teapot-Umbra"

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from jarvis.live.supervisor import jarvis_command
-from tests.system.installation import environment_in, free_port, run_command, until
+from tests.system.commands import run_command
+from tests.system.installation import environment_in, free_port, until
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from jarvis.live.supervisor import jarvis_command
-from tests.system.commands import Commands
-from tests.system.installation import environment_in, free_port, run_command
+from tests.system.commands import Commands, run_command
+from tests.system.installation import environment_in, free_port
 from tests.system.test_mistakes import assert_one_clear_line
 
 WORDS = "several words that nobody guesses\n"

@@ -9,8 +9,8 @@ import pytest
 
 from jarvis.store.db import hold_instance
 from tests.system.candles import START, wavy_candles, write_rows
-from tests.system.commands import Commands
-from tests.system.installation import Said, environment_in
+from tests.system.commands import Commands, Said
+from tests.system.installation import environment_in
 
 MINUTE = 60_000
 FIRST = int(START.timestamp() * 1000)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.system.commands import Commands
-from tests.system.installation import Said, environment_in
+from tests.system.commands import Commands, Said
+from tests.system.installation import environment_in
 from tests.system.test_mistakes import assert_one_clear_line
 
 ADA, BOB = "ada@example.org", "bob@example.org"

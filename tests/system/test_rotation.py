@@ -23,7 +23,7 @@ from jarvis.signer.vault import create_master_key, load_master_key
 from jarvis.store.db import hold_instance
 from jarvis.store.people_tables import totps
 from tests.store import samples
-from tests.system.installation import Said, run_command
+from tests.system.commands import Said, run_command
 
 ROWS, SEEDS = 3, 2
 

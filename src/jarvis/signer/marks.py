@@ -11,10 +11,12 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 from jarvis.signer.errors import SignerUnavailable
 
 _COMPACT_AFTER_LINES = 10_000
+_TRIES, _BETWEEN_SECONDS = 40, 0.05
 
 
 class StateInUseError(Exception):
@@ -180,10 +182,16 @@ def _line(kind: str, name: str, value: int) -> bytes:
 
 
 def _lock(path: Path) -> int:
+    """Hold the folder; a signer whose parent was killed notices within a second, so wait for that long."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    for _ in range(_TRIES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sleep(_BETWEEN_SECONDS)
+        else:
+            break
+    else:
         os.close(descriptor)
-        raise StateInUseError(f"another signer works in {path.parent}") from None
+        raise StateInUseError(f"another signer works in {path.parent}")
     return descriptor
