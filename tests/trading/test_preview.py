@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jarvis.backtest.venues import SETUPS, VenueSetup
-from jarvis.domain.account import LedgerKind, MarginState
+from jarvis.domain.account import LedgerKind, MarginState, VenueName
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import ONE, ZERO
 from jarvis.domain.order import ClientOrderId, OrderRequest, OrderRole, OrderType
@@ -21,9 +21,11 @@ from jarvis.sim.exchange import SimExchange, SimLiquidation, SimOrderRequest, Si
 from jarvis.sim.market import RecordedMarket
 from jarvis.trading.events import OpenByHand
 from jarvis.trading.limits import Limits, Refused, Standing
-from jarvis.trading.preview import Preview, Rates, preview
+from jarvis.trading.preview import Preview, preview
 from jarvis.trading.sizing import Costs
 from jarvis.trading.strategy import Protection
+from jarvis.venues.catalog import VENUES
+from jarvis.web.trading.rates import model_of, rates_of
 from tests.sim.common import MINUTE, OWNER, START, D, bars, flat
 
 PRICE = 50_000
@@ -144,26 +146,16 @@ def case_of(name: str, side: Side, worth: Decimal, stop: Decimal) -> Case:
     standing = Standing(venue.now, limits, instrument, 5, margin, reserve_rate=ZERO, settlement=settlement)
     wish = OpenByHand(venue.now, pair, side, D(10_000) * worth / price, price, 5, Protection(price * stop))
     taker = setup.model.fee.taker_rate
-    shown = preview(wish, standing, Costs(taker_rate=taker), rates_of(setup, pair), D(10_000))
+    shown = preview(wish, standing, Costs(taker_rate=taker), rates_of(setup.model, pair, taker), D(10_000))
     assert not isinstance(shown, Refused)
     return Case(setup, pair, wish, shown)
 
 
-def rates_of(setup: VenueSetup, pair: Pair) -> Rates:
-    model = setup.model
-    if model.wallet is None:
-        daily = model.rollover.rate(pair) * (timedelta(days=1) // model.rollover.period)
-        return Rates(model.fee.taker_rate, model.opening.rate(pair), daily, daily)
-    hourly, wallet = model.wallet.hourly_rates, model.wallet
-    return Rates(
-        model.fee.taker_rate,
-        ZERO,
-        24 * hourly[pair.quote],
-        24 * hourly[pair.base],
-        wallet.initial_rate(pair.quote),
-        wallet.initial_rate(pair.base),
-        model.collateral.get(pair.base, ZERO),
-    )
+@pytest.mark.parametrize("name", SETUPS)
+def test_each_kind_of_account_is_told_the_rates_of_its_own_kind(name: str) -> None:
+    venue, _, kind = name.partition("-")
+
+    assert model_of(venue, kind or VENUES[VenueName(venue)].execution_venues[0]) is SETUPS[name].model
 
 
 def first_hour(case: Case) -> Decimal:

@@ -112,6 +112,8 @@ async def test_the_result_is_shown_when_the_trader_has_answered(store: Store, ow
         ({"size": ""}, "Write a number"),
         ({"target": "2000"}, "A target of a long lies above the price"),
         ({"target": "2700", "target_share": "50", "second_target": "2650"}, "The second target lies farther away"),
+        ({"target": "2700", "target_share": "100", "second_target": "2800"}, "nothing is left for the second"),
+        ({"second_target": "2800"}, "a second target and no first one"),
     ],
 )
 async def test_what_does_not_fit_is_said_beside_its_field(
@@ -194,3 +196,14 @@ async def test_a_stop_is_moved_and_a_time_is_set_by_hand(store: Store, owner: Br
 async def test_a_stranger_finds_none_of_it(stranger: Browser, armed: AccountId) -> None:
     for path in ("trade", "positions/BTC-1/close", "positions/BTC-1/adjust", "sent/1"):
         assert (await stranger.get(f"/desk/{armed}/{path}")).status == 404
+
+
+async def test_of_two_targets_each_closes_half_where_nothing_is_said(
+    store: Store, owner: Browser, armed: AccountId
+) -> None:
+    await press(owner, armed, await card(owner, armed, target="2700", second_target="2800"))
+
+    (sent,) = await by_hand(store, armed)
+    wish = sent.as_event(samples.NOW)
+    assert isinstance(wish, OpenByHand)
+    assert [each.share for each in wish.protection.take_profits] == [D("0.5"), D("0.5")]

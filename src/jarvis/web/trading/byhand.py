@@ -8,7 +8,6 @@ from jarvis.domain.account import Environment
 from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.money import ONE, ZERO
 from jarvis.domain.order import OrderStatus
-from jarvis.sim.models import BINANCE, BINANCE_ISOLATED, BYBIT, KRAKEN, OKX, VenueModel
 from jarvis.store.records import Overview
 from jarvis.trading.closing import Closing
 from jarvis.trading.events import OpenByHand
@@ -19,10 +18,10 @@ from jarvis.venues.catalog import VENUES
 from jarvis.web.connecting.connect import TradingRules
 from jarvis.web.context import Web
 from jarvis.web.forms import Form
+from jarvis.web.trading.rates import model_of, rates_of
 
 STALE_AFTER = timedelta(seconds=90)
 SIZES = (("risk", "risk to the stop, % of equity"), ("quantity", "quantity"), ("quote", "worth"))
-_MODELS: dict[str, VenueModel] = {"kraken": KRAKEN, "binance": BINANCE, "okx": OKX, "bybit": BYBIT}
 _MOST = Decimal(10**12)
 _SMALL = Decimal("0.00000001")
 _HUNDRED = Decimal(100)
@@ -81,23 +80,8 @@ class Place:
     def rates(self) -> Rates:
         """What trading costs here: the account's own fee, and the venue's published rates for what is borrowed."""
         account = self.overview.account
-        isolated = account.execution_venue == "isolated"
-        model = BINANCE_ISOLATED if isolated else _MODELS[account.venue]
         taker = self.rules.taker_rates.get(self.pair, self.rules.costs.taker_rate)
-        if model.wallet is None:
-            daily = model.rollover.rate(self.pair) * (timedelta(days=1) // model.rollover.period)
-            return Rates(taker, model.opening.rate(self.pair), daily, daily)
-        wallet = model.wallet.isolated or model.wallet
-        hourly = wallet.hourly_rates
-        return Rates(
-            taker,
-            ZERO,
-            24 * hourly.get(self.pair.quote, ZERO),
-            24 * hourly.get(self.pair.base, ZERO),
-            wallet.initial_rate(self.pair.quote),
-            wallet.initial_rate(self.pair.base),
-            model.collateral.get(self.pair.base, ZERO),
-        )
+        return rates_of(model_of(account.venue, account.execution_venue), self.pair, taker)
 
 
 async def place_of(web: Web, overview: Overview, pair: Pair) -> Place | str:
@@ -177,9 +161,8 @@ def _protection(form: Form, side: Side, price: Decimal, stop: Decimal) -> Protec
     if distance <= 0:
         below = "below" if side is Side.BUY else "above"
         form.object("stop", f"The stop of a {_word(side)} lies {below} the price, which is {price:f} now.")
-    share = form.number("target_share", minimum=ONE, maximum=_HUNDRED) / _HUNDRED if form.text("target_share") else ONE
     targets: list[TakeProfit] = []
-    for name, part in (("target", share), ("second_target", ONE - share)):
+    for name, part in zip(("target", "second_target"), _shares(form), strict=True):
         if not form.text(name):
             continue
         reach = (form.number(name, minimum=_SMALL, maximum=_MOST) - price) * side.sign
@@ -197,6 +180,23 @@ def _protection(form: Form, side: Side, price: Decimal, stop: Decimal) -> Protec
         return None
     time_stop = None if hours is None else timedelta(seconds=int(hours * 3600))
     return Protection(distance, form.text("trailing") == "yes", tuple(targets), time_stop)
+
+
+def _shares(form: Form) -> tuple[Decimal, Decimal]:
+    """What each target closes: the first everything, or of two half each, if nothing is said.
+
+    A target that would close nothing is objected to.
+    """
+    has_second = bool(form.text("second_target"))
+    if has_second and not form.text("target"):
+        form.object("second_target", "There is a second target and no first one: give this price as the first.")
+    if not form.text("target_share"):
+        share = ONE / 2 if has_second else ONE
+    else:
+        share = form.number("target_share", minimum=ONE, maximum=_HUNDRED) / _HUNDRED
+        if has_second and share == ONE:
+            form.object("target_share", "The first target closes everything, so nothing is left for the second.")
+    return share, ONE - share
 
 
 def _quantity(size_by: str, size: Decimal, price: Decimal, distance: Decimal, place: Place) -> Decimal:
