@@ -4,6 +4,9 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from jarvis.domain.account import UserId
 from jarvis.domain.instrument import Pair
@@ -12,6 +15,7 @@ from jarvis.domain.people import AuditEntry
 from jarvis.store.db import Store
 from jarvis.store.hooks import KEPT_FOR, MOST_HOOKS, Fate, Hook
 from jarvis.store.records import AccountState
+from jarvis.trading.events import CloseByHand
 from jarvis.trading.limits import Limits
 from jarvis.trading.proposals import Proposal, ProposalAction, Situation, Terms
 from tests.store.samples import ACCOUNT, BTC_USD, NOON, OWNER, STRANGER, at, connect, margin, person
@@ -87,7 +91,7 @@ async def test_an_alert_is_kept_once_even_at_once(store: Store) -> None:
 
     kept = await asyncio.gather(*(store.keep_proposal(HOOK, "long 1", LONG, DRY, at(1)) for _ in range(8)))
 
-    assert sum(kept) == 1
+    assert [each for each in kept if each is not None] == [DRY]
     (proposed,) = await store.proposals_of(OWNER, "hook-1")
     assert (proposed.proposal, proposed.fate) == (LONG, DRY)
     assert await store.proposals_of(STRANGER, "hook-1") == []
@@ -95,14 +99,50 @@ async def test_an_alert_is_kept_once_even_at_once(store: Store) -> None:
     assert hook.used_at == at(1)
 
 
-async def test_what_came_of_a_proposal_is_said_afterwards(store: Store) -> None:
+WISH = CloseByHand(at(1), BTC_USD)
+
+
+async def sent(store: Store) -> Fate | None:
+    return await store.keep_proposal(HOOK, "long 1", LONG, DRY, at(1), wish=WISH, noted=noted("hook.proposed"))
+
+
+async def test_a_wish_its_fate_and_its_audit_line_are_there_together_and_once(store: Store) -> None:
     await connect(store)
     await made(store)
-    await store.keep_proposal(HOOK, "long 1", LONG, Fate("kept", "words"), at(1))
 
-    await store.set_fate("hook-1", "long 1", Fate("sent", "words", 7))
+    fates = await asyncio.gather(*(sent(store) for _ in range(4)))
 
-    assert [each.fate for each in await store.proposals_of(OWNER, "hook-1")] == [Fate("sent", "words", 7)]
+    (fate,) = [each for each in fates if each is not None]
+    (command,) = await store.take_commands(ACCOUNT)
+    assert fate == Fate("sent", DRY.words, command.command_id)
+    assert command.as_event(at(1)) == WISH
+    assert [each.fate for each in await store.proposals_of(OWNER, "hook-1")] == [fate]
+    assert [each.kind for each in await store.audit_lines()].count("hook.proposed") == 1
+
+
+@pytest.mark.parametrize("step", ["_put_wish", "_tell_of_wish"])
+async def test_a_wish_that_breaks_on_its_way_leaves_nothing_and_the_alert_may_come_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    await connect(store)
+    await made(store)
+    whole = getattr(store, step)
+
+    async def torn(*arguments: Any, **named: Any) -> None:
+        await whole(*arguments, **named)
+        raise RuntimeError("the process ends here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(type(store), step, lambda _self, *given, **named: torn(*given, **named))
+        with pytest.raises(RuntimeError):
+            await sent(store)
+
+    assert await store.proposals_of(OWNER, "hook-1") == []
+    assert await store.take_commands(ACCOUNT) == []
+    assert "hook.proposed" not in [each.kind for each in await store.audit_lines()]
+    again = await sent(store)
+    assert again is not None
+    assert again.name == "sent"
 
 
 async def test_old_proposals_are_forgotten_and_those_of_an_ended_hook(store: Store) -> None:

@@ -1,5 +1,6 @@
 """Doors for the alerts of charts, each one person's, and what came through them: every alert once."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,11 +13,12 @@ from jarvis.domain.account import AccountId, Environment, UserId
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import Asset
 from jarvis.domain.people import AuditEntry
-from jarvis.store.database import Database
 from jarvis.store.people import note_and_tell
 from jarvis.store.people_tables import hooks, proposals, users
+from jarvis.store.queues import QueueStore
 from jarvis.store.records import AccountState
 from jarvis.store.tables import accounts, credentials, equity, quotes
+from jarvis.store.wishes import Wish
 from jarvis.trading.limits import Limits
 from jarvis.trading.proposals import Proposal, ProposalAction, Situation, Terms
 
@@ -47,7 +49,7 @@ class Hook:
 class Fate:
     """What came of a proposal, by name and in words, and the command that it became.
 
-    `kept` is nothing yet, `dry_run` is what would have been, `refused` and `sent` are the ends.
+    `dry_run` is what would have been; `refused` and `sent` are what was.
     """
 
     name: str
@@ -79,7 +81,7 @@ class Knocked:
         return None if self.account is None else replace(self.account, price=self.prices.get(pair))
 
 
-class HookStore(Database):
+class HookStore(QueueStore):
     """Hooks and their proposals."""
 
     async def add_hook(self, hook: Hook, *, noted: AuditEntry, told: str) -> bool:
@@ -188,11 +190,24 @@ class HookStore(Database):
         )
         return Knocked(_hook(row), situation, {each.quoted: each.last for each in rows if each.quoted is not None})
 
-    async def keep_proposal(self, hook: Hook, alert_id: str, proposal: Proposal, fate: Fate, at: datetime) -> bool:
-        """Whether this alert is kept now; False if it was before, or the hook is gone.
+    async def keep_proposal(
+        self,
+        hook: Hook,
+        alert_id: str,
+        proposal: Proposal,
+        fate: Fate,
+        at: datetime,
+        *,
+        wish: Wish | None = None,
+        noted: AuditEntry | None = None,
+    ) -> Fate | None:
+        """What came of this alert now; None if it was kept before, or the hook is gone.
 
-        What is a month old is forgotten.
+        A `wish` goes to the account's trader, with `noted` in the audit, in the same transaction: either all of it
+        is there, or nothing, and the alert may come again. What is a month old is forgotten.
         """
+        old = (proposals.c.hook_id == hook.hook_id) & (proposals.c.at < at - KEPT_FOR)
+        this = (proposals.c.hook_id == hook.hook_id) & (proposals.c.alert_id == alert_id)
         row = {
             "hook_id": hook.hook_id,
             "alert_id": alert_id,
@@ -206,21 +221,27 @@ class HookStore(Database):
             "told": fate.words,
             "command_id": fate.command_id,
         }
-        old = (proposals.c.hook_id == hook.hook_id) & (proposals.c.at < at - KEPT_FOR)
         async with self._write() as connection:
             used = update(hooks).where(hooks.c.hook_id == hook.hook_id).values(used_at=at)
             if not await self._change(connection, used):
-                return False  # it was ended meanwhile
+                return None  # it was ended meanwhile
             if hook.used_at is None or hook.used_at.date() != at.date():
                 await connection.execute(delete(proposals).where(old))
-            return await self._put_new(connection, proposals, row)
-
-    async def set_fate(self, hook_id: str, alert_id: str, fate: Fate) -> None:
-        """Say what came of a proposal that was kept."""
-        this = (proposals.c.hook_id == hook_id) & (proposals.c.alert_id == alert_id)
-        values = {"fate": fate.name, "told": fate.words, "command_id": fate.command_id}
-        async with self._write() as connection:
-            await connection.execute(update(proposals).where(this).values(**values))
+            if not await self._put_new(connection, proposals, row):
+                return None
+            if wish is None:
+                return fate
+            key = f"hook {hook.hook_id} {hashlib.sha256(alert_id.encode()).hexdigest()[:24]}"
+            command_id, is_new = await self._put_wish(
+                connection, hook.user_id, hook.account_id, wish, key=key, at=at, noted=noted
+            )
+            sent = Fate("sent", fate.words, command_id) if command_id else Fate("refused", "The account is gone.")
+            await connection.execute(
+                update(proposals).where(this).values(fate=sent.name, told=sent.words, command_id=command_id)
+            )
+            if is_new:
+                await self._tell_of_wish(connection, hook.account_id, command_id, wish)
+            return sent
 
     async def proposals_of(self, user_id: UserId, hook_id: str, *, limit: int = 20) -> list[Proposed]:
         """What came through a hook of the person, the newest first."""

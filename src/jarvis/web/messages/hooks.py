@@ -5,7 +5,6 @@ limits. Whoever knocks without it learns nothing: not whether there is such a ho
 docs/decisions/023-alerts-of-charts.md says what stands against a stolen, repeated or late alert.
 """
 
-import hashlib
 import hmac
 import json
 import secrets
@@ -57,7 +56,6 @@ _SAID = {
     "unarmed": Said("warn", "Not done.", "The account is not armed. Arm it first, then let the hook trade."),
 }
 FATES = {
-    "kept": ("", "kept"),
     "dry_run": ("", "dry run"),
     "refused": ("badge-bad", "refused"),
     "sent": ("badge-good", "sent"),
@@ -189,29 +187,15 @@ class Door:
         situation = knocked.situation(pair)
         fate = _judged(hook, proposal, situation)
         wish = None if fate.name != "dry_run" or not hook.is_live else asked_by(proposal, situation, now)
-        if wish is not None:
-            fate = Fate("kept", fate.words)
-        elif fate.name == "dry_run" and hook.is_live:
+        if wish is None and fate.name == "dry_run" and hook.is_live:
             fate = Fate("refused", fate.words)
-        # Written down first: if this process ends now, a repeated alert finds the row and nothing comes of it.
-        if not await self._web.store.keep_proposal(hook, alert.alert_id, proposal, fate, now):
-            return problem(409, "This alert came before, so nothing came of it now.")
-        if wish is not None:
-            fate = await self._send(hook, alert, wish, fate.words)
-        return JSONResponse({"fate": fate.name}, status_code=202)
-
-    async def _send(self, hook: Hook, alert: Alert, wish: Wish, words: str) -> Fate:
-        """Hand a proposal to the account's trader, which judges it once more; it is worth nothing after a minute."""
-        now = self._web.now()
-        key = f"hook {hook.hook_id} {hashlib.sha256(alert.alert_id.encode()).hexdigest()[:24]}"
-        details: dict[str, str | int | bool | None] = {"hook": hook.label, "words": words}
+        details: dict[str, str | int | bool | None] = {"hook": hook.label, "words": fate.words}
         noted = AuditEntry("hook.proposed", now, "nobody", hook.user_id, hook.account_id, details)
-        command_id = await self._web.store.enqueue_wish(
-            hook.user_id, hook.account_id, wish, key=key, at=now, noted=noted
-        )
-        fate = Fate("sent", words, command_id)
-        await self._web.store.set_fate(hook.hook_id, alert.alert_id, fate)
-        return fate
+        # The account's trader judges a wish once more; it is worth nothing after a minute.
+        came = await self._web.store.keep_proposal(hook, alert.alert_id, proposal, fate, now, wish=wish, noted=noted)
+        if came is None:
+            return problem(409, "This alert came before, so nothing came of it now.")
+        return JSONResponse({"fate": came.name}, status_code=202)
 
 
 def _judged(hook: Hook, proposal: Proposal, situation: Situation | None) -> Fate:
