@@ -84,11 +84,13 @@ def test_so_it_does_where_the_venue_settles_margin_itself(drawn: history.Drawn) 
         made = report([books], Method.FIFO, pool)
         assert told(made.total()) == told(results_of(book.entries))
         if pool is Pool.POSITION:
-            lots = [(lot.opened_by, lot.closed_by, lot.quantity, lot.opened_for, lot.closed_for) for lot in
-                    tax_lots(drawn.fills, history.STEP)]  # fmt: skip
-            assert lots == [
-                (one.opened_by, one.closed_by, one.quantity, one.opened_for, one.closed_for) for one in made.disposals
+            lots = tax_lots(drawn.fills, history.STEP)
+            assert [(lot.opened_by, lot.closed_by, lot.quantity, lot.opened_for) for lot in lots] == [
+                (one.opened_by, one.closed_by, one.quantity, one.opened_for) for one in made.disposals
             ]
+            # A fill that also opens the other side is divided from another end there: dust may round to the other step.
+            for lot, one in zip(lots, made.disposals, strict=True):
+                assert abs(lot.closed_for - one.closed_for) <= history.STEP
 
 
 @given(wallets.histories())
