@@ -120,7 +120,7 @@ async def test_a_wish_its_fate_and_its_audit_line_are_there_together_and_once(st
     assert [each.kind for each in await store.audit_lines()].count("hook.proposed") == 1
 
 
-@pytest.mark.parametrize("step", ["_put_wish", "_tell_of_wish"])
+@pytest.mark.parametrize("step", ["_sent", "_tell_of"])
 async def test_a_wish_that_breaks_on_its_way_leaves_nothing_and_the_alert_may_come_again(
     store: Store, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -36,8 +36,8 @@ class AuditSeal:
     seal: bytes
 
 
-async def append(connection: AsyncConnection, entry: AuditEntry) -> int:
-    """Add a line to the chain within the caller's transaction, and return its number.
+async def append(connection: AsyncConnection, *entries: AuditEntry) -> int:
+    """Add lines to the chain within the caller's transaction, and return the last one's number.
 
     From here to the end of the transaction nobody else appends. In PostgreSQL that is a lock, taken before the
     outbox's: whoever also tells the outbox does so afterwards.
@@ -47,22 +47,27 @@ async def append(connection: AsyncConnection, entry: AuditEntry) -> int:
     head = (
         await connection.execute(select(audit.c.audit_id, audit.c.hash).order_by(audit.c.audit_id.desc()).limit(1))
     ).first()
-    number, previous = (1, FIRST_PREVIOUS) if head is None else (int(head.audit_id) + 1, head.hash)
-    line = line_of(entry, number=number, previous=previous, salt=secrets.token_bytes(SALT_BYTES))
-    await connection.execute(
-        insert(audit).values(
-            audit_id=line.number,
-            at=line.at,
-            kind=line.kind,
-            actor=line.actor,
-            user_id=line.user_id,
-            account_id=line.account_id,
-            salt=line.salt,
-            details_json=line.details_json,
-            digest=line.digest,
-            hash=line.hash,
+    number, previous = (0, FIRST_PREVIOUS) if head is None else (int(head.audit_id), head.hash)
+    rows = []
+    for entry in entries:
+        number += 1
+        line = line_of(entry, number=number, previous=previous, salt=secrets.token_bytes(SALT_BYTES))
+        previous = line.hash
+        rows.append(
+            {
+                "audit_id": line.number,
+                "at": line.at,
+                "kind": line.kind,
+                "actor": line.actor,
+                "user_id": line.user_id,
+                "account_id": line.account_id,
+                "salt": line.salt,
+                "details_json": line.details_json,
+                "digest": line.digest,
+                "hash": line.hash,
+            }
         )
-    )
+    await connection.execute(insert(audit), rows)
     return number
 
 

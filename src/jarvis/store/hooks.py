@@ -1,23 +1,26 @@
 """Doors for the alerts of charts, each one person's, and what came through them: every alert once."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Row, String, case, delete, func, insert, select, type_coerce, update
+from sqlalchemy import Row, String, case, delete, func, insert, select, tuple_, type_coerce, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId, Environment, UserId
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import Asset
 from jarvis.domain.people import AuditEntry
+from jarvis.store.audit import append
 from jarvis.store.people import note_and_tell
 from jarvis.store.people_tables import hooks, proposals, users
-from jarvis.store.queues import QueueStore
+from jarvis.store.queues import QueueStore, asked_event, wish_values
 from jarvis.store.records import AccountState
-from jarvis.store.tables import accounts, credentials, equity, quotes
+from jarvis.store.tables import accounts, commands, credentials, equity, quotes
+from jarvis.store.together import Together
 from jarvis.store.wishes import Wish
 from jarvis.trading.limits import Limits
 from jarvis.trading.proposals import Proposal, ProposalAction, Situation, Terms
@@ -81,8 +84,57 @@ class Knocked:
         return None if self.account is None else replace(self.account, price=self.prices.get(pair))
 
 
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """An alert on its way in."""
+
+    hook: Hook
+    alert_id: str
+    proposal: Proposal
+    fate: Fate
+    at: datetime
+    wish: Wish | None
+    noted: AuditEntry | None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its row's primary key."""
+        return self.hook.hook_id, self.alert_id
+
+    @property
+    def command(self) -> dict[str, Any]:
+        """Its wish as a row of the commands."""
+        assert self.wish is not None  # noqa: S101 - whoever asks has looked
+        key = f"hook {self.hook.hook_id} {hashlib.sha256(self.alert_id.encode()).hexdigest()[:24]}"
+        return wish_values(self.hook.user_id, self.hook.account_id, self.wish, key=key, at=self.at)
+
+    def row(self, fate: Fate) -> dict[str, Any]:
+        """Its own row."""
+        return {
+            "hook_id": self.hook.hook_id,
+            "alert_id": self.alert_id,
+            "user_id": self.hook.user_id,
+            "at": self.at,
+            "action": self.proposal.action.value,
+            "pair": self.proposal.pair,
+            "quantity": self.proposal.quantity,
+            "stop": self.proposal.stop,
+            "fate": fate.name,
+            "told": fate.words,
+            "command_id": fate.command_id,
+        }
+
+
 class HookStore(QueueStore):
-    """Hooks and their proposals."""
+    """Hooks and their proposals.
+
+    Many charts knock at the turn of a candle: those that wait share a look, and a commit.
+    """
+
+    def __init__(self, *opened: Any) -> None:
+        super().__init__(*opened)
+        self._knocks: Together[str, Knocked | None] = Together(self._knocked_by)
+        self._alerts: Together[_Came, Fate | None] = Together(self._keep_proposals)
 
     async def add_hook(self, hook: Hook, *, noted: AuditEntry, told: str) -> bool:
         """Whether it is kept; False if the person has as many as one may."""
@@ -148,10 +200,11 @@ class HookStore(QueueStore):
             return [_hook(row) for row in rows]
 
     async def knocked(self, hook_id: str) -> Knocked | None:
-        """The hook of this id with its account at this moment, as one look; None if there is no such hook.
+        """The hook of this id with its account at this moment, as one look; None if there is no such hook."""
+        return await self._knocks(hook_id)
 
-        A chart waits for this, so it is one statement: a row for each pair that has a price.
-        """
+    async def _knocked_by(self, hook_ids: Sequence[str]) -> Sequence[Knocked | None]:
+        """One statement for all, as charts wait for this: a row for each hook and pair that has a price."""
         feed = case(
             (accounts.c.environment == Environment.LIVE, accounts.c.venue),
             else_=accounts.c.venue + "-" + type_coerce(accounts.c.environment, String),
@@ -172,23 +225,14 @@ class HookStore(QueueStore):
             .join(accounts, accounts.c.account_id == hooks.c.account_id)
             .outerjoin(credentials, credentials.c.account_id == accounts.c.account_id)
             .outerjoin(quotes, quotes.c.venue == feed)
-            .where(hooks.c.hook_id == hook_id, users.c.suspended_at.is_(None), users.c.deleting_at.is_(None))
+            .where(hooks.c.hook_id.in_(set(hook_ids)), users.c.suspended_at.is_(None), users.c.deleting_at.is_(None))
         )
+        found: dict[str, list[Row[Any]]] = {}
         async with self._read() as connection:
-            rows = (await connection.execute(asked)).all()
-        if not rows:
-            return None
-        row = rows[0]
-        if row.credential_id is None:
-            return Knocked(_hook(row), None)
-        situation = Situation(
-            limits=Limits() if row.limits_json is None else Limits.from_json(row.limits_json),
-            is_armed=row.state is AccountState.ARMED,
-            price=None,
-            equity=row.equity,
-            asset=None if row.asset is None else Asset(row.asset),
-        )
-        return Knocked(_hook(row), situation, {each.quoted: each.last for each in rows if each.quoted is not None})
+            for row in await connection.execute(asked):
+                found.setdefault(row.hook_id, []).append(row)
+        knocked = {hook_id: _knocked(rows) for hook_id, rows in found.items()}
+        return [knocked.get(hook_id) for hook_id in hook_ids]
 
     async def keep_proposal(
         self,
@@ -206,42 +250,60 @@ class HookStore(QueueStore):
         A `wish` goes to the account's trader, with `noted` in the audit, in the same transaction: either all of it
         is there, or nothing, and the alert may come again. What is a month old is forgotten.
         """
-        old = (proposals.c.hook_id == hook.hook_id) & (proposals.c.at < at - KEPT_FOR)
-        this = (proposals.c.hook_id == hook.hook_id) & (proposals.c.alert_id == alert_id)
-        row = {
-            "hook_id": hook.hook_id,
-            "alert_id": alert_id,
-            "user_id": hook.user_id,
-            "at": at,
-            "action": proposal.action.value,
-            "pair": proposal.pair,
-            "quantity": proposal.quantity,
-            "stop": proposal.stop,
-            "fate": fate.name,
-            "told": fate.words,
-            "command_id": fate.command_id,
-        }
+        return await self._alerts(_Came(hook, alert_id, proposal, fate, at, wish, noted))
+
+    async def _keep_proposals(self, came: Sequence[_Came]) -> Sequence[Fate | None]:
+        """All of them in one transaction.
+
+        The hooks' rows are locked first, and in order: no two processes wait for each other, nor see one alert both.
+        """
         async with self._write() as connection:
-            used = update(hooks).where(hooks.c.hook_id == hook.hook_id).values(used_at=at)
-            if not await self._change(connection, used):
-                return None  # it was ended meanwhile
-            if hook.used_at is None or hook.used_at.date() != at.date():
-                await connection.execute(delete(proposals).where(old))
-            if not await self._put_new(connection, proposals, row):
-                return None
-            if wish is None:
-                return fate
-            key = f"hook {hook.hook_id} {hashlib.sha256(alert_id.encode()).hexdigest()[:24]}"
-            command_id, is_new = await self._put_wish(
-                connection, hook.user_id, hook.account_id, wish, key=key, at=at, noted=noted
-            )
-            sent = Fate("sent", fate.words, command_id) if command_id else Fate("refused", "The account is gone.")
-            await connection.execute(
-                update(proposals).where(this).values(fate=sent.name, told=sent.words, command_id=command_id)
-            )
-            if is_new:
-                await self._tell_of_wish(connection, hook.account_id, command_id, wish)
-            return sent
+            used = {each.hook.hook_id: each for each in came}
+            there = {hook_id for hook_id in sorted(used) if await self._knocked_at(connection, used[hook_id])}
+            # Of those that are the same alert, the first.
+            asked = {each.key: each for each in reversed(came) if each.hook.hook_id in there}
+            keys = tuple_(proposals.c.hook_id, proposals.c.alert_id)
+            known = select(proposals.c.hook_id, proposals.c.alert_id).where(keys.in_(asked))
+            for hook_id, alert_id in await connection.execute(known):
+                del asked[hook_id, alert_id]
+            new = [each for each in came if asked.get(each.key) is each]
+            fates = await self._sent(connection, [each for each in new if each.wish is not None])
+            if new:
+                rows = [each.row(fates.get(each.key, each.fate)) for each in new]
+                await connection.execute(insert(proposals), rows)
+            events = [
+                (each.hook.account_id, asked_event(fates[each.key].command_id or 0, each.wish))
+                for each in new
+                if each.wish is not None
+            ]
+            if events:
+                await self._tell_of(connection, events)
+            return [fates.get(each.key, each.fate) if asked.get(each.key) is each else None for each in came]
+
+    async def _knocked_at(self, connection: AsyncConnection, came: _Came) -> bool:
+        """Note that a hook is used, and forget what is old once a day; False if it was ended meanwhile."""
+        hook, this = came.hook, hooks.c.hook_id == came.hook.hook_id
+        if not await self._change(connection, update(hooks).where(this).values(used_at=came.at)):
+            return False
+        if hook.used_at is None or hook.used_at.date() != came.at.date():
+            old = (proposals.c.hook_id == hook.hook_id) & (proposals.c.at < came.at - KEPT_FOR)
+            await connection.execute(delete(proposals).where(old))
+        return True
+
+    async def _sent(self, connection: AsyncConnection, came: Sequence[_Came]) -> dict[tuple[str, str], Fate]:
+        """The fates of new alerts whose wishes now go to their traders, by key."""
+        if not came:
+            return {}
+        rows = [each.command for each in came]
+        asked = insert(commands).returning(commands.c.command_id, sort_by_parameter_order=True)
+        command_ids = (await connection.execute(asked, rows)).scalars()
+        noted = [each.noted for each in came if each.noted is not None]
+        if noted:
+            await append(connection, *noted)
+        return {
+            each.key: Fate("sent", each.fate.words, int(command_id))
+            for each, command_id in zip(came, command_ids, strict=True)
+        }
 
     async def proposals_of(self, user_id: UserId, hook_id: str, *, limit: int = 20) -> list[Proposed]:
         """What came through a hook of the person, the newest first."""
@@ -253,6 +315,20 @@ class HookStore(QueueStore):
         )
         async with self._read() as connection:
             return [_proposed(row) for row in await connection.execute(asked)]
+
+
+def _knocked(rows: Sequence[Row[Any]]) -> Knocked:
+    row = rows[0]
+    if row.credential_id is None:
+        return Knocked(_hook(row), None)
+    situation = Situation(
+        limits=Limits() if row.limits_json is None else Limits.from_json(row.limits_json),
+        is_armed=row.state is AccountState.ARMED,
+        price=None,
+        equity=row.equity,
+        asset=None if row.asset is None else Asset(row.asset),
+    )
+    return Knocked(_hook(row), situation, {each.quoted: each.last for each in rows if each.quoted is not None})
 
 
 def _hook(row: Row[Any]) -> Hook:

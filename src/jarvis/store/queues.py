@@ -73,47 +73,20 @@ class QueueStore(Database):
         The same `key` again is the same command: a form that is sent twice opens once.
         """
         async with self._write() as connection:
-            command_id, is_new = await self._put_wish(
-                connection, owner_id, account_id, wish, key=key, at=at, noted=noted
+            if not await self._is_owner(connection, owner_id, account_id):
+                return None
+            known = await connection.scalar(
+                select(commands.c.command_id).where(commands.c.account_id == account_id, commands.c.key == key)
             )
-            if is_new:
-                await self._tell_of_wish(connection, account_id, command_id, wish)
+            if known is not None:
+                return int(known)
+            values = wish_values(owner_id, account_id, wish, key=key, at=at)
+            result = await connection.execute(insert(commands).values(**values).returning(commands.c.command_id))
+            command_id = int(result.scalar_one())
+            if noted is not None:
+                await append(connection, noted)
+            await self._tell(connection, account_id, asked_event(command_id, wish))
             return command_id
-
-    async def _put_wish(
-        self,
-        connection: AsyncConnection,
-        owner_id: UserId,
-        account_id: AccountId,
-        wish: Wish,
-        *,
-        key: str,
-        at: datetime,
-        noted: AuditEntry | None,
-    ) -> tuple[int | None, bool]:
-        """`enqueue_wish` inside a transaction: the id, and whether it is a new one, of which nobody was told yet."""
-        if not await self._is_owner(connection, owner_id, account_id):
-            return None, False
-        known = await connection.scalar(
-            select(commands.c.command_id).where(commands.c.account_id == account_id, commands.c.key == key)
-        )
-        if known is not None:
-            return int(known), False
-        kind = CommandKind(KINDS[type(wish)])
-        values = {"account_id": account_id, "kind": kind, "pair": wish.pair, "by_user": owner_id, "asked_at": at}
-        result = await connection.execute(
-            insert(commands).values(**values, details_json=wish_text(wish), key=key).returning(commands.c.command_id)
-        )
-        if noted is not None:
-            await append(connection, noted)
-        return int(result.scalar_one()), True
-
-    async def _tell_of_wish(
-        self, connection: AsyncConnection, account_id: AccountId, command_id: int | None, wish: Wish
-    ) -> None:
-        """Move the pages: the last thing that its transaction does."""
-        told = {"command": str(command_id), "kind": KINDS[type(wish)], "state": "asked"}
-        await self._tell(connection, account_id, ("command", told))
 
     async def claim_command(self, command_id: int) -> bool:
         """Whether it is ours to hand over: true once, also after a crash."""
@@ -220,6 +193,24 @@ class QueueStore(Database):
     async def _is_owner(self, connection: AsyncConnection, owner_id: UserId, account_id: AccountId) -> bool:
         owned = exists().where(accounts.c.account_id == account_id, accounts.c.owner_id == owner_id)
         return bool(await connection.scalar(select(owned)))
+
+
+def wish_values(owner_id: UserId, account_id: AccountId, wish: Wish, *, key: str, at: datetime) -> dict[str, Any]:
+    """A wish as a row of the commands."""
+    return {
+        "account_id": account_id,
+        "kind": CommandKind(KINDS[type(wish)]),
+        "pair": wish.pair,
+        "by_user": owner_id,
+        "asked_at": at,
+        "details_json": wish_text(wish),
+        "key": key,
+    }
+
+
+def asked_event(command_id: int, wish: Wish) -> Event:
+    """What moves the pages when a wish is on its way."""
+    return "command", {"command": str(command_id), "kind": KINDS[type(wish)], "state": "asked"}
 
 
 def tell(connection: Connection, events: Sequence[tuple[AccountId, Event]]) -> None:
