@@ -1,6 +1,7 @@
 """A person's own data as one ZIP file of tables that a spreadsheet opens."""
 
 import io
+import os
 import zipfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,11 +24,12 @@ and `postings` (the journal), `stories` (positions), `equity` and `balances` are
 
 
 class Export:
-    """Writes the file. Use it in a `with`; a file that was not finished is removed."""
+    """Writes the file, which only we can open. Use it in a `with`; a file that was not finished is removed."""
 
     def __init__(self, path: Path, at: datetime) -> None:
         self._path = path
-        self._zip = zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED)
+        self._opened = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
+        self._zip = zipfile.ZipFile(self._opened, "w", zipfile.ZIP_DEFLATED)
         self._zip.writestr("README.txt", _README.format(at=f"{at:%Y-%m-%d %H:%M:%S} UTC"))
         self._name = ""
         self._file: io.TextIOWrapper | None = None
@@ -38,6 +40,7 @@ class Export:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._end_table()
         self._zip.close()
+        self._opened.close()
         if kind is not None:
             self._path.unlink(missing_ok=True)
 

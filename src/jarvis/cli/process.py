@@ -219,6 +219,7 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
             plain_webhooks=given.plain_webhooks,
             sends_mail=given.mail_server is not None,
             outbound_address=given.outbound_address,
+            prepared=given.data_dir / "prepared",
         )
         connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())
         app = create_app(web_settings, store, connector, seeds=signer, passwords=passwords_of(given), pulse=pulse)
@@ -229,7 +230,10 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
         await asyncio.wait({serving, orphaned}, return_when=asyncio.FIRST_COMPLETED)
         orphaned.cancel()
         server.should_exit = True
-        await serving
+        try:
+            await serving
+        finally:
+            await app.state.jobs.close()
 
 
 def worker_process(*, parent_pid: ParentPid = None) -> None:

@@ -118,8 +118,23 @@ class FoldStore(QueryStore):
 
     async def fold(self, owner_id: UserId, account_id: AccountId) -> None:
         """Add what the journal has gained since the last time; does nothing to a stranger's, and seldom much."""
-        while await self._has_more(owner_id, account_id) and await self._fold_some(account_id):
+        while await self._has_more(owner_id, account_id) and await self._fold_some(account_id) == _AT_ONCE:
             pass
+
+    async def unfolded(self, owner_id: UserId, account_id: AccountId) -> int:
+        """How many entries of the journal are not added up yet; 0 for a stranger's."""
+        async with self._read() as connection:
+            mine = owned_account(owner_id, account_id)
+            last = await connection.scalar(select(func.max(entries.c.entry_id)).where(entries.c.account_id == mine))
+            up_to = await connection.scalar(select(folds.c.up_to).where(folds.c.account_id == mine))
+            if last is None or last == up_to:
+                return 0
+            new = select(func.count()).where(entries.c.account_id == mine, entries.c.entry_id > (up_to or 0))
+            return int(await connection.scalar(new) or 0)
+
+    async def fold_some(self, owner_id: UserId, account_id: AccountId) -> int:
+        """Add the next entries to the sums; how many there were. Whoever stops in between goes on where it was."""
+        return await self._fold_some(account_id) if await self._has_more(owner_id, account_id) else 0
 
     async def _has_more(self, owner_id: UserId, account_id: AccountId) -> bool:
         async with self._read() as connection:
@@ -128,8 +143,8 @@ class FoldStore(QueryStore):
             up_to = await connection.scalar(select(folds.c.up_to).where(folds.c.account_id == mine))
             return last is not None and last != up_to
 
-    async def _fold_some(self, account_id: AccountId) -> bool:
-        """Add the next entries; whether there may be more."""
+    async def _fold_some(self, account_id: AccountId) -> int:
+        """Add the next entries; how many there were."""
         async with self._write() as connection:
             await self._put_new(
                 connection, folds, {"account_id": account_id, "up_to": 0, "entries": 0, "generation": 0}
@@ -151,7 +166,7 @@ class FoldStore(QueryStore):
             )
             numbers = [row.entry_id for row in await connection.execute(page)]
             if not numbers:
-                return False
+                return 0
             found = await journal_of(
                 connection, entries.c.account_id == account_id, entries.c.entry_id.between(numbers[0], numbers[-1])
             )
@@ -164,7 +179,7 @@ class FoldStore(QueryStore):
                 "generation": generation,
             }
             await self._put(connection, folds, values)
-            return len(numbers) == _AT_ONCE
+            return len(numbers)
 
     async def _add_days(self, connection: AsyncConnection, account_id: AccountId, new: Iterable[Entry]) -> None:
         gained = day_sums(new)

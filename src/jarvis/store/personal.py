@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Table, delete, or_, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import AccountId, UserId
@@ -68,11 +68,22 @@ def whose(table: Table) -> Whose:
 Taker = Callable[[str, Sequence[str], Sequence[Sequence[object]]], None]
 """Takes some rows of a table: its name, its columns, the rows. Called at least once a table."""
 
-_BATCH = 1000
+_BATCH = 250  # in 20 ms, in which nobody else is served
 
 
 class PersonalStore(LeaseStore):
     """Exports and erases people."""
+
+    async def rows_of_person(self, user_id: UserId, *, most: int | None = None) -> int:
+        """How many rows are kept of a person; with `most` no more are counted in any table."""
+        count = 0
+        async with self._read() as connection:
+            owner = await _owner(connection, user_id)
+            for table in metadata.sorted_tables:
+                if table.name not in NOBODYS:
+                    own = select(*table.primary_key.columns).where(whose(table)(owner)).limit(most)
+                    count += int(await connection.scalar(select(func.count()).select_from(own.subquery())) or 0)
+        return count
 
     async def tell_person(self, user_id: UserId, take: Taker) -> None:
         """Hand over everything that is kept of a person, table by table, as of one moment, oldest key first."""

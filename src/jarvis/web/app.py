@@ -31,14 +31,16 @@ from jarvis.store.errors import StoreError
 from jarvis.web import api, installation
 from jarvis.web.books import group as books
 from jarvis.web.books import tax
+from jarvis.web.books.reckoned import Reckonings
 from jarvis.web.connecting import account, beginning, onboarding, wizard
 from jarvis.web.connecting.connect import KeyConnector
 from jarvis.web.context import NOT_FOR_THIS_ROLE, ProofNeeded, SecretSealer, SignInNeeded, Web
 from jarvis.web.desk import charts, everything, one, stream
 from jarvis.web.forms import FormError
 from jarvis.web.handbook import pages as handbook
+from jarvis.web.jobs import Jobs
 from jarvis.web.messages import confirming, hooks, notices, notifications
-from jarvis.web.people import audit, data, entrance, factors, links, prove, sessions, sharing, tokens
+from jarvis.web.people import audit, data, entrance, factors, jobs, links, prove, sessions, sharing, tokens
 from jarvis.web.proxies import BehindProxy
 from jarvis.web.render import ASSETS, Pages
 from jarvis.web.reports import Reports
@@ -69,6 +71,7 @@ _GROUPS = (
     audit,
     sharing,
     data,
+    jobs,
     tax,
     installation,
     wizard,
@@ -135,12 +138,14 @@ def create_app(
     """The application. It sees the store and the connector; it has no way to the signer's vault.
 
     `seeds` seals the seeds of authenticator apps and checks their codes. `pulse` asks the signer how it is; without it
-    nobody answers. `passwords`, `throttle` and `now` are given by tests.
+    nobody answers. `passwords`, `throttle` and `now` are given by tests. Whoever serves it closes
+    `app.state.jobs` at the end.
     """
     hashing = passwords or Passwords()
     open_sessions = Sessions(store, SessionLimits(settings.session_idle, settings.session_absolute))
     totp = Totp(store, seeds)
     host = passkey_host(settings.origins)
+    clock = now or (lambda: datetime.now(UTC))
     web = Web(
         settings=settings,
         store=store,
@@ -163,10 +168,13 @@ def create_app(
         connector=connector,
         secrets=seeds,
         pages=Pages(),
-        now=now or (lambda: datetime.now(UTC)),
+        jobs=Jobs(clock, _new_id, settings.prepared),
+        reckonings=Reckonings(store),
+        now=clock,
         pulse=pulse or _nobody,
     )
     app = FastAPI(title="Jarvis", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.jobs = web.jobs
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(BehindProxy, trusted=settings.trusted_proxies)
     app.add_route("/reports/csp", Reports(web.now).take, methods=["POST"], include_in_schema=False)

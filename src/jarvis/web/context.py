@@ -25,8 +25,10 @@ from jarvis.domain.people import AuditEntry
 from jarvis.signer.client import SignerHealth
 from jarvis.store.db import Store
 from jarvis.store.records import Overview, TradingAccount
+from jarvis.web.books.reckoned import Reckonings
 from jarvis.web.connecting.connect import KeyConnector
 from jarvis.web.forms import Form, guarded_form
+from jarvis.web.jobs import Jobs
 from jarvis.web.render import Pages
 from jarvis.web.security import WebSettings, token_for
 
@@ -87,6 +89,8 @@ class Web:
     connector: KeyConnector
     secrets: SecretSealer
     pages: Pages
+    jobs: Jobs
+    reckonings: Reckonings
     now: Callable[[], datetime]
     pulse: Callable[[], Awaitable[SignerHealth | None]]
 

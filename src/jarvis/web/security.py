@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -70,6 +71,8 @@ class WebSettings:
     """Whether receivers of notices may be named at http:// addresses."""
     sends_mail: bool = False
     """Whether this installation has a mail server for notices."""
+    prepared: Path | None = None
+    """The folder for files that are made for people to download; without one, a temporary one of the system."""
     outbound_address: str = ""
     """The address that venues see this installation at; empty if the operator did not say."""
     hosts: frozenset[str] = field(init=False)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from jarvis.domain.money import Asset
 from jarvis.store.listing import ListedPosition
+from jarvis.web.books.catching import catch_up
 from jarvis.web.connecting.account import card_of, pairs_of
 from jarvis.web.context import Web
 from jarvis.web.desk.positions import side_word, strategy_title
@@ -41,6 +42,8 @@ def router(web: Web) -> APIRouter:
     @routes.get("/{account_id}/positions")
     async def positions(request: Request, account_id: str) -> Response:
         account = await web.account(request, account_id)
+        if (waiting := await catch_up(web, request, [account])) is not None:
+            return waiting
         owner = account.owner_id
         kind = ListOf(
             name=f"positions-{account.venue}",

@@ -13,6 +13,7 @@ from jarvis.domain.money import Asset
 from jarvis.ledger.journal import Account, EntryKind, Posting
 from jarvis.store.listing import LedgerLine
 from jarvis.web.books.bookwords import ACCOUNT_WORDS, ENTRY_WORDS
+from jarvis.web.books.catching import catch_up
 from jarvis.web.connecting.account import card_of, pairs_of
 from jarvis.web.context import Web
 from jarvis.web.lists import Choice, Empty, ListOf, answer
@@ -47,6 +48,8 @@ def router(web: Web) -> APIRouter:
     @routes.get("/{account_id}/ledger")
     async def ledger(request: Request, account_id: str) -> Response:
         account = await web.account(request, account_id)
+        if (waiting := await catch_up(web, request, [account])) is not None:
+            return waiting
         owner = account.owner_id
         assets = await web.store.assets_booked(owner, account.account_id)
         kind = ListOf(

@@ -19,6 +19,7 @@ from jarvis.store.folding import PositionResult
 from jarvis.store.listing import Page, Wish
 from jarvis.store.records import TradingAccount
 from jarvis.venues.catalog import VENUES
+from jarvis.web.books.catching import catch_up
 from jarvis.web.connecting.account import card_of
 from jarvis.web.context import Web
 from jarvis.web.desk.positions import strategy_title
@@ -115,6 +116,8 @@ async def _page(
 ) -> Response:
     if by not in _KEYS:
         raise HTTPException(404)
+    if (waiting := await catch_up(web, request, accounts)) is not None:
+        return waiting
     results = [
         Result(account, one)
         for account in accounts

@@ -20,6 +20,7 @@ from jarvis.store.records import Residual, TradingAccount
 from jarvis.store.stating import EquityReading
 from jarvis.venues.catalog import VENUES
 from jarvis.web.books.bookwords import PART_WORDS
+from jarvis.web.books.catching import catch_up
 from jarvis.web.connecting.account import card_of
 from jarvis.web.context import Web
 from jarvis.web.lists import Empty, ListOf, answer, file_of, page_of, wants_file
@@ -89,6 +90,8 @@ def router(web: Web) -> APIRouter:
     @routes.get("/{account_id}/statements")
     async def months(request: Request, account_id: str) -> Response:
         account = await web.account(request, account_id)
+        if (waiting := await catch_up(web, request, [account])) is not None:
+            return waiting
         sums = await web.store.day_sums(account.owner_id, account.account_id)
         found = statements(sums, month_of)
         asset = _main_asset(account, found)
@@ -120,6 +123,8 @@ def router(web: Web) -> APIRouter:
         span = span_of(period)
         if span is None:
             raise HTTPException(404)
+        if (waiting := await catch_up(web, request, [account])) is not None:
+            return waiting
         sums = await web.store.day_sums(account.owner_id, account.account_id, until=span.end)
         one = statement_of(sums, span)
         main_asset = _main_asset(account, [one])

@@ -1,10 +1,11 @@
 """The page for taxes: a year's disposals, fees and interest by the method that somebody chooses, to see and to take."""
 
-import asyncio
-import io
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -12,15 +13,16 @@ from starlette.responses import Response
 
 from jarvis.accounts.people import Deed, Person
 from jarvis.domain.account import Environment
-from jarvis.domain.csvfile import write_rows
-from jarvis.domain.money import ZERO, Asset
-from jarvis.ledger.beancount import lines_of
-from jarvis.ledger.statements import exact_sum
-from jarvis.ledger.tax import Books, LineKind, Method, Pool, TaxReport, report
-from jarvis.ledger.taxfiles import rows_of
+from jarvis.domain.money import Asset
+from jarvis.ledger.reckoning import AssetSums
+from jarvis.ledger.tax import LineKind, Method, Pool
 from jarvis.store.records import TradingAccount
 from jarvis.venues.catalog import VENUES
+from jarvis.web.books.reckoned import Asked
+from jarvis.web.books.taxfile import FORMATS, name_of, write_file
 from jarvis.web.context import Web
+from jarvis.web.jobs import Job, Prepared, Work
+from jarvis.web.people.jobs import back_to, long_action
 
 METHODS: Mapping[Method, tuple[str, str]] = {
     Method.FIFO: ("First in, first out", "What was opened first is closed first. The books here reckon like this."),
@@ -32,7 +34,9 @@ POOLS: Mapping[Pool, str] = {
     Pool.ACCOUNT: "everything of its account",
     Pool.ALL: "everything of all chosen accounts",
 }
-FORMATS: Mapping[str, str] = {"csv": "text/csv; charset=utf-8", "beancount": "text/plain; charset=utf-8"}
+AT_ONCE = 1000
+"""How many entries are read while a page waits; more are a long action."""
+
 _LINES: Mapping[LineKind, str] = {
     LineKind.TRADING_FEE: "Trading fees",
     LineKind.OPENING_FEE: "Opening fees",
@@ -42,16 +46,6 @@ _LINES: Mapping[LineKind, str] = {
     LineKind.REWARD: "Rewards and credits",
     LineKind.ADJUSTMENT: "Adjustments by the venue",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What somebody wants to see; `year` is None for everything."""
-
-    year: int | None
-    method: Method
-    pool: Pool
-    accounts: tuple[TradingAccount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +68,23 @@ def router(web: Web) -> APIRouter:
         person = await web.person(request)
         query = request.query_params
         mine = await _accounts(web, person)
-        wish = _wish(mine, web.now().year, query.get("year", ""), query.get("method", ""), query.get("pool", ""),
-                     query.getlist("account"))  # fmt: skip
-        made, _ = await _made(web, wish, mine)
+        asked = asked_of(mine, web.now().year, query.get("year", ""), query.get("method", ""), query.get("pool", ""),
+                         query.getlist("account"))  # fmt: skip
+        if await web.reckonings.missing(asked) > AT_ONCE:
+            return await long_action(
+                web, request, person, key=f"tax {asked.key}", title="Your tax report", back=back_to(request),
+                work=report_work(web, asked),
+            )  # fmt: skip
+        made = await web.reckonings.get(asked)
         values = {
             "here": "tax",
-            "wish": wish,
+            "wish": asked,
             "years": _years(mine, web.now().year),
             "methods": [(each, *words) for each, words in METHODS.items()],
             "pools": list(POOLS.items()),
-            "accounts": [(each, names_of(mine)[each.account_id]) for each in mine],
-            "sums": sums_of(made),
-            "report": made,
+            "accounts": [(each, asked.names[each.account_id]) for each in mine],
+            "sums": shown_of(made.sums(asked.year)),
+            "counts": made.counts(asked.year),
         }
         return await web.page(request, "books/tax.html", values)
 
@@ -96,18 +95,43 @@ def router(web: Web) -> APIRouter:
         mine = await _accounts(web, person)
         if not set(form.all("account")) <= {each.account_id for each in mine}:
             raise HTTPException(404)
-        wish = _wish(mine, web.now().year, form.text("year"), form.text("method"), form.text("pool"),
-                     form.all("account"))  # fmt: skip
+        asked = asked_of(mine, web.now().year, form.text("year"), form.text("method"), form.text("pool"),
+                         form.all("account"))  # fmt: skip
         kind = form.text("format") if form.text("format") in FORMATS else "csv"
-        await web.store.note(await web.entry(request, "tax.exported", year=wish.year, method=wish.method.value))
-        made, books = await _made(web, wish, mine)
-        writing = (_csv, made, books) if kind == "csv" else (_beancount, wish, books)
-        text = await asyncio.to_thread(*writing)
-        name = f"jarvis-tax-{wish.year or 'all'}-{wish.method.value}.{kind}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(text.encode(), media_type=FORMATS[kind], headers=headers)
+        await web.store.note(await web.entry(request, "tax.exported", year=asked.year, method=asked.method.value))
+        ends = [await web.store.journal_end(each.owner_id, each.account_id) for each in asked.accounts]
+        if sum(each.entries for each in ends) > AT_ONCE:
+            return await long_action(
+                web, request, person, key=f"tax {kind} {asked.year} {asked.key}", title="Your tax file",
+                back=_address_of(asked), work=_file_work(web, asked, kind),
+            )  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="jarvis-tax-") as folder:
+            path = Path(folder) / "tax"
+            await write_file(path, kind, asked, web.store, web.reckonings)
+            content = path.read_bytes()
+        headers = {"Content-Disposition": f'attachment; filename="{name_of(asked, kind)}"'}
+        return Response(content, media_type=FORMATS[kind], headers=headers)
 
     return routes
+
+
+def report_work(web: Web, asked: Asked) -> Work:
+    """The long action that makes a report and keeps it, so that whoever asks next has it at once."""
+
+    async def work(job: Job) -> None:
+        await web.reckonings.get(asked, job)
+
+    return work
+
+
+def _file_work(web: Web, asked: Asked, kind: str) -> Work:
+    async def work(job: Job) -> Prepared:
+        name = name_of(asked, kind)
+        path = web.jobs.file(job, name)
+        await write_file(path, kind, asked, web.store, web.reckonings, job)
+        return Prepared(path, name, FORMATS[kind], path.stat().st_size)
+
+    return work
 
 
 def names_of(accounts: Sequence[TradingAccount]) -> dict[str, str]:
@@ -121,21 +145,29 @@ def names_of(accounts: Sequence[TradingAccount]) -> dict[str, str]:
     return found
 
 
-def sums_of(made: TaxReport) -> list[Sums]:
-    """A report added up by asset."""
-    assets = made.total()
+def shown_of(sums: Iterable[AssetSums]) -> list[Sums]:
+    """A report's sums as the page tells them: what was traded first."""
     found = []
-    for asset, total in assets.items():
-        disposals = [each for each in made.disposals if each.pair.quote == asset]
-        rows = [("Gains and losses of disposals", exact_sum(each.gain for each in disposals))] if disposals else []
-        for kind, words in _LINES.items():
-            amounts = [line.amount for line in made.lines if line.kind is kind and line.asset == asset]
-            if amounts:
-                rows.append((words, exact_sum(amounts)))
-        proceeds = exact_sum(each.proceeds for each in disposals) if disposals else ZERO
-        cost = exact_sum(each.cost for each in disposals) if disposals else ZERO
-        found.append(Sums(asset, tuple(rows), proceeds, cost, total))
-    return sorted(found, key=lambda sums: (not sums.proceeds, sums.asset))
+    for each in sums:
+        rows = [("Gains and losses of disposals", each.gains)] if each.disposals else []
+        rows += [(words, each.lines[kind]) for kind, words in _LINES.items() if kind in each.lines]
+        found.append(Sums(each.asset, tuple(rows), each.proceeds, each.cost, each.total))
+    return sorted(found, key=lambda one: (not one.proceeds, one.asset))
+
+
+def asked_of(
+    mine: Sequence[TradingAccount], this_year: int, year: str, method: str, pool: str, accounts: Sequence[str]
+) -> Asked:
+    """What the address or a form says; what it does not say, or nobody knows, is as usual."""
+    chosen = tuple(each for each in mine if each.account_id in accounts) or tuple(mine)
+    known = {str(each): each for each in _years(mine, this_year)}
+    return Asked(
+        chosen,
+        names_of(mine),
+        next((each for each in Method if each.value == method), Method.FIFO),
+        next((each for each in Pool if each.value == pool), Pool.POSITION),
+        None if year == "all" else known.get(year, this_year),
+    )
 
 
 async def _accounts(web: Web, person: Person) -> list[TradingAccount]:
@@ -143,37 +175,12 @@ async def _accounts(web: Web, person: Person) -> list[TradingAccount]:
     return await web.store.accounts_of(person.user_id)
 
 
-def _wish(
-    mine: Sequence[TradingAccount], this_year: int, year: str, method: str, pool: str, accounts: Sequence[str]
-) -> Wish:
-    """What the address or a form says; what it does not say, or nobody knows, is as usual."""
-    chosen = tuple(each for each in mine if each.account_id in accounts) or tuple(mine)
-    known = {str(each): each for each in _years(mine, this_year)}
-    return Wish(
-        None if year == "all" else known.get(year, this_year),
-        next((each for each in Method if each.value == method), Method.FIFO),
-        next((each for each in Pool if each.value == pool), Pool.POSITION),
-        chosen,
-    )
+def _address_of(asked: Asked) -> str:
+    """The page that shows this report."""
+    chosen = [("year", str(asked.year or "all")), ("method", asked.method.value), ("pool", asked.pool.value)]
+    return f"/account/tax?{urlencode([*chosen, *(('account', each.account_id) for each in asked.accounts)])}"
 
 
 def _years(mine: Sequence[TradingAccount], this_year: int) -> list[int]:
     first = min((each.connected_at.year for each in mine), default=this_year)
     return list(range(this_year, min(first, this_year) - 1, -1))
-
-
-async def _made(web: Web, wish: Wish, mine: Sequence[TradingAccount]) -> tuple[TaxReport, list[Books]]:
-    names = names_of(mine)
-    books = [await web.store.tax_books(each, names[each.account_id]) for each in wish.accounts]
-    # A year of a busy account is seconds of work: others are served meanwhile.
-    return await asyncio.to_thread(report, books, wish.method, wish.pool, wish.year), books
-
-
-def _csv(made: TaxReport, books: Sequence[Books]) -> str:
-    file = io.StringIO(newline="")
-    write_rows(file, rows_of(made, books))
-    return file.getvalue()
-
-
-def _beancount(wish: Wish, books: Sequence[Books]) -> str:
-    return "\n".join([*lines_of(books, until_year=wish.year), ""])

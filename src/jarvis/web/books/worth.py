@@ -12,6 +12,7 @@ from jarvis.domain.money import Asset
 from jarvis.ledger.statements import DaySum, Part, exact_sum
 from jarvis.store.listing import Page, Wish
 from jarvis.store.records import ComparedBalance, TradingAccount
+from jarvis.web.books.catching import catch_up
 from jarvis.web.connecting.account import Card, card_of
 from jarvis.web.context import Web
 from jarvis.web.lists import Choice, Empty, ListOf, answer, page_of
@@ -40,6 +41,8 @@ def router(web: Web) -> APIRouter:
     @routes.get("/ledger")
     async def balances(request: Request) -> Response:
         accounts = await web.accounts(await web.person(request))
+        if (waiting := await catch_up(web, request, accounts)) is not None:
+            return waiting
         held = [line for account in accounts for line in await _held(web, account)]
         held.sort(key=lambda line: (line.asset, line.account.venue, line.account.account_id))
 

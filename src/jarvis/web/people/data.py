@@ -1,19 +1,23 @@
 """A person's own data: taking all of it along, and deleting the account with all of it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from starlette.background import BackgroundTask
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from jarvis.accounts.export import Export
 from jarvis.accounts.people import Deed, Person, Role, normalised_email
 from jarvis.venues.catalog import VENUES
 from jarvis.web.context import Web
+from jarvis.web.jobs import Job, Prepared, Work
+from jarvis.web.people.jobs import long_action
 
-_PIECE_BYTES = 64 * 1024
+AT_ONCE = 2000
+"""How many rows are exported while a page waits; more are a long action."""
+
+_TYPE = "application/zip"
 
 
 def router(web: Web) -> APIRouter:
@@ -30,20 +34,18 @@ def router(web: Web) -> APIRouter:
         await web.form(request)
         now = web.now()
         await web.store.note(await web.entry(request, "export.made"))
-        folder = tempfile.TemporaryDirectory(prefix="jarvis-export-")
-        try:
-            path = Path(folder.name) / "data.zip"
+        name = f"jarvis-{now:%Y-%m-%d}.zip"
+        if await web.store.rows_of_person(person.user_id, most=AT_ONCE) > AT_ONCE:
+            return await long_action(
+                web, request, person, key="export", title="Your data", back="/account/data",
+                work=_export(web, person, name),
+            )  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="jarvis-export-") as folder:
+            path = Path(folder) / name
             with Export(path, now) as file:
                 await web.store.tell_person(person.user_id, file.take)
-        except BaseException:
-            folder.cleanup()
-            raise
-        return StreamingResponse(
-            _pieces(path),
-            media_type="application/zip",
-            headers={"Content-Disposition": f'attachment; filename="jarvis-{now:%Y-%m-%d}.zip"'},
-            background=BackgroundTask(folder.cleanup),
-        )
+            content = path.read_bytes()
+        return Response(content, media_type=_TYPE, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
     @routes.post("/delete")
     async def delete(request: Request) -> Response:
@@ -57,6 +59,8 @@ def router(web: Web) -> APIRouter:
             return await _data_page(web, request, person, error=error, status=422)
         noted = await web.entry(request, "person.deletion_asked")
         await web.store.begin_deletion(person.user_id, web.now(), noted)
+        web.jobs.forget_person(person.user_id)
+        web.reckonings.forget([each.account_id for each in await web.store.accounts_of(person.user_id)])
         values = {
             "title": "Your account is deleted",
             "text": (
@@ -72,10 +76,22 @@ def router(web: Web) -> APIRouter:
     return routes
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            yield piece
+def _export(web: Web, person: Person, name: str) -> Work:
+    """The long action that writes everything into a file."""
+
+    async def work(job: Job) -> Prepared:
+        job.begin("Reading everything that is kept about you", await web.store.rows_of_person(person.user_id), "rows")
+        path = web.jobs.file(job, name)
+        with Export(path, web.now()) as file:
+
+            def take(table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+                job.went(len(rows))  # ends the reading if the person cancelled
+                file.take(table, columns, rows)
+
+            await web.store.tell_person(person.user_id, take)
+        return Prepared(path, name, _TYPE, path.stat().st_size)
+
+    return work
 
 
 async def _data_page(web: Web, request: Request, person: Person, *, error: str = "", status: int = 200) -> Response:
