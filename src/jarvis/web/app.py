@@ -42,7 +42,7 @@ from jarvis.web.jobs import Jobs
 from jarvis.web.messages import confirming, hooks, notices, notifications
 from jarvis.web.people import audit, data, entrance, factors, jobs, links, prove, sessions, sharing, tokens
 from jarvis.web.proxies import BehindProxy
-from jarvis.web.render import ASSETS, Pages
+from jarvis.web.render import ASSETS, pages
 from jarvis.web.reports import Reports
 from jarvis.web.security import Guard, WebSettings
 from jarvis.web.trading import arming, limits, strategies, trade
@@ -167,7 +167,7 @@ def create_app(
         sign_up_throttle=SignInThrottle(_SIGN_UPS),
         connector=connector,
         secrets=seeds,
-        pages=Pages(),
+        pages=pages(),
         jobs=Jobs(clock, _new_id, settings.prepared),
         reckonings=Reckonings(store),
         now=clock,

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -175,3 +176,9 @@ class Pages:
     def text(self, template: str, values: Mapping[str, object]) -> str:
         """The HTML of `template` alone."""
         return self._environment.get_template(template).render(values)
+
+
+@cache
+def pages() -> Pages:
+    """The templates of this process: each is compiled once."""
+    return Pages()
