@@ -13,6 +13,7 @@ from jarvis.store.db import Store
 from jarvis.store.hooks import Hook
 from jarvis.store.targets import Target
 from jarvis.trading.proposals import Terms
+from jarvis.web.jobs import Job, Jobs, Prepared
 from tests.web.client import Browser
 from tests.web.conftest import OWNER, PASSWORD, Time
 from tests.web.samples import BTC
@@ -20,6 +21,7 @@ from tests.web.second_factor import enrol_app
 
 MADE_UP = "0123456789abcdef0123"
 HOOK_OF_ADA = "hook-of-ada"
+JOB_OF_ADA = "job-of-ada"
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ async def crowd_of(app: FastAPI, store: Store, time: Time, owner: Browser) -> Cr
         Target("target-of-ada", ada.user_id, "webhook", "a room", "a.example", time(), confirmed_at=time()), noted
     )
     await add_hook(store, time, ada.user_id)
+    await add_job(app, ada.user_id)
     session = next(value for name, value in owner.cookies.items() if "session" in name)
     from jarvis.accounts.sessions import hash_of
 
@@ -101,6 +104,20 @@ async def add_hook(store: Store, time: Time, user_id: UserId) -> None:
             created_at=time(), token_hash=b"h" * 32,
         )  # fmt: skip
         assert await store.add_hook(hook, noted=noted, told="")
+
+
+async def add_job(app: FastAPI, user_id: UserId) -> None:
+    """A long action of the person that has made its file."""
+    jobs: Jobs = app.state.jobs
+
+    async def work(job: Job) -> Prepared:
+        job.job_id = JOB_OF_ADA
+        jobs._jobs[JOB_OF_ADA] = job
+        path = jobs.file(job, "words.csv")
+        path.write_text("said\nit\n")
+        return Prepared(path, "words.csv", "text/csv", path.stat().st_size)
+
+    await jobs.over(jobs.begin(user_id, "made for a test", "Your words", "/account/data", work))
 
 
 async def rows_of(store: Store, user_id: UserId) -> dict[str, list[tuple[object, ...]]]:

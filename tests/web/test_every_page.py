@@ -25,7 +25,7 @@ from tests.support.months import write_months
 from tests.web import client, day
 from tests.web.axe import LAYOUT, violations
 from tests.web.conftest import OWNER, PASSWORD
-from tests.web.crowd import add_hook, person_of
+from tests.web.crowd import add_hook, add_job, person_of
 from tests.web.second_factor import enrol_app
 from tests.web.serving import Served
 from tests.web.test_browser import DESK, PHONE, Watched, chromium, served, watch
@@ -36,8 +36,8 @@ __all__ = ["chromium", "served"]  # fixtures
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-NOT_PAGES = re.compile(r"/events$|\.json$|/part/|^/docs/pictures/|/receivers$|^/installation/health$")
-"""What a page fetches: streams, figures, pieces of pages and pictures."""
+NOT_PAGES = re.compile(r"/events$|\.json$|/part/|^/docs/pictures/|/receivers$|/file$|^/installation/health$")
+"""What a page fetches: streams, figures, files, pieces of pages and pictures."""
 
 BEFORE = {"/sign-up", "/sign-in", "/sign-in/factor", "/link", "/link/{token}", "/confirm", "/confirm/{token}"}
 """Pages for somebody who is not, or not yet, signed in."""
@@ -148,6 +148,7 @@ async def _fill(served: Served, owner: client.Browser) -> tuple[AccountId, Accou
     await write_months(store, account, positions=16, start=start, apart=timedelta(hours=80))
     borrowed = await day.lived_on_borrowed_money(store, ada.user_id, OKX)
     await add_hook(store, served.time, ada.user_id)  # type: ignore[arg-type]
+    await add_job(served.app, ada.user_id)
     await store.add_target(
         Target("target-of-ada", ada.user_id, "webhook", "a room", "a.example", now, confirmed_at=now), noted
     )

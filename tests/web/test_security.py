@@ -22,6 +22,7 @@ def routes(app: FastAPI, account_id: str = "nobody", position_id: str = "nothing
         "venue": "kraken",
         "token": "x" * 43,
         "hook_id": "nobodys",
+        "job_id": "nobodys",
         "command_id": "1",
         "by": "pair",
         "period": "2026-11",

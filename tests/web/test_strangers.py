@@ -15,7 +15,18 @@ from jarvis.domain.account import AccountId
 from jarvis.store.db import Store
 from tests.web.client import Answer, Browser
 from tests.web.conftest import OWNER, Time
-from tests.web.crowd import HOOK_OF_ADA, MADE_UP, Crowd, add_hook, crowd_of, enter, person_of, rows_of
+from tests.web.crowd import (
+    HOOK_OF_ADA,
+    JOB_OF_ADA,
+    MADE_UP,
+    Crowd,
+    add_hook,
+    add_job,
+    crowd_of,
+    enter,
+    person_of,
+    rows_of,
+)
 from tests.web.page_forms import forms_on
 
 NO_IDS = {
@@ -58,8 +69,8 @@ def operations(app: FastAPI) -> list[tuple[str, str]]:
 
 def filled(path: str, account: str, position: str = "BTC-1") -> str:
     """The path with an id in it. Fails for a parameter that this test knows nothing of."""
-    hook = MADE_UP if account == MADE_UP else HOOK_OF_ADA
-    values = {**NO_IDS, "account_id": account, "position_id": position, "hook_id": hook}
+    hook, job = (MADE_UP, MADE_UP) if account == MADE_UP else (HOOK_OF_ADA, JOB_OF_ADA)
+    values = {**NO_IDS, "account_id": account, "position_id": position, "hook_id": hook, "job_id": job}
     unknown = set(re.findall(r"{(\w+)}", path)) - set(values)
     assert not unknown, f"{path}: say in this test what {unknown} names, and whose it is"
     full = path.format(**values)
@@ -246,7 +257,9 @@ async def gap_between(stranger: Browser, real: str, made_up: str) -> tuple[float
 async def test_the_owner_finds_what_strangers_do_not(
     app: FastAPI, owner: Browser, account: AccountId, store: Store, time: Time
 ) -> None:
-    await add_hook(store, time, (await person_of(store, OWNER)).user_id)
+    ada = await person_of(store, OWNER)
+    await add_hook(store, time, ada.user_id)
+    await add_job(app, ada.user_id)
     for method, template in operations(app):
         if method == "GET" and "_id}" in template and not template.startswith("/api/"):
             if template.endswith(("/events", "/foreign", "{command_id}")):
