@@ -6,6 +6,7 @@ API call would have waited at that moment.
 """
 
 import asyncio
+import gc
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -53,6 +54,8 @@ async def run() -> None:
         positions = ENTRIES // ENTRIES_EACH + 1
         apart = timedelta(days=400) / positions
         await write_months(store, account, positions=positions, start=NOW - timedelta(days=401), apart=apart)
+        gc.collect()
+        gc.freeze()  # as the web process does when it begins
         await _all(app, store, browser, account)
         await app.state.jobs.close()
         await store.close()

@@ -29,7 +29,7 @@ def reckoned(
     books: Sequence[Books], sizes: Sequence[int], method: Method, pool: Pool, until: int | None = None
 ) -> Reckoning:
     """Each of the books read in pages of its own size."""
-    made, order = Reckoning(method, pool, until), Interleaving(len(books))
+    made, order = Reckoning(method, pool, until, keeps_rows=True), Interleaving(len(books))
     pages = [pages_of(each, size) for each, size in zip(books, sizes, strict=True)]
     ended: set[int] = set()
     while len(ended) < len(books):
@@ -81,13 +81,15 @@ def test_every_year_is_what_a_report_of_the_whole_books_says(
 def test_what_is_new_adds_to_what_was_kept(drawn: wallets.Drawn, split: int, chosen: tuple[Method, Pool]) -> None:
     books = of_wallet(drawn)
     order, made = Interleaving(1), Reckoning(*chosen)
+    whole = report([books], *chosen)
 
     for piece in (books.entries[:split], books.entries[split:]):
         order.add(0, replace(books, entries=piece))
         made.take(order.take({0}))
-        made.report()
+        made.sums()
 
-    assert made.report() == report([books], *chosen)
+    assert {each.asset: each.total for each in made.sums()} == whole.total()
+    assert made.counts() == (len(whole.disposals), len(whole.lines))
 
 
 @given(wallets.histories(), wallets.histories(), st.tuples(st.integers(1, 7), st.integers(1, 7)))

@@ -1,6 +1,7 @@
 """Commands that run: `up`, `demo`, `sandbox`, and the processes that they supervise."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -224,6 +225,8 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
         connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())
         app = create_app(web_settings, store, connector, seeds=signer, passwords=passwords_of(given), pulse=pulse)
         server = server_of(app, proxies=given.proxies, context=context)
+        gc.collect()
+        gc.freeze()  # what was imported stays; looking through it would hold every page for a tenth of a second
         say_ready(f"{'https' if context else 'http'}://{given.web_host}:{port}")
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         orphaned = asyncio.create_task(_parent_ended(parent_pid))

@@ -1,11 +1,11 @@
-"""A tax report that goes on: entries are taken as they are read, and every year's report and sums are at hand. Pure.
+"""A tax report that goes on: entries are taken as they are read, and the sums of every year are at hand. Pure.
 
 What `tax.report` makes of whole books at once is made here a piece at a time, so that whoever reads can stop, tell how
 far it is, and later add what is new. The result is the same to the last digit; a test holds one against the other.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
@@ -94,20 +94,20 @@ class _Sum:
 
 @dataclass(slots=True)
 class _Year:
-    disposals: list[Disposal] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
+    disposals: int = 0
+    lines: int = 0
     sums: dict[Asset, _Sum] = field(default_factory=dict)
 
     def add(self, disposals: Iterable[Disposal], lines: Iterable[Line]) -> None:
         for disposal in disposals:
-            self.disposals.append(disposal)
+            self.disposals += 1
             one = self.sums.setdefault(disposal.pair.quote, _Sum())
             one.disposals += 1
             one.gains += disposal.gain
             one.proceeds += disposal.proceeds
             one.cost += disposal.cost
         for line in lines:
-            self.lines.append(line)
+            self.lines += 1
             one = self.sums.setdefault(line.asset, _Sum())
             one.lines[line.kind] = one.lines.get(line.kind, ZERO) + line.amount
 
@@ -115,36 +115,36 @@ class _Year:
 class Reckoning:
     """Reports by one method, as entries come in the order of `tax.by_time`.
 
-    With `until` only what happened up to the end of that year is taken, and only its report can be asked for.
+    With `until` only what happened up to the end of that year is taken, and only that year can be asked for. Rows are
+    kept for a report only if `keeps_rows`: they are many, and sums are what is asked for again and again.
     """
 
-    def __init__(self, method: Method, pool: Pool, until: int | None = None) -> None:
+    def __init__(self, method: Method, pool: Pool, until: int | None = None, *, keeps_rows: bool = False) -> None:
         self._method = method
         self._pool = pool
         self._until = until
+        self._keeps_rows = keeps_rows
         self._matching = Matching(method, pool)
         self._years: dict[int, _Year] = {}
         self._left: dict[int, tuple[OpenLot, ...]] = {}
         self._reached: int | None = None
         self._unsure: set[int] = set()
 
-    @property
-    def rows(self) -> int:
-        """How many disposals and lines there are."""
-        return len(self._matching.disposals) + len(self._matching.lines)
-
     def take(self, entries: Iterable[tuple[Books, Entry]]) -> None:
         """Read more entries."""
+        matching = self._matching
         for books, entry in entries:
             year = year_of(entry.at)
             if self._until is None or year <= self._until:
                 self._reach(year)
-                disposals, lines = len(self._matching.disposals), len(self._matching.lines)
-                self._matching.take(books, entry)  # by the usual precision: its divisions round as they always do
+                disposals, lines = len(matching.disposals), len(matching.lines)
+                matching.take(books, entry)  # by the usual precision: its divisions round as they always do
                 with localcontext(prec=_PRECISION):
-                    self._years.setdefault(year, _Year()).add(
-                        self._matching.disposals[disposals:], self._matching.lines[lines:]
-                    )
+                    self._years.setdefault(year, _Year()).add(matching.disposals[disposals:], matching.lines[lines:])
+                matching.opened.clear()
+                if not self._keeps_rows:
+                    matching.disposals.clear()
+                    matching.lines.clear()
 
     def _reach(self, year: int) -> None:
         """Keep what a year leaves open when the next one begins. A year that goes on after that is not sure."""
@@ -166,21 +166,22 @@ class Reckoning:
         return year == self._until if self._until is not None else year not in self._unsure
 
     def report(self, year: int | None = None) -> TaxReport:
-        """What `tax.report` makes of the same entries."""
-        disposals: Sequence[Disposal] = self._matching.disposals
-        lines: Sequence[Line] = self._matching.lines
-        left = self._open_lots()
-        if year is not None:
-            one = self._years.get(year) or _Year()
-            disposals, lines = one.disposals, one.lines
-            if self._reached is not None and year < self._reached:
-                left = self._left.get(year, ())
-        return TaxReport(self._method, self._pool, tuple(disposals), tuple(lines), left)
+        """What `tax.report` makes of the same entries. Raises ValueError where rows were not to be kept."""
+        if not self._keeps_rows:
+            raise ValueError("a reckoning of sums alone has no rows")
+        is_ended = year is not None and self._reached is not None and year < self._reached
+        return TaxReport(
+            self._method,
+            self._pool,
+            tuple(each for each in self._matching.disposals if year in (None, year_of(each.closed_at))),
+            tuple(each for each in self._matching.lines if year in (None, year_of(each.at))),
+            self._left.get(year, ()) if is_ended and year is not None else self._open_lots(),
+        )
 
     def counts(self, year: int | None = None) -> tuple[int, int]:
         """How many disposals and how many other lines a report has."""
         years = self._chosen(year)
-        return sum(len(each.disposals) for each in years), sum(len(each.lines) for each in years)
+        return sum(each.disposals for each in years), sum(each.lines for each in years)
 
     def sums(self, year: int | None = None) -> list[AssetSums]:
         """A report added up by asset."""

@@ -1,9 +1,9 @@
 """Tax reports that are kept: made once, a little at a time, and added to when the journal grows.
 
 A report of a busy account is seconds of work. It is read in small pages and matched in a thread, so that others are
-served meanwhile; what was made is kept for the accounts, the method and the pool, and serves every year. Whether it
-still holds is asked of the journal each time: an entry that was written since is added, and where it belongs before
-others all of it is made anew.
+served meanwhile; its sums are kept for the accounts, the method and the pool, and serve every year. Whether they still
+hold is asked of the journal each time: an entry that was written since is added, and where it belongs before others
+all of it is made anew. Rows are read anew for each file: kept, they would be in the way of every page.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from jarvis.domain.account import AccountId
 from jarvis.ledger.reckoning import Interleaving, OutOfTurnError, Reckoning
-from jarvis.ledger.tax import Method, Pool
+from jarvis.ledger.tax import Method, Pool, TaxReport
 from jarvis.store.db import Store
 from jarvis.store.records import TradingAccount
 from jarvis.store.taxes import JournalEnd
@@ -21,8 +21,6 @@ from jarvis.store.whole import whole
 from jarvis.web.jobs import Job
 
 _MOST_KEPT = 24
-_MOST_ROWS = 200_000
-"""Of all kept reports together, some 60 MB; the latest is kept however long it is."""
 
 _in_thread = whole(asyncio.to_thread)
 
@@ -101,8 +99,15 @@ class Reckonings:
             if kept is None or kept.ends != ends:
                 kept = await self._go_on(kept, asked, year, ends, job, until)
             self._kept[key] = kept
-            self._drop_the_oldest(key)
+            if len(self._kept) > _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
             return kept.made
+
+    async def rows(self, asked: Asked, job: Job | None = None, *, until: float = 1.0) -> TaxReport:
+        """Every row of the report, read for this caller alone."""
+        made = Reckoning(asked.method, asked.pool, asked.year, keeps_rows=True)
+        await self._added(_begun(asked, made), asked, await self._ends(asked), job, until)
+        return await _in_thread(made.report, asked.year)
 
     async def _go_on(
         self,
@@ -119,8 +124,7 @@ class Reckonings:
                 return await self._added(kept, asked, ends, job, until)
             except OutOfTurnError:
                 pass
-        nothing = (JournalEnd(),) * len(asked.accounts)
-        begun = _Kept(nothing, Interleaving(len(nothing)), Reckoning(asked.method, asked.pool, year))
+        begun = _begun(asked, Reckoning(asked.method, asked.pool, year))
         return await self._added(begun, asked, ends, job, until)
 
     async def _added(
@@ -159,12 +163,9 @@ class Reckonings:
                 return False
         return True
 
-    def _drop_the_oldest(self, latest: _Key) -> None:
-        while len(self._kept) > _MOST_KEPT or sum(each.made.rows for each in self._kept.values()) > _MOST_ROWS:
-            oldest = next(iter(self._kept))
-            if oldest == latest:
-                return
-            del self._kept[oldest]
+
+def _begun(asked: Asked, made: Reckoning) -> _Kept:
+    return _Kept((JournalEnd(),) * len(asked.accounts), Interleaving(len(asked.accounts)), made)
 
 
 def _accounts_of(key: _Key) -> tuple[AccountId, ...]:

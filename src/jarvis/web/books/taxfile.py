@@ -44,7 +44,7 @@ async def write_file(
 
 
 async def _write_table(to: TextIO, asked: Asked, _store: Store, reckonings: Reckonings, job: Job | None) -> None:
-    made = (await reckonings.get(asked, job, until=0.7)).report(asked.year)
+    made = await reckonings.rows(asked, job, until=0.8)
     accounts = [Books(each.account_id, each.venue, asked.names[each.account_id], (), {}, {}) for each in asked.accounts]
     if job is not None:
         job.begin("Writing the file", len(made.disposals) + len(made.lines), "rows")
