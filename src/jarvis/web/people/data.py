@@ -35,7 +35,7 @@ def router(web: Web) -> APIRouter:
         now = web.now()
         await web.store.note(await web.entry(request, "export.made"))
         name = f"jarvis-{now:%Y-%m-%d}.zip"
-        if await web.store.rows_of_person(person.user_id, most=AT_ONCE) > AT_ONCE:
+        if await web.store.rows_of_person(person.user_id, most=AT_ONCE + 1) > AT_ONCE:
             return await long_action(
                 web, request, person, key="export", title="Your data", back="/account/data",
                 work=_export(web, person, name),
