@@ -84,6 +84,7 @@ def serving(database: str, host: str = "127.0.0.1") -> Iterator[Served]:
             try:
                 await server.serve(sockets=[listener])
             finally:
+                await app.state.jobs.close()
                 await store.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()), name="web under test")

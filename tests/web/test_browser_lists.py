@@ -1,5 +1,6 @@
 """Lists, books and times in a real Chromium: with script and without, by keyboard, on a phone and on paper."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from jarvis.domain.account import AccountId
 from jarvis.store.db import Store
+from jarvis.web.jobs import Job, Jobs, JobState
 from tests.support.months import write_months
 from tests.web.conftest import OWNER
 from tests.web.serving import Served
@@ -151,3 +153,44 @@ def test_a_statement_on_paper_is_black_on_white_without_navigation(
             )
         assert page.locator("td.right").first.evaluate("each => getComputedStyle(each).color") == "rgb(0, 0, 0)"
         assert page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") <= 3
+
+
+def test_a_long_action_shows_how_far_it_is_and_ends_when_its_owner_says_so(
+    chromium: Browser, served: Served, traded: AccountId
+) -> None:
+    jobs: Jobs = served.app.state.jobs
+    steps: list[asyncio.Semaphore] = []
+
+    async def work(job: Job) -> None:
+        job.begin("Reading the journal", 4_000, "entries")
+        for _ in range(4):
+            await steps[0].acquire()
+            job.went(1_000)
+
+    async def begin(store: Store) -> Job:
+        steps.append(asyncio.Semaphore(0))
+        person = await store.person_by_email(OWNER)
+        assert person is not None
+        return jobs.begin(person.user_id, "watched", "Your tax report", f"/desk/{traded}/ledger", work)
+
+    async def step(_store: Store) -> None:
+        steps[0].release()
+
+    job = served.run(begin)
+    with opened(chromium, served) as watched:
+        watched.open(f"/account/jobs/{job.job_id}")
+        bar = watched.page.get_by_role("progressbar")
+        expect(bar).to_have_attribute("value", "0")
+        served.run(step)
+        expect(bar).to_have_js_property("value", 25, timeout=30_000)
+        served.run(step)
+        expect(watched.page.get_by_text("2,000 of 4,000 entries")).to_be_visible(timeout=30_000)
+        watched.looks_right("job")
+
+        watched.page.get_by_role("button", name="Cancel").click()
+
+        expect(watched.page.get_by_role("heading", name="Cancelled")).to_be_visible(timeout=30_000)
+        watched.page.get_by_role("link", name="Start again").click()
+        expect(watched.page.get_by_role("heading", level=1)).to_be_visible()
+    assert job.state is JobState.CANCELLED
+    assert job.done == 2_000
