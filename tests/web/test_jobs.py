@@ -219,7 +219,7 @@ async def test_books_are_added_up_before_a_page_that_needs_them(
 @pytest.mark.usefixtures("long")
 @pytest.mark.parametrize(
     ("error", "said"),
-    [(StoreBusy("another program held it"), "another program held it"), (KeyError("a secret"), "Something broke")],
+    [(StoreBusy("another program held it"), "Another program held it."), (KeyError("a secret"), "Something broke")],
 )
 async def test_what_cannot_be_finished_says_so_in_plain_words(
     owner: Browser, account: AccountId, store: Store, jobs: Jobs, error: Exception, said: str,

@@ -32,7 +32,7 @@ MOST_OF_ONE = 3
 
 MOST_KEPT_OF_ONE = 8
 
-_BROKEN = "Something broke on our side, so this was not finished. Nothing was changed; start it again."
+_BROKEN = "Something broke on our side. Nothing of yours was changed; start it again."
 
 
 class JobState(Enum):
@@ -219,7 +219,7 @@ class Jobs:
         except (asyncio.CancelledError, _CancelledError):
             job.state = JobState.CANCELLED
         except StoreError as error:
-            job.state, job.problem = JobState.FAILED, f"This was not finished: {error}."
+            job.state, job.problem = JobState.FAILED, _sentence(str(error))
             log.warning("job_not_finished", job=job.key, reason=str(error))
         except Exception as error:  # noqa: BLE001 - the top of a task: its owner is told, and the log has the rest
             job.state, job.problem = JobState.FAILED, _BROKEN
@@ -255,3 +255,7 @@ class Jobs:
                 self._given.mkdir(mode=0o700, parents=True)
                 self._folder = self._given
         return self._folder
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

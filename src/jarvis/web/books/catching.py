@@ -20,16 +20,26 @@ _PAUSE_SECONDS = 0.01
 
 async def catch_up(web: Web, request: Request, accounts: Sequence[TradingAccount]) -> Response | None:
     """The answer that sends to a long action, if the journals have much that nobody added up yet; else None."""
+    work = await adding_up(web, accounts)
+    if work is None:
+        return None
+    return await long_action(
+        web, request, await web.person(request), key=key_of(accounts), title="Adding up the books",
+        back=back_to(request), work=work,
+    )  # fmt: skip
+
+
+def key_of(accounts: Sequence[TradingAccount]) -> str:
+    """Under which name adding up these journals is one and the same long action."""
+    return f"books {' '.join(each.account_id for each in accounts)}"
+
+
+async def adding_up(web: Web, accounts: Sequence[TradingAccount]) -> Work | None:
+    """The long action that adds up what is new in these journals; None if that is done at once."""
     new = 0
     for account in accounts:
         new += await web.store.unfolded(account.owner_id, account.account_id)
-    if new <= AT_ONCE:
-        return None
-    names = " ".join(each.account_id for each in accounts)
-    return await long_action(
-        web, request, await web.person(request), key=f"books {names}", title="Adding up the books",
-        back=back_to(request), work=_adding_up(web, accounts, new),
-    )  # fmt: skip
+    return None if new <= AT_ONCE else _adding_up(web, accounts, new)
 
 
 def _adding_up(web: Web, accounts: Sequence[TradingAccount], new: int) -> Work:

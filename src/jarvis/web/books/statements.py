@@ -82,6 +82,11 @@ class Span:
         """Whether it is longer than a day."""
         return self.end - self.start > _A_DAY
 
+    @property
+    def short(self) -> str:
+        """Its title in a line of a table, which on paper has no room for a month in full beside its numbers."""
+        return self.title if self.is_month else f"{self.start.day} {self.start:%b %Y}"
+
 
 def router(web: Web) -> APIRouter:
     """The routes of the statements."""
@@ -209,7 +214,7 @@ def summary_of(one: Statement, asset: Asset, span: Span) -> Summary:
 
     return Summary(
         name=span.name,
-        title=span.title,
+        title=span.short,
         asset=asset,
         opening=line.opening,
         moved=group(_MOVED),

@@ -22,7 +22,7 @@ from jarvis.web.books.reckoned import Asked
 from jarvis.web.books.taxfile import FORMATS, name_of, write_file
 from jarvis.web.context import Web
 from jarvis.web.jobs import Job, Prepared, Work
-from jarvis.web.people.jobs import back_to, long_action
+from jarvis.web.people.jobs import back_to, living, long_action
 
 METHODS: Mapping[Method, tuple[str, str]] = {
     Method.FIFO: ("First in, first out", "What was opened first is closed first. The books here reckon like this."),
@@ -78,6 +78,7 @@ def router(web: Web) -> APIRouter:
         made = await web.reckonings.get(asked)
         values = {
             "here": "tax",
+            "jobs": living(web, person),
             "wish": asked,
             "years": _years(mine, web.now().year),
             "methods": [(each, *words) for each, words in METHODS.items()],

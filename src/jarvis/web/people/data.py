@@ -12,7 +12,7 @@ from jarvis.accounts.people import Deed, Person, Role, normalised_email
 from jarvis.venues.catalog import VENUES
 from jarvis.web.context import Web
 from jarvis.web.jobs import Job, Prepared, Work
-from jarvis.web.people.jobs import long_action
+from jarvis.web.people.jobs import living, long_action
 
 AT_ONCE = 2000
 """How many rows are exported while a page waits; more are a long action."""
@@ -95,7 +95,7 @@ def _export(web: Web, person: Person, name: str) -> Work:
 
 
 async def _data_page(web: Web, request: Request, person: Person, *, error: str = "", status: int = 200) -> Response:
-    values = {"here": "data", "error": error, "obstacles": await _obstacles(web, person)}
+    values = {"here": "data", "error": error, "obstacles": await _obstacles(web, person), "jobs": living(web, person)}
     return await web.page(request, "people/data.html", values, status)
 
 

@@ -40,7 +40,8 @@ def router(web: Web) -> APIRouter:
             return await web.page(request, "message.html", {"title": title, "text": text, "links": links}, 404)
         if job.state is JobState.DONE and job.file is None:
             return RedirectResponse(job.back, status_code=303)
-        values = {"here": "jobs", "job": job, "others": _others(web, person, job), "kept": KEPT}
+        others = [each for each in living(web, person) if each is not job]
+        values = {"here": "jobs", "job": job, "others": others, "kept": KEPT}
         return await web.page(request, "people/job.html", values)
 
     @routes.get("/{job_id}/state.json")
@@ -113,7 +114,6 @@ async def _job(web: Web, request: Request, job_id: str) -> Job:
     return job
 
 
-def _others(web: Web, person: Person, shown: Job) -> list[Job]:
-    """The person's other actions that are not over, or whose file can still be had."""
-    found = web.jobs.of(person.user_id)
-    return [each for each in found if each is not shown and (not each.is_over or each.file is not None)]
+def living(web: Web, person: Person) -> list[Job]:
+    """The person's actions that are not over, or whose file can still be had."""
+    return [each for each in web.jobs.of(person.user_id) if not each.is_over or each.file is not None]
