@@ -237,12 +237,17 @@ async def _results(
     connection: AsyncConnection, account: ColumnElement[Any], since: int
 ) -> dict[tuple[PositionId, Asset], PositionResult]:
     """The results that were read again after entry `since`."""
-    rows = await connection.execute(
+    query = (
         select(position_results, stories.c.closed_at)
         .join(stories, _SAME)
         .where(position_results.c.account_id == account, position_results.c.up_to > since)
     )
-    return {(PositionId(row.position_id), Asset(row.asset)): _result_of(row) for row in rows}
+    found = {}
+    read = await connection.stream(query.execution_options(yield_per=_IN_QUESTION))
+    async for rows in read.partitions(_IN_QUESTION):  # thousands at once would keep everybody else waiting
+        for row in rows:
+            found[PositionId(row.position_id), Asset(row.asset)] = _result_of(row)
+    return found
 
 
 async def sums_by_day(

@@ -19,7 +19,7 @@ from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.money import ZERO, Asset
 from jarvis.domain.order import Fill, Order
 from jarvis.ledger.journal import Account, Entry
-from jarvis.ledger.statements import day_of
+from jarvis.ledger.statements import DaySum, day_of
 from jarvis.store.audit import line_of_row
 from jarvis.store.chain import AuditLine
 from jarvis.store.columns import UtcDateTime
@@ -29,11 +29,12 @@ from jarvis.store.people_tables import audit, notices
 from jarvis.store.queries import journal_of, owned_account
 from jarvis.store.records import Activity
 from jarvis.store.rows import order_of, record_of
-from jarvis.store.tables import activities, day_sums, entries, fills, orders, position_results, postings, stories
+from jarvis.store.tables import activities, day_sums, entries, fills, folds, orders, position_results, postings, stories
 from jarvis.trading.stories import PositionStory
 
 PAGE = 50
 _PRECISION = 80
+_REMEMBERED = 4
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 T_co = TypeVar("T_co", covariant=True)
@@ -132,7 +133,15 @@ class _Sheet:
 
 
 class ListingStore(FoldStore):
-    """Reads for every list that people see."""
+    """Reads for every list that people see.
+
+    The daily sums of the accounts whose ledger was looked at last are remembered: a file of it asks for them page after
+    page.
+    """
+
+    def __init__(self, *opened: Any) -> None:
+        super().__init__(*opened)
+        self._days: dict[AccountId, tuple[tuple[int, int], list[DaySum]]] = {}
 
     async def list_orders(self, owner_id: UserId, account_id: AccountId, wish: Wish) -> Page[Order]:
         """An account's orders."""
@@ -231,11 +240,30 @@ class ListingStore(FoldStore):
             page = await sheet.page(connection, wish)
             numbers = [row.entry_id for row in page.rows]
             found = dict(await journal_of(connection, entries.c.entry_id.in_(numbers)))
-            balances = await _cash_after(connection, mine, owned_account(owner_id, account_id), page.rows)
+            sums = await self._remembered_days(connection, owner_id, account_id) if page.rows else []
+            balances = await _cash_after(connection, mine, sums, page.rows)
         lines = tuple(
             LedgerLine(row.entry_id, found[row.entry_id], row.row_id, balances[row.entry_id]) for row in page.rows
         )
         return Page(lines, page.count, page.after)
+
+    async def _remembered_days(
+        self, connection: AsyncConnection, owner_id: UserId, account_id: AccountId
+    ) -> list[DaySum]:
+        """The kept sums of one account by day, oldest first; read again only when the journal was added up further."""
+        account = owned_account(owner_id, account_id)
+        asked = select(folds.c.up_to, folds.c.generation).where(folds.c.account_id == account)
+        fold = (await connection.execute(asked)).first()
+        if fold is None:
+            return []
+        state = int(fold.up_to), int(fold.generation)
+        kept = self._days.pop(account_id, None)
+        if kept is None or kept[0] != state:
+            kept = state, await sums_by_day(connection, account)
+        self._days[account_id] = kept
+        if len(self._days) > _REMEMBERED:
+            del self._days[next(iter(self._days))]
+        return kept[1]
 
     async def assets_booked(self, owner_id: UserId, account_id: AccountId) -> list[Asset]:
         """The assets that the account's journal ever moved."""
@@ -303,7 +331,7 @@ def _listed_position(row: Row[Any]) -> ListedPosition:
 
 
 async def _cash_after(
-    connection: AsyncConnection, mine: ColumnElement[bool], account: ColumnElement[Any], rows: Sequence[Row[Any]]
+    connection: AsyncConnection, mine: ColumnElement[bool], sums: Sequence[DaySum], rows: Sequence[Row[Any]]
 ) -> dict[int, dict[Asset, Decimal]]:
     """The cash after each of the entries, of the assets whose cash it moved: kept sums up to its day, then the day."""
     after: dict[int, dict[Asset, Decimal]] = {row.entry_id: {} for row in rows}
@@ -311,7 +339,7 @@ async def _cash_after(
     if not days:
         return after
     cash: dict[Asset, Decimal] = {}
-    kept = iter(await sums_by_day(connection, account, days[-1]))
+    kept = iter(sums)
     waiting = next(kept, None)
     with localcontext(prec=_PRECISION):
         for first, last in _spans(days):
