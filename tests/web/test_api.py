@@ -24,6 +24,12 @@ BODIES: dict[tuple[str, str], object] = {
     ("put", "/accounts/{account_id}/assignments"): {"assignments": []},
     ("patch", "/accounts/{account_id}/limits"): {"leverage_cap": 1},
     ("post", "/accounts/{account_id}/orders"): {"pair": "BTC/USD", "side": "long", "quantity": "1", "stop_price": "1"},
+    ("post", "/accounts/{account_id}/orders/card"): {
+        "pair": "BTC/USD",
+        "side": "long",
+        "quantity": "1",
+        "stop_price": "1",
+    },
     ("post", "/accounts/{account_id}/positions/{position_id}/adjust"): {"trailing": True},
     ("post", "/accounts/{account_id}/positions/{position_id}/close"): {},
 }
@@ -31,7 +37,7 @@ BODIES: dict[tuple[str, str], object] = {
 
 def filled(path: str, account: str) -> str:
     """The path with ids in it, and what it must be asked with."""
-    full = path.format(account_id=account, position_id="BTC-1", client_order_id="none", command_id=1)
+    full = path.format(account_id=account, position_id="BTC-1", client_order_id="none", command_id=1, hook_id="none")
     return f"{full}?pair=BTC/USD" if path.endswith("/candles") else full
 
 

@@ -7,16 +7,26 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from jarvis.domain.account import AccountId
-from jarvis.domain.instrument import Side
-from jarvis.domain.people import Person, Scope
+from jarvis.domain.account import AccountId, Environment
+from jarvis.domain.instrument import Pair, Side
+from jarvis.domain.market import Quote
+from jarvis.domain.people import AuditEntry, Person, Scope
+from jarvis.notify.kinds import DEFAULTS, Group
+from jarvis.notify.quiet import QuietHours
 from jarvis.store.db import Store
-from jarvis.store.records import AccountState
+from jarvis.store.hooks import Fate, Hook
+from jarvis.store.records import AccountState, feed_name
+from jarvis.store.targets import Target
 from jarvis.trading.events import AdjustByHand, CloseByHand, OpenByHand
+from jarvis.trading.limits import Limits
+from jarvis.trading.proposals import Proposal, ProposalAction, Terms
+from jarvis.venues.catalog import KRAKEN
 from tests.web import day, samples
 from tests.web.client import Answer
 from tests.web.conftest import Time
 from tests.web.test_api import EXITS, READ, Script, person_of, token_of
+
+ETH = Pair.parse("ETH/USD")
 
 
 @pytest.fixture
@@ -130,3 +140,81 @@ async def test_a_command_that_was_handed_over_is_not_finished(script: Script, st
     assert (await script.get(f"/commands/{asked}"))["is_finished"] is False
     await store.conclude_command(asked, "done")
     assert (await script.get(f"/commands/{asked}"))["result"] == "done"
+
+
+async def test_the_card_before_an_order_is_that_of_the_pages_and_sends_nothing(
+    script: Script, store: Store, ada: Person, held: AccountId
+) -> None:
+    limits = Limits(allowed_pairs=frozenset({samples.BTC, samples.SOL, ETH}), max_open_positions=5)
+    await store.save_limits(ada.user_id, held, limits)
+    lent = {"BTC/USD": 10, "SOL/USD": 5, "ETH/USD": 10}
+    await store.update_permissions(held, {"granted": [], "leverages": lent}, "accepted", samples.NOW)
+    quote = Quote(ETH, Decimal("2600.1"), Decimal("2600.5"), Decimal("2600.3"), samples.NOW)
+    await store.record_quotes(feed_name(KRAKEN, Environment.SANDBOX), [quote])
+    wish = {"pair": "ETH/USD", "side": "long", "quantity": "0.5", "stop_price": "2500.5", "leverage": 2}
+
+    card = await script.ask("POST", f"/accounts/{held}/orders/card", body=wish)
+    too_large = await script.ask("POST", f"/accounts/{held}/orders/card", body={**wish, "quantity": "900"})
+    held_already = await script.ask("POST", f"/accounts/{held}/orders/card", body=open_wish())
+
+    assert card.status == 200, card.text
+    told = {name: Decimal(card.json[name]) for name in ("price", "quantity", "notional", "margin", "stop", "fee_in")}
+    assert told["notional"] == Decimal("0.5") * Decimal("2600.5")
+    assert told["margin"] == told["notional"] / 2
+    assert (told["stop"], card.json["refused"], card.json["leverage"]) == (Decimal("2500.5"), "", 2)
+    assert "is more than your" in too_large.json["refused"]
+    assert (held_already.status, await store.take_commands(held)) == (409, [])
+
+
+async def test_a_script_takes_power_away_and_reads_what_the_pages_say(
+    script: Script, store: Store, ada: Person, held: AccountId, time: Time
+) -> None:
+    terms = Terms(frozenset({samples.BTC}), Decimal(1000))
+    hook = Hook("hook-1", ada.user_id, held, "chart", terms, known_sources=False, is_live=True, created_at=time())
+    noted = AuditEntry("hook.made", time(), ada.user_id, ada.user_id)
+    await store.add_hook(hook, noted=noted, told="")
+    await store.set_account_state(held, AccountState.ARMED, "", time())
+    long = Proposal(ProposalAction.LONG, samples.BTC, Decimal("0.01"), Decimal(59000))
+    await store.keep_proposal(hook, "long 1", long, Fate("refused", "Too large."), time())
+
+    dry = await script.ask("POST", "/hooks/hook-1/dry-run")
+    disarmed = await script.ask("POST", f"/accounts/{held}/disarm")
+    proposals = (await script.get("/hooks/hook-1/proposals"))["proposals"]
+    lines = (await script.get("/audit?kind=account.disarmed"))["lines"]
+    results = (await script.get("/results?by=pair"))["results"]
+    tax = await script.get("/tax?year=2026&method=hifo")
+
+    assert (dry.status, dry.json["is_live"]) == (200, False)
+    (known,) = await store.hooks_of(ada.user_id)
+    account = await store.account(ada.user_id, held)
+    assert not known.is_live
+    assert account is not None
+    assert (disarmed.status, account.state) == (200, AccountState.DISARMED)
+    assert [(each["fate"], each["words"], each["stop"]) for each in proposals] == [("refused", "Too large.", "59000")]
+    assert [each["account_id"] for each in lines] == [held]
+    assert {each["key"] for each in results} == {"BTC/USD", "SOL/USD"}
+    causes = ("price", "slippage", "trading_fee", "opening_fee", "rollover", "interest", "liquidation", "adjustment")
+    for each in results:
+        assert sum(Decimal(each[cause]) for cause in causes) == Decimal(each["total"])
+    assert (tax["year"], tax["method"], tax["accounts"]) == (2026, "hifo", [held])
+    assert {line["kind"] for each in tax["sums"] for line in each["lines"]} >= {"trading_fee"}
+
+
+async def test_receivers_are_told_without_what_they_are_reached_with(
+    script: Script, store: Store, ada: Person, time: Time
+) -> None:
+    target = Target(
+        "receiver-1", ada.user_id, "webhook", "my server", "hooks.example.org", time(), sealed=b"sealed",
+        choices=DEFAULTS["webhook"], confirmed_at=time(),
+    )  # fmt: skip
+    await store.add_target(target, AuditEntry("target.added", time(), ada.user_id, ada.user_id))
+    hours = QuietHours("Europe/Berlin", 22 * 60, 7 * 60)
+    await store.set_quiet_hours(ada.user_id, hours, AuditEntry("quiet.changed", time(), ada.user_id, ada.user_id))
+
+    told = await script.get("/receivers")
+
+    (receiver,) = told["receivers"]
+    assert (receiver["label"], receiver["address"], receiver["kind"]) == ("my server", "hooks.example.org", "webhook")
+    assert set(receiver["choices"]) == {group.value for group in Group}
+    assert "sealed" not in str(told)
+    assert told["quiet"] == {"zone": "Europe/Berlin", "begins": "22:00", "ends": "07:00"}

@@ -25,13 +25,17 @@ from jarvis.client.records import (
     AdjustWish,
     Asked,
     Assignments,
+    Audit,
     Balances,
     Candles,
     CloseWish,
     CommandNow,
+    Disarmed,
     EquityCurve,
     Exposures,
     Fills,
+    HookLine,
+    Hooks,
     Ledger,
     LimitsNow,
     LimitsUsed,
@@ -39,14 +43,19 @@ from jarvis.client.records import (
     Me,
     Notices,
     OpenWish,
+    OrderCard,
     OrderLine,
     Orders,
     Positions,
+    Proposals,
     Quotes,
+    Receivers,
     Rehearsals,
+    Results,
     Statements,
     Story,
     Strategies,
+    Tax,
     WhatIfAnswer,
 )
 from jarvis.client.settings import Place, place_of
@@ -188,6 +197,10 @@ class Jarvis:
         """Open a position by hand, at market and with a stop."""
         return self._ask("POST", f"/accounts/{_part(account_id)}/orders", Asked, wish, idempotency_key=idempotency_key)
 
+    def order_card(self, account_id: str, wish: OpenWish) -> OrderCard:
+        """What a position would come to now: margin, costs, liquidation, and the worst at its stop."""
+        return self._ask("POST", f"/accounts/{_part(account_id)}/orders/card", OrderCard, wish)
+
     def order(self, account_id: str, client_order_id: str) -> OrderLine:
         """One order."""
         return self._ask("GET", f"/accounts/{_part(account_id)}/orders/{_part(client_order_id)}", OrderLine)
@@ -283,6 +296,63 @@ class Jarvis:
             limit=limit,
             cursor=cursor,
         )
+
+    def results(
+        self,
+        *,
+        by: str = "pair",
+        account: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Results:
+        """Where the money came from: what positions earned, cause by cause."""
+        return self._ask("GET", "/results", Results, by=by, account=account, since=since, until=until)
+
+    def tax(
+        self,
+        *,
+        year: int | None = None,
+        method: str = "fifo",
+        pool: str = "position",
+        account: str | None = None,
+    ) -> Tax:
+        """A year for the taxes: gains of disposals, and every fee and interest by itself."""
+        return self._ask("GET", "/tax", Tax, year=year, method=method, pool=pool, account=account)
+
+    def audit(
+        self,
+        *,
+        kind: str | None = None,
+        search: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Audit:
+        """What was done with your account, by whom and from where, the latest first."""
+        return self._ask(
+            "GET", "/audit", Audit, kind=kind, search=search, since=since, until=until, limit=limit, cursor=cursor
+        )
+
+    def disarm(self, account_id: str) -> Disarmed:
+        """Trade no more until a person arms it on the pages; what is open stays protected."""
+        return self._ask("POST", f"/accounts/{_part(account_id)}/disarm", Disarmed)
+
+    def receivers(self) -> Receivers:
+        """Where your notices are sent, which, and when."""
+        return self._ask("GET", "/receivers", Receivers)
+
+    def hooks(self) -> Hooks:
+        """Your doors for alerts of charts."""
+        return self._ask("GET", "/hooks", Hooks)
+
+    def proposals(self, hook_id: str, *, limit: int = 20) -> Proposals:
+        """What came through a hook in the last month, and what became of it."""
+        return self._ask("GET", f"/hooks/{_part(hook_id)}/proposals", Proposals, limit=limit)
+
+    def dry_run(self, hook_id: str) -> HookLine:
+        """Take a hook back to dry run: its alerts open nothing any more. Done twice it is done once."""
+        return self._ask("POST", f"/hooks/{_part(hook_id)}/dry-run", HookLine)
 
     def notices(
         self,

@@ -646,3 +646,194 @@ class Event(Record, frozen=True, kw_only=True):
     account_id: str
     kind: str
     what: dict[str, str]
+
+
+class HookLine(Record, frozen=True, kw_only=True):
+    """A door for alerts of a chart. One that is not live only says what would have been."""
+
+    hook_id: str
+    account_id: str
+    label: str
+    pairs: tuple[str, ...]
+    quote: str
+    most: Decimal
+    known_sources: bool
+    is_live: bool
+    created_at: datetime
+    used_at: datetime | None
+
+
+class Hooks(Record, frozen=True, kw_only=True):
+    """Your hooks, the oldest first."""
+
+    hooks: tuple[HookLine, ...]
+
+
+class ProposalLine(Record, frozen=True, kw_only=True):
+    """An alert that came through a hook, and what became of it."""
+
+    alert_id: str
+    at: datetime
+    action: str
+    pair: str
+    base: str
+    quote: str
+    quantity: Decimal | None
+    stop: Decimal | None
+    fate: str
+    words: str
+    command_id: int | None
+
+
+class Proposals(Record, frozen=True, kw_only=True):
+    """What came through a hook, the latest first."""
+
+    proposals: tuple[ProposalLine, ...]
+
+
+class Quiet(Record, frozen=True, kw_only=True):
+    """The hours in which only alarms are sent."""
+
+    zone: str
+    begins: str
+    ends: str
+
+
+class ReceiverLine(Record, frozen=True, kw_only=True):
+    """Where notices are sent. What it is reached with is sealed and stands nowhere."""
+
+    receiver_id: str
+    kind: str
+    label: str
+    address: str
+    confirmed_at: datetime | None
+    failed_at: datetime | None
+    failure: str
+    choices: dict[str, str]
+
+
+class Receivers(Record, frozen=True, kw_only=True):
+    """Where notices are sent; `quiet` is null where they are sent at any hour."""
+
+    receivers: tuple[ReceiverLine, ...]
+    quiet: Quiet | None
+
+
+class AuditNote(Record, frozen=True, kw_only=True):
+    """One line of the audit about you: what was done, by whom, with what was noted beside."""
+
+    number: int
+    at: datetime
+    kind: str
+    actor: str
+    account_id: str | None
+    details: dict[str, str | int | bool | None] | None
+    hash: str
+
+
+class Audit(Record, frozen=True, kw_only=True):
+    """Some lines of the audit about you, the latest first."""
+
+    lines: tuple[AuditNote, ...]
+    next: str | None
+
+
+class Disarmed(Record, frozen=True, kw_only=True):
+    """The account as it is now."""
+
+    account_id: str
+    state: str
+
+
+class Gain(Record, frozen=True, kw_only=True):
+    """What a target would bring, before fees."""
+
+    base: str
+    quote: str
+    price: Decimal
+    gain: Decimal
+
+
+class OrderCard(Record, frozen=True, kw_only=True):
+    """What a position would come to, at the prices of this moment."""
+
+    pair: str
+    base: str
+    quote: str
+    refused: str
+    price: Decimal
+    quantity: Decimal
+    notional: Decimal
+    leverage: int
+    borrowed: Decimal
+    margin: Decimal
+    free_margin_after: Decimal
+    margin_level_after: Decimal | None
+    stop: Decimal
+    fee_in: Decimal
+    opening_fee: Decimal
+    fee_out: Decimal
+    slippage: Decimal
+    interest_day: Decimal
+    liquidation: Decimal | None
+    worst: Decimal
+    worst_share: Decimal
+    gains: tuple[Gain, ...]
+    largest: Decimal
+    bound: str
+
+
+class ResultLine(Record, frozen=True, kw_only=True):
+    """What some positions earned together, cause by cause. Money of different assets never adds."""
+
+    key: str
+    environment: str
+    asset: str
+    positions: int
+    closed: int
+    won: int
+    price: Decimal
+    slippage: Decimal
+    trading_fee: Decimal
+    opening_fee: Decimal
+    rollover: Decimal
+    interest: Decimal
+    liquidation: Decimal
+    adjustment: Decimal
+    total: Decimal
+
+
+class Results(Record, frozen=True, kw_only=True):
+    """What positions earned, in groups."""
+
+    results: tuple[ResultLine, ...]
+
+
+class TaxLine(Record, frozen=True, kw_only=True):
+    """What was paid or got for one reason in a year."""
+
+    kind: str
+    asset: str
+    amount: Decimal
+
+
+class TaxSums(Record, frozen=True, kw_only=True):
+    """One asset's part of a year."""
+
+    asset: str
+    disposals: int
+    proceeds: Decimal
+    cost: Decimal
+    gains: Decimal
+    lines: tuple[TaxLine, ...]
+    total: Decimal
+
+
+class Tax(Record, frozen=True, kw_only=True):
+    """A year's gains, fees and interest by the method that was asked for. It is no tax advice."""
+
+    year: int | None
+    method: str
+    pool: str
+    accounts: tuple[str, ...]
+    sums: tuple[TaxSums, ...]

@@ -20,6 +20,21 @@ from jarvis.store.wishes import KINDS, Wish, wish_text
 
 Event = tuple[str, Mapping[str, str]]
 
+EVENTS: Mapping[str, str] = {
+    "account": "its state, its limits or strategies, what its key may do",
+    "activity": "a line of what happened",
+    "balances": "what the venue says that it holds",
+    "command": "something that was asked of its trader: asked, or finished",
+    "equity": "its margin, newly read",
+    "fill": "an execution",
+    "ledger": "an entry of the journal",
+    "marks": "a pause, and what holds entries back",
+    "order": "an order and its status",
+    "position": "a position: opened, changed or closed",
+    "status": "how its trader is",
+}
+"""What the outbox tells of, by kind: a promise to everybody who follows the stream of events."""
+
 HANDED_OVER = "handed over"
 """What is said of a command between its trader's taking it and its answer."""
 
@@ -225,7 +240,9 @@ def tell(connection: Connection, events: Sequence[tuple[AccountId, Event]]) -> N
 
 
 def event_rows(events: Sequence[tuple[AccountId, Event]]) -> list[dict[str, Any]]:
-    """The outbox's rows for accounts' events."""
+    """The outbox's rows for accounts' events. Raises KeyError for a kind that nobody was promised."""
+    for _, (kind, _) in events:
+        EVENTS[kind]
     return [
         {"account_id": account_id, "kind": kind, "payload_json": json.dumps(dict(payload))}
         for account_id, (kind, payload) in events

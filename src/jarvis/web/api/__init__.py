@@ -11,7 +11,20 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from jarvis.store.errors import StoreError
-from jarvis.web.api import accounts, books, commands, events, hand, market, risk, rules, trading, usage
+from jarvis.web.api import (
+    accounts,
+    books,
+    commands,
+    events,
+    hand,
+    market,
+    messages,
+    results,
+    risk,
+    rules,
+    trading,
+    usage,
+)
 from jarvis.web.api.callers import TOKEN_RATE, Callers
 from jarvis.web.api.door import Door
 from jarvis.web.api.problems import broken, not_kept, refused, unfit
@@ -21,14 +34,18 @@ __all__ = ["TOKEN_RATE", "VERSION", "api_of"]
 
 VERSION = "v1"
 
-_GROUPS = (accounts, trading, books, market, risk, rules, usage, commands, hand, events)
+_GROUPS = (
+    accounts, trading, books, results, market, risk, rules, usage, messages, commands, hand, events,
+)  # fmt: skip
 _TAGS = [
     {"name": accounts.TAG, "description": "Which accounts there are, their margin, balances and equity."},
     {"name": trading.TAG, "description": "Positions, orders and fills."},
     {"name": books.TAG, "description": "The journal, statements, activity and notices."},
     {"name": market.TAG, "description": "Quotes and candles as the feed saw them."},
+    {"name": results.TAG, "description": "Where the money came from, a year for the taxes, and your audit."},
     {"name": risk.TAG, "description": "What rides on what, and what a move of all prices would do."},
     {"name": rules.TAG, "description": "Strategies, what an account follows, and its limits."},
+    {"name": messages.TAG, "description": "Where notices are sent, and what came through hooks for charts."},
     {"name": commands.TAG, "description": "Pause, resume, flatten."},
     {"name": hand.TAG, "description": "Open, adjust and close by hand, within the limits."},
     {"name": events.TAG, "description": "What changes, as it changes."},

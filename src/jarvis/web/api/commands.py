@@ -9,12 +9,12 @@ from starlette.exceptions import HTTPException
 from jarvis.domain.instrument import Pair
 from jarvis.domain.people import Scope
 from jarvis.store.queues import HANDED_OVER
-from jarvis.store.records import CommandKind
+from jarvis.store.records import AccountState, CommandKind
 from jarvis.web.api.accounts import Known
 from jarvis.web.api.callers import Caller, noted, own
 from jarvis.web.api.door import Door, PairChoice
 from jarvis.web.api.problems import Told
-from jarvis.web.api.records import Record, text
+from jarvis.web.api.records import AccountIdText, Record, text
 from jarvis.web.connecting.account import pairs_of
 
 TAG = "commands"
@@ -25,6 +25,13 @@ class Asked(Record):
 
     asked: Annotated[str, text("What.", "pause")]
     command_id: Annotated[int, Field(examples=[118])]
+
+
+class Disarmed(Record):
+    """The account as it is now."""
+
+    account_id: AccountIdText
+    state: Annotated[str, text("What it may do.", "disarmed")]
 
 
 class CommandNow(Record):
@@ -61,6 +68,14 @@ def register(door: Door) -> None:
         await web.store.note(noted(web, request, caller, "account.resumed", found.account_id))
         asked = await web.store.enqueue_command(found.owner_id, found.account_id, CommandKind.RESUME, at=web.now())
         return asked_of(CommandKind.RESUME.value, asked)
+
+    @door.add("POST", "/accounts/{account_id}/disarm", TAG, Scope.EXITS)
+    async def disarm(request: Request, caller: known, account_id: Known) -> Disarmed:
+        """Trade no more until a person arms it on the pages; what is open stays protected."""
+        found = await own(web, caller, account_id)
+        await web.store.set_account_state(found.account_id, AccountState.DISARMED, "", web.now())
+        await web.store.note_if_possible(noted(web, request, caller, "account.disarmed", found.account_id))
+        return Disarmed(account_id=found.account_id, state=AccountState.DISARMED.value)
 
     @door.get("/commands/{command_id}", TAG)
     async def command(

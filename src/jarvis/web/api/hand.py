@@ -14,11 +14,13 @@ from starlette.exceptions import HTTPException
 
 from jarvis.domain.account import Environment
 from jarvis.domain.instrument import Pair, Side
-from jarvis.domain.money import exact
+from jarvis.domain.money import exact, plain
 from jarvis.domain.order import PositionId
 from jarvis.domain.people import Scope
 from jarvis.store.records import TradingAccount
 from jarvis.trading.events import AdjustByHand, CloseByHand, OpenByHand
+from jarvis.trading.limits import Refused
+from jarvis.trading.preview import Preview, preview
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategy import Protection, TakeProfit
 from jarvis.web.api.accounts import Known
@@ -26,14 +28,27 @@ from jarvis.web.api.callers import Caller, noted, own
 from jarvis.web.api.commands import Asked, asked_of
 from jarvis.web.api.door import Door
 from jarvis.web.api.problems import Told
-from jarvis.web.api.records import Record, amount
+from jarvis.web.api.records import (
+    BaseAmount,
+    BaseText,
+    PairText,
+    Price,
+    QuoteAmount,
+    QuoteText,
+    Record,
+    amount,
+    text,
+    told,
+)
 from jarvis.web.connecting.account import pairs_of
 from jarvis.web.context import Web
 from jarvis.web.desk.portfolio import account_time
+from jarvis.web.trading.byhand import place_of
 
 TAG = "trading by hand"
 _POSITION = "/accounts/{account_id}/positions/{position_id}"
 STALE_AFTER = timedelta(seconds=90)
+_PLACES = Decimal("0.00000001")
 POSITIVE = r"^[0-9]+(\.[0-9]+)?$"
 
 Key = Annotated[
@@ -88,6 +103,80 @@ class CloseWish(Record):
     share: Annotated[str, amount("A fraction above 0 and at most 1.", "1")] = "1"
 
 
+class Gain(Record):
+    """What a target would bring, before fees."""
+
+    base: BaseText
+    quote: QuoteText
+    price: Price
+    gain: QuoteAmount
+
+
+class OrderCard(Record):
+    """What a position would come to, at the prices of this moment."""
+
+    pair: PairText
+    base: BaseText
+    quote: QuoteText
+    refused: Annotated[str, text("Why it would not be opened; empty if it would.", "")]
+    price: Price
+    quantity: BaseAmount
+    notional: QuoteAmount
+    leverage: Annotated[int, Field(ge=1, examples=[3])]
+    borrowed: QuoteAmount
+    margin: QuoteAmount
+    free_margin_after: QuoteAmount
+    margin_level_after: Annotated[
+        str | None, amount("A fraction: equity over used margin; null while nothing is used.", "2.5")
+    ]
+    stop: Price
+    fee_in: QuoteAmount
+    opening_fee: QuoteAmount
+    fee_out: QuoteAmount
+    slippage: QuoteAmount
+    interest_day: Annotated[str, amount("In `quote`: what borrowing costs in a day.", "1.2")]
+    liquidation: Annotated[
+        str | None, amount("In `quote`: where the venue would step in; null if no price does.", "41000")
+    ]
+    worst: Annotated[str, amount("In `quote`: lost at the stop, with all fees and slippage.", "102.5")]
+    worst_share: Annotated[str, amount("A fraction of equity.", "0.005")]
+    gains: list[Gain]
+    largest: Annotated[str, amount("In `base`: the most that could be opened with this stop.", "0.4")]
+    bound: Annotated[str, text("What bounds that.", "risk per trade")]
+
+    @classmethod
+    def of(cls, pair: Pair, price: Decimal, shown: Preview) -> "OrderCard":
+        """From the reckoning, quotients rounded to eight places."""
+        return cls(
+            pair=str(pair),
+            base=pair.base,
+            quote=pair.quote,
+            refused=shown.refused,
+            price=plain(price),
+            quantity=plain(shown.quantity),
+            notional=_rounded(shown.notional),
+            leverage=shown.leverage,
+            borrowed=_rounded(shown.borrowed),
+            margin=_rounded(shown.margin),
+            free_margin_after=_rounded(shown.free_after),
+            margin_level_after=None if shown.level_after is None else _rounded(shown.level_after),
+            stop=plain(shown.stop),
+            fee_in=_rounded(shown.fee_in),
+            opening_fee=_rounded(shown.opening_fee),
+            fee_out=_rounded(shown.fee_out),
+            slippage=_rounded(shown.slippage),
+            interest_day=_rounded(shown.interest_day),
+            liquidation=told(shown.liquidation),
+            worst=_rounded(shown.worst),
+            worst_share=_rounded(shown.worst_share),
+            gains=[
+                Gain(base=pair.base, quote=pair.quote, price=plain(at), gain=plain(gain)) for at, gain in shown.gains
+            ],
+            largest=plain(shown.largest),
+            bound=shown.bound,
+        )
+
+
 _OPEN = {
     "pair": "BTC/USD",
     "side": "long",
@@ -132,6 +221,27 @@ def register(door: Door) -> None:
             found.owner_id, found.account_id, wanted, key=f"api-{idempotency_key}", at=web.now(), noted=line
         )
         return asked_of("open", asked)
+
+    @door.add("POST", "/accounts/{account_id}/orders/card", TAG, Scope.READ, also=(409,))
+    async def order_card(
+        caller: known, account_id: Known, wish: Annotated[OpenWish, Body(examples=[_OPEN])]
+    ) -> OrderCard:
+        """What a position would come to now: margin, costs, liquidation, and the worst at its stop.
+
+        Nothing is sent. `refused` says why it would not be opened, and is empty if it would.
+        """
+        found = await own(web, caller, account_id)
+        wanted = await _opening(web, found, wish)
+        overview = await web.store.overview(found.owner_id, found.account_id)
+        if overview is None:
+            raise HTTPException(404)
+        place = await place_of(web, overview, wanted.pair)
+        if isinstance(place, str):
+            raise Told(409, place)
+        shown = preview(wanted, place.standing(wanted.side), place.rules.costs, place.rates(), place.own_quote)
+        if isinstance(shown, Refused):
+            raise Told(409, shown.message)
+        return OrderCard.of(wanted.pair, wanted.price, shown)
 
     @door.add("POST", f"{_POSITION}/adjust", TAG, Scope.TRADE, status=202, also=(409,))
     async def adjust_position(
@@ -242,12 +352,17 @@ def _rung(target: Target, price: Decimal, side: Side) -> tuple[Decimal, Decimal]
     return distance, share
 
 
-def _positive(text: str) -> Decimal:
+def _positive(typed: str) -> Decimal:
     """An exact number above zero. Raises Told."""
     try:
-        number = exact(text)
+        number = exact(typed)
     except ValueError:
         raise Told(409, "A number is beyond all measure.") from None
     if number <= 0:
         raise Told(409, "Every number here is above 0.")
     return number
+
+
+def _rounded(value: Decimal) -> str:
+    """To eight places, as text."""
+    return plain(value.quantize(_PLACES).normalize())
