@@ -60,135 +60,152 @@ def commodity(asset: Asset) -> str:
 
 def lines_of(all_books: Sequence[Books], *, until_year: int | None = None) -> Iterator[str]:
     """The file, line by line; with `until_year` up to the end of that year (UTC)."""
+    kept = [BooksFile(until_year) for _ in all_books]
+    for one, books in zip(kept, all_books, strict=True):
+        one.survey(books)
+    yield from head_of(kept)
+    for one, books in zip(kept, all_books, strict=True):
+        yield from one.openings(books)
+        yield from one.transactions(books)
+        yield from one.assertions(books)
+    yield from prices_of(kept)
+
+
+def head_of(files: Sequence["BooksFile"]) -> Iterator[str]:
+    """What the file begins with, once every page of all books was surveyed."""
     yield "; The journal of Jarvis in double entry, by Beancount's syntax. Instants are UTC. No tax advice."
     yield 'option "title" "Jarvis"'
     yield 'option "inferred_tolerance_default" "*:0.00000001"'
-    kept = [_Kept(books, until_year) for books in all_books]
-    for quote in sorted({commodity(pair.quote) for one in kept for pair in one.pairs}):
+    for quote in sorted({commodity(pair.quote) for one in files for pair in one.pairs}):
         yield f'option "operating_currency" "{quote}"'
-    for one in kept:
-        yield ""
-        yield f"; {_component(one.books.name)}: account {_text(one.books.account_id)} at {_text(one.books.venue)}"
-        yield from one.openings()
-        yield from one.transactions()
-        yield from one.assertions()
-    yield ""
-    yield from _prices(kept)
 
 
-class _Kept:
-    """What of one account's books goes into the file."""
-
-    def __init__(self, books: Books, until_year: int | None) -> None:
-        self.books = books
-        self.entries = [each for each in books.entries if until_year is None or year_of(each.at) <= until_year]
-        self.fills = [
-            books.fills[FillId(each.ref_id)]
-            for each in self.entries
-            if each.kind is EntryKind.FILL and each.ref_id in books.fills
-        ]
-
-    @property
-    def pairs(self) -> set[Pair]:
-        return {fill.pair for fill in self.fills}
-
-    def openings(self) -> Iterator[str]:
-        """Every account of the file, opened on the first day."""
-        if not self.entries:
-            return
-        first = min(day_of(each.at) for each in self.entries)
-        used = {
-            (account_name(posting.account, self.books, posting.asset), commodity(posting.asset))
-            for entry in self.entries
-            for posting in entry.postings
-            if posting.account in _PLACES
-        }
-        for name, unit in sorted(used):
-            yield f"{first} open {name} {unit}"
-        for base in sorted({pair.base for pair in self.pairs}):
-            for side in Side:
-                yield f"{first} open {lots_name(self.books, side, base)} {commodity(base)}"
-        if self.fills:
-            yield f"{first} open {self._against_lots}"
-
-    @property
-    def _against_lots(self) -> str:
-        return _AGAINST_LOTS.format(name=_component(self.books.name))
-
-    def transactions(self) -> Iterator[str]:
-        """Every entry, and what it did to lots."""
-        matching = Matching(Method.FIFO, Pool.POSITION)
-        latest = datetime.min.replace(tzinfo=UTC)
-        for entry in self.entries:
-            yield from self._entry(entry)
-            opened, closed = len(matching.opened), len(matching.disposals)
-            matching.take(self.books, entry)
-            latest = max(latest, entry.at)
-            for disposal in matching.disposals[closed:]:
-                yield from self._closing(disposal, day_of(latest))
-            for lot in matching.opened[opened:]:
-                yield from self._opening(lot, day_of(latest))
-
-    def _entry(self, entry: Entry) -> Iterator[str]:
-        postings = [each for each in entry.postings if each.account in _PLACES]
-        if not postings:
-            return
-        words = entry.kind.value.replace("_", " ")
-        about = f"{words} {entry.pair}" if entry.pair else words
-        link = f" ^{_link(entry.position_id)}" if entry.position_id else ""
-        yield ""
-        yield f'{day_of(entry.at)} * "{_component(self.books.name)}" "{_text(about)}"{link}'
-        yield f'  at: "{entry.at.astimezone(UTC).isoformat()}"'
-        yield f'  reference: "{_text(entry.ref_id)}"'
-        for each in postings:
-            name = account_name(each.account, self.books, each.asset)
-            yield f"  {name}  {plain(each.amount)} {commodity(each.asset)}"
-
-    def _opening(self, lot: OpenLot, day: date) -> Iterator[str]:
-        cost = f'{plain(lot.cost)} {commodity(lot.pair.quote)}, {day_of(lot.opened_at)}, "{_text(lot.opened_by)}"'
-        held = f"{plain(lot.quantity * lot.side.sign)} {commodity(lot.pair.base)}"
-        yield ""
-        yield f'{day} * "{_component(self.books.name)}" "lot of {lot.pair} opened" ^{_link(lot.position_id)}'
-        yield f"  {lots_name(self.books, lot.side, lot.pair.base)}  {held} {{{{{cost}}}}}"
-        yield f"  {self._against_lots}"
-
-    def _closing(self, one: Disposal, day: date) -> Iterator[str]:
-        left = f"{plain(-one.quantity * one.side.sign)} {commodity(one.pair.base)}"
-        yield ""
-        yield f'{day} * "{_component(self.books.name)}" "lot of {one.pair} closed" ^{_link(one.position_id)}'
-        yield f'  gain: "{plain(one.gain)} {commodity(one.pair.quote)}"'
-        yield f'  {lots_name(self.books, one.side, one.pair.base)}  {left} {{"{_text(one.opened_by)}"}}'
-        yield f"  {self._against_lots}"
-
-    def assertions(self) -> Iterator[str]:
-        """Cash after every month in which something happened, on the first day of the next one."""
-        cash: dict[Asset, Decimal] = {}
-        entries = sorted(self.entries, key=lambda each: each.at)
-        with localcontext(prec=_PRECISION):
-            for number, entry in enumerate(entries):
-                for posting in entry.postings:
-                    if posting.account is Account.CASH:
-                        cash[posting.asset] = cash.get(posting.asset, ZERO) + posting.amount
-                month = month_of(day_of(entry.at))
-                if number + 1 < len(entries) and month_of(day_of(entries[number + 1].at)) == month:
-                    continue
-                following = month_of(month + timedelta(days=31))
-                yield ""
-                for asset, amount in sorted(cash.items()):
-                    name = account_name(Account.CASH, self.books, asset)
-                    yield f"{following} balance {name}  {plain(amount)} ~ 0 {commodity(asset)}"
-
-
-def _prices(kept: Sequence[_Kept]) -> Iterator[str]:
-    """The last price of every pair on every day on which it was traded."""
+def prices_of(files: Sequence["BooksFile"]) -> Iterator[str]:
+    """What the file ends with: the last price of every pair on every day on which it was traded."""
     last: dict[tuple[date, Pair], tuple[datetime, Decimal]] = {}
-    for one in kept:
-        for fill in one.fills:
-            key = day_of(fill.at), fill.pair
-            if key not in last or last[key][0] <= fill.at:
-                last[key] = fill.at, fill.price
+    for one in files:
+        for key, priced in one.last_prices.items():
+            if key not in last or last[key][0] <= priced[0]:
+                last[key] = priced
+    yield ""
     for (day, pair), (_, price) in sorted(last.items()):
         yield f"{day} price {commodity(pair.base)} {plain(price)} {commodity(pair.quote)}"
+
+
+class BooksFile:
+    """One account's part of the file, from its books as a whole or page by page in the order of the journal.
+
+    Openings and assertions are known when every page was surveyed; transactions can be told as the pages come.
+    """
+
+    def __init__(self, until_year: int | None) -> None:
+        self.pairs: set[Pair] = set()
+        self.last_prices: dict[tuple[date, Pair], tuple[datetime, Decimal]] = {}
+        self._until_year = until_year
+        self._first: date | None = None
+        self._used: set[tuple[str, str]] = set()
+        self._cash: dict[date, dict[Asset, Decimal]] = {}
+        self._matching = Matching(Method.FIFO, Pool.POSITION)
+        self._latest = datetime.min.replace(tzinfo=UTC)
+
+    def _entries(self, books: Books) -> Iterator[Entry]:
+        return (each for each in books.entries if self._until_year is None or year_of(each.at) <= self._until_year)
+
+    def survey(self, books: Books) -> None:
+        """Note what openings, assertions and prices are made of."""
+        for entry in self._entries(books):
+            day = day_of(entry.at)
+            self._first = day if self._first is None else min(day, self._first)
+            cash = self._cash.setdefault(month_of(day), {})
+            for posting in entry.postings:
+                if posting.account in _PLACES:
+                    self._used.add((account_name(posting.account, books, posting.asset), commodity(posting.asset)))
+                if posting.account is Account.CASH:
+                    with localcontext(prec=_PRECISION):
+                        cash[posting.asset] = cash.get(posting.asset, ZERO) + posting.amount
+            if entry.kind is EntryKind.FILL and entry.ref_id in books.fills:
+                fill = books.fills[FillId(entry.ref_id)]
+                self.pairs.add(fill.pair)
+                key = day_of(fill.at), fill.pair
+                if key not in self.last_prices or self.last_prices[key][0] <= fill.at:
+                    self.last_prices[key] = fill.at, fill.price
+
+    def openings(self, books: Books) -> Iterator[str]:
+        """Every account of the file, opened on the first day."""
+        yield ""
+        yield f"; {_component(books.name)}: account {_text(books.account_id)} at {_text(books.venue)}"
+        for name, unit in sorted(self._used):
+            yield f"{self._first} open {name} {unit}"
+        for base in sorted({pair.base for pair in self.pairs}):
+            for side in Side:
+                yield f"{self._first} open {lots_name(books, side, base)} {commodity(base)}"
+        if self.pairs:
+            yield f"{self._first} open {_against_lots(books)}"
+
+    def transactions(self, books: Books) -> Iterator[str]:
+        """Every entry, and what it did to lots."""
+        matching = self._matching
+        for entry in self._entries(books):
+            yield from _entry(books, entry)
+            matching.take(books, entry)
+            self._latest = max(self._latest, entry.at)
+            for disposal in matching.disposals:
+                yield from _closing(books, disposal, day_of(self._latest))
+            for lot in matching.opened:
+                yield from _opening(books, lot, day_of(self._latest))
+            for told in (matching.disposals, matching.opened, matching.lines):
+                told.clear()
+
+    def assertions(self, books: Books) -> Iterator[str]:
+        """Cash after every month in which something happened, on the first day of the next one."""
+        cash: dict[Asset, Decimal] = {}
+        for month, moved in sorted(self._cash.items()):
+            with localcontext(prec=_PRECISION):
+                for asset, amount in moved.items():
+                    cash[asset] = cash.get(asset, ZERO) + amount
+            following = month_of(month + timedelta(days=31))
+            yield ""
+            for asset, amount in sorted(cash.items()):
+                name = account_name(Account.CASH, books, asset)
+                yield f"{following} balance {name}  {plain(amount)} ~ 0 {commodity(asset)}"
+
+
+def _entry(books: Books, entry: Entry) -> Iterator[str]:
+    postings = [each for each in entry.postings if each.account in _PLACES]
+    if not postings:
+        return
+    words = entry.kind.value.replace("_", " ")
+    about = f"{words} {entry.pair}" if entry.pair else words
+    link = f" ^{_link(entry.position_id)}" if entry.position_id else ""
+    yield ""
+    yield f'{day_of(entry.at)} * "{_component(books.name)}" "{_text(about)}"{link}'
+    yield f'  at: "{entry.at.astimezone(UTC).isoformat()}"'
+    yield f'  reference: "{_text(entry.ref_id)}"'
+    for each in postings:
+        name = account_name(each.account, books, each.asset)
+        yield f"  {name}  {plain(each.amount)} {commodity(each.asset)}"
+
+
+def _opening(books: Books, lot: OpenLot, day: date) -> Iterator[str]:
+    cost = f'{plain(lot.cost)} {commodity(lot.pair.quote)}, {day_of(lot.opened_at)}, "{_text(lot.opened_by)}"'
+    held = f"{plain(lot.quantity * lot.side.sign)} {commodity(lot.pair.base)}"
+    yield ""
+    yield f'{day} * "{_component(books.name)}" "lot of {lot.pair} opened" ^{_link(lot.position_id)}'
+    yield f"  {lots_name(books, lot.side, lot.pair.base)}  {held} {{{{{cost}}}}}"
+    yield f"  {_against_lots(books)}"
+
+
+def _closing(books: Books, one: Disposal, day: date) -> Iterator[str]:
+    left = f"{plain(-one.quantity * one.side.sign)} {commodity(one.pair.base)}"
+    yield ""
+    yield f'{day} * "{_component(books.name)}" "lot of {one.pair} closed" ^{_link(one.position_id)}'
+    yield f'  gain: "{plain(one.gain)} {commodity(one.pair.quote)}"'
+    yield f'  {lots_name(books, one.side, one.pair.base)}  {left} {{"{_text(one.opened_by)}"}}'
+    yield f"  {_against_lots(books)}"
+
+
+def _against_lots(books: Books) -> str:
+    return _AGAINST_LOTS.format(name=_component(books.name))
 
 
 def _component(name: str) -> str:
