@@ -1,6 +1,7 @@
 """Long actions: told how far they are, ended when their owner says so, for nobody else, and the same in the end."""
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -11,8 +12,12 @@ import pytest
 from fastapi import FastAPI
 
 from jarvis.domain.account import AccountId, LedgerKind, LedgerRow, LedgerRowId, UserId
+from jarvis.domain.csvfile import write_rows
 from jarvis.domain.money import USD
+from jarvis.ledger.beancount import lines_of
 from jarvis.ledger.journal import entry_for_row
+from jarvis.ledger.tax import Method, Pool, report
+from jarvis.ledger.taxfiles import rows_of
 from jarvis.store import taxes
 from jarvis.store.db import Store
 from jarvis.store.errors import StoreBusy
@@ -172,6 +177,14 @@ async def test_a_file_that_was_prepared_is_the_file_that_comes_at_once(
     assert (at_once.status, at_once.body) == (200, prepared.body)
     for name in ("content-type", "content-disposition"):
         assert at_once.header(name) == prepared.header(name)
+    (mine,) = await store.accounts_of((await person_of(store, OWNER)).user_id)
+    books = [await store.tax_books(mine, "Kraken sandbox")]
+    whole = io.StringIO(newline="")
+    if kind == "csv":
+        write_rows(whole, rows_of(report(books, Method.FIFO, Pool.POSITION, 2026), books))
+    else:
+        whole.writelines(f"{each}\n" for each in lines_of(books, until_year=2026))
+    assert at_once.text == whole.getvalue()
 
 
 @pytest.mark.usefixtures("long")

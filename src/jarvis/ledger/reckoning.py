@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 
 from jarvis.domain.money import ZERO, Asset
 from jarvis.ledger.journal import Entry
-from jarvis.ledger.tax import Books, Disposal, Line, LineKind, Matching, Method, OpenLot, Pool, TaxReport, year_of
+from jarvis.ledger.tax import Books, Disposal, Line, LineKind, Matching, Method, Pool, year_of
 
 _PRECISION = 80
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
@@ -113,70 +113,49 @@ class _Year:
 
 
 class Reckoning:
-    """Reports by one method, as entries come in the order of `tax.by_time`.
+    """Sums by one method, as entries come in the order of `tax.by_time`.
 
     With `until` only what happened up to the end of that year is taken, and only that year can be asked for. Rows are
-    kept for a report only if `keeps_rows`: they are many, and sums are what is asked for again and again.
+    handed on and not kept: they are many, and sums are what is asked for again and again.
     """
 
-    def __init__(self, method: Method, pool: Pool, until: int | None = None, *, keeps_rows: bool = False) -> None:
-        self._method = method
-        self._pool = pool
+    def __init__(self, method: Method, pool: Pool, until: int | None = None) -> None:
         self._until = until
-        self._keeps_rows = keeps_rows
         self._matching = Matching(method, pool)
         self._years: dict[int, _Year] = {}
-        self._left: dict[int, tuple[OpenLot, ...]] = {}
         self._reached: int | None = None
         self._unsure: set[int] = set()
 
-    def take(self, entries: Iterable[tuple[Books, Entry]]) -> None:
-        """Read more entries."""
+    def take(self, entries: Iterable[tuple[Books, Entry]]) -> tuple[list[Disposal], list[Line]]:
+        """Read more entries; the rows that came of them, in their order."""
         matching = self._matching
+        disposals, lines = [], []
         for books, entry in entries:
             year = year_of(entry.at)
             if self._until is None or year <= self._until:
                 self._reach(year)
-                disposals, lines = len(matching.disposals), len(matching.lines)
                 matching.take(books, entry)  # by the usual precision: its divisions round as they always do
                 with localcontext(prec=_PRECISION):
-                    self._years.setdefault(year, _Year()).add(matching.disposals[disposals:], matching.lines[lines:])
-                matching.opened.clear()
-                if not self._keeps_rows:
-                    matching.disposals.clear()
-                    matching.lines.clear()
+                    self._years.setdefault(year, _Year()).add(matching.disposals, matching.lines)
+                disposals += matching.disposals
+                lines += matching.lines
+                for told in (matching.disposals, matching.lines, matching.opened):
+                    told.clear()
+        return disposals, lines
 
     def _reach(self, year: int) -> None:
-        """Keep what a year leaves open when the next one begins. A year that goes on after that is not sure."""
+        """Note a year that goes on after a later one has begun: it is not sure."""
         reached = year if self._reached is None else self._reached
-        for ended in range(reached, year):
-            self._left[ended] = self._open_lots()
         self._unsure.update(range(year, reached))
         self._reached = max(year, reached)
 
-    def _open_lots(self) -> tuple[OpenLot, ...]:
-        return tuple(lot for lots in self._matching.pools.values() for lot in lots)
-
     def knows(self, year: int | None) -> bool:
-        """Whether the report of this year can be told.
+        """Whether this year can be told.
 
         It cannot where something of it was written after something of the next: the year's own report is matched
         without that, so it needs a reckoning of its own, `until` that year.
         """
         return year == self._until if self._until is not None else year not in self._unsure
-
-    def report(self, year: int | None = None) -> TaxReport:
-        """What `tax.report` makes of the same entries. Raises ValueError where rows were not to be kept."""
-        if not self._keeps_rows:
-            raise ValueError("a reckoning of sums alone has no rows")
-        is_ended = year is not None and self._reached is not None and year < self._reached
-        return TaxReport(
-            self._method,
-            self._pool,
-            tuple(each for each in self._matching.disposals if year in (None, year_of(each.closed_at))),
-            tuple(each for each in self._matching.lines if year in (None, year_of(each.at))),
-            self._left.get(year, ()) if is_ended and year is not None else self._open_lots(),
-        )
 
     def counts(self, year: int | None = None) -> tuple[int, int]:
         """How many disposals and how many other lines a report has."""

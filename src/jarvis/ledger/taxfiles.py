@@ -1,11 +1,10 @@
 """A tax report as a table for a spreadsheet or an accountant: one row for each disposal, fee and charge."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from jarvis.domain.account import AccountId
 from jarvis.domain.instrument import Side
-from jarvis.ledger.tax import Books, Disposal, Line, TaxReport
+from jarvis.ledger.tax import Books, Disposal, Line, Method, TaxReport
 
 COLUMNS = (
     "kind", "account", "venue", "at", "pair", "side", "quantity", "quantity_asset", "opened_at", "cost", "proceeds",
@@ -26,21 +25,24 @@ def rows_of(report: TaxReport, books: Sequence[Books]) -> Iterator[Sequence[obje
     ]
     found += [(each.at, 1, number, each) for number, each in enumerate(report.lines)]
     for *_, one in sorted(found, key=lambda each: each[:3]):
-        yield _disposal(one, known, report) if isinstance(one, Disposal) else _line(one, known, report)
+        yield row_of(one, known[one.account_id], report.method)
 
 
-def _disposal(one: Disposal, known: Mapping[AccountId, Books], report: TaxReport) -> Sequence[object]:
-    books = known[one.account_id]
+def row_of(one: Disposal | Line, books: Books, method: Method) -> Sequence[object]:
+    """One of the rows; of the books only what they are called is read."""
+    return _disposal(one, books, method) if isinstance(one, Disposal) else _line(one, books, method)
+
+
+def _disposal(one: Disposal, books: Books, method: Method) -> Sequence[object]:
     return (
         "liquidation" if one.is_liquidation else "disposal", books.name, books.venue, one.closed_at, str(one.pair),
         "long" if one.side is Side.BUY else "short", one.quantity, one.pair.base, one.opened_at, one.cost,
-        one.proceeds, one.gain, one.pair.quote, one.position_id, one.opened_by, one.closed_by, report.method,
+        one.proceeds, one.gain, one.pair.quote, one.position_id, one.opened_by, one.closed_by, method,
     )  # fmt: skip
 
 
-def _line(one: Line, known: Mapping[AccountId, Books], report: TaxReport) -> Sequence[object]:
-    books = known[one.account_id]
+def _line(one: Line, books: Books, method: Method) -> Sequence[object]:
     return (
         one.kind, books.name, books.venue, one.at, None if one.pair is None else str(one.pair), None, None, None, None,
-        None, None, one.amount, one.asset, one.position_id, None, one.reference, report.method,
+        None, None, one.amount, one.asset, one.position_id, None, one.reference, method,
     )  # fmt: skip

@@ -7,13 +7,13 @@ all of it is made anew. Rows are read anew for each file: kept, they would be in
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from jarvis.domain.account import AccountId
 from jarvis.ledger.reckoning import Interleaving, OutOfTurnError, Reckoning
-from jarvis.ledger.tax import Method, Pool, TaxReport
+from jarvis.ledger.tax import Disposal, Line, Method, Pool
 from jarvis.store.db import Store
 from jarvis.store.records import TradingAccount
 from jarvis.store.taxes import JournalEnd
@@ -51,6 +51,7 @@ class _Kept:
 
 
 _Key = tuple[object, ...]
+Taker = Callable[[Sequence[Disposal], Sequence[Line]], None]
 
 
 class Reckonings:
@@ -103,11 +104,10 @@ class Reckonings:
                 del self._kept[next(iter(self._kept))]
             return kept.made
 
-    async def rows(self, asked: Asked, job: Job | None = None, *, until: float = 1.0) -> TaxReport:
-        """Every row of the report, read for this caller alone."""
-        made = Reckoning(asked.method, asked.pool, asked.year, keeps_rows=True)
-        await self._added(_begun(asked, made), asked, await self._ends(asked), job, until)
-        return await _in_thread(made.report, asked.year)
+    async def rows(self, asked: Asked, take: Taker, job: Job | None = None, *, until: float = 1.0) -> None:
+        """Hand over every row of the report as it is read, and those of earlier years; `take` is called in a thread."""
+        made = Reckoning(asked.method, asked.pool, asked.year)
+        await self._added(_begun(asked, made), asked, await self._ends(asked), job, until, take)
 
     async def _go_on(
         self,
@@ -128,8 +128,9 @@ class Reckonings:
         return await self._added(begun, asked, ends, job, until)
 
     async def _added(
-        self, kept: _Kept, asked: Asked, ends: tuple[JournalEnd, ...], job: Job | None, until: float
-    ) -> _Kept:
+        self, kept: _Kept, asked: Asked, ends: tuple[JournalEnd, ...], job: Job | None, until: float,
+        take: Taker | None = None,
+    ) -> _Kept:  # fmt: skip
         if job is not None:
             new = sum(each.entries for each in ends) - sum(each.entries for each in kept.ends)
             job.begin("Reading the journal and matching what was closed", new, "entries", until=until)
@@ -148,8 +149,8 @@ class Reckonings:
                     ended.add(number)
                 if job is not None:
                     job.went(len(page.books.entries))
-            await _in_thread(kept.made.take, kept.order.take(ended))
-        await _in_thread(kept.made.take, kept.order.take(ended))
+            await _in_thread(_take, kept, ended, take)
+        await _in_thread(_take, kept, ended, take)
         return replace(kept, ends=ends)
 
     async def _ends(self, asked: Asked) -> tuple[JournalEnd, ...]:
@@ -162,6 +163,13 @@ class Reckonings:
             if now != end:
                 return False
         return True
+
+
+def _take(kept: _Kept, ended: Collection[int], take: Taker | None) -> None:
+    """Match what can be matched now."""
+    disposals, lines = kept.made.take(kept.order.take(ended))
+    if take is not None:
+        take(disposals, lines)
 
 
 def _begun(asked: Asked, made: Reckoning) -> _Kept:
