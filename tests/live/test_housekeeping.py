@@ -71,3 +71,23 @@ async def test_sessions_that_have_run_out_are_forgotten(store: Store) -> None:
 
     assert await store.session(opened.session.token_hash) is None
     assert await store.session(fresh.session.token_hash) is not None
+
+
+async def test_old_events_and_deliveries_are_forgotten_failed_ones_later(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, object] = {}
+
+    async def prune_outbox(keep: int = 100_000) -> int:
+        asked["events"] = keep
+        return 0
+
+    async def prune_deliveries(before: datetime, *, failed_before: datetime) -> int:
+        asked["sent"], asked["failed"] = NOW - before, NOW - failed_before
+        return 0
+
+    monkeypatch.setattr(store, "prune_outbox", prune_outbox)
+    monkeypatch.setattr(store, "prune_deliveries", prune_deliveries)
+    await forget_what_is_over(store, StandingClock())
+
+    assert asked == {"events": 100_000, "sent": timedelta(days=60), "failed": timedelta(days=180)}

@@ -2,7 +2,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from jarvis.domain.account import Environment, VenueName
-from jarvis.domain.market import Quote
+from jarvis.domain.market import Bar, Quote
 from jarvis.domain.people import AuditEntry, DeliveryState
 from jarvis.store.db import Store
 from jarvis.store.deliveries import Planned
@@ -60,6 +60,19 @@ async def test_feeds_are_told_by_their_quotes_and_a_sandbox_by_its_own_clock(sto
     assert (feed.newest, feed.oldest, feed.clock) == (at(40), at(40), at(45))
 
 
+async def test_minutes_that_nobody_recorded_are_counted_for_the_latest_day(store: Store) -> None:
+    await connect(store)
+    sandbox, minute, price = VenueName("kraken-sandbox"), timedelta(minutes=1), Decimal(1)
+    opened = [at(0) - timedelta(days=3), *(at(0) - number * minute for number in (1, 2, 3, 7, 9))]
+    bars = [Bar(BTC_USD, minute, each, price, price, price, price, price) for each in opened]
+    await store.record_bars(sandbox, bars)
+    await store.record_quotes(sandbox, [Quote(BTC_USD, price, price, price, at(0))])
+
+    (feed,) = (await store.vitals(at(0))).feeds
+
+    assert feed.missing == 4
+
+
 async def test_what_waits_is_counted_since_its_oldest(store: Store) -> None:
     await connect(store)
     first = await store.enqueue_command(OWNER, ACCOUNT, CommandKind.PAUSE, at=at(1))
@@ -101,7 +114,8 @@ async def test_settled_deliveries_are_forgotten_after_a_while_and_waiting_ones_n
     await store.note_sent("t1", [sent], at(3))
     await store.note_failed("t1", [lost], "gone", at(9), None)
 
-    assert await store.prune_deliveries(at(3)) == 0
-    assert await store.prune_deliveries(at(5)) == 1
-    assert await store.prune_deliveries(at(100)) == 1
+    assert await store.prune_deliveries(at(3), failed_before=at(3)) == 0
+    assert await store.prune_deliveries(at(5), failed_before=at(5)) == 1
+    assert await store.prune_deliveries(at(100), failed_before=at(9)) == 0, "what failed is looked at longer"
+    assert await store.prune_deliveries(at(100), failed_before=at(100)) == 1
     assert len(await store.due(at(100))) == 1

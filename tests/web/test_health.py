@@ -4,12 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fastapi import FastAPI
 
 from jarvis.domain.account import Environment, VenueName
 from jarvis.signer.client import SignerHealth
+from jarvis.store.db import Store
+from jarvis.store.errors import StoreUnavailable
 from jarvis.store.records import AccountState
 from jarvis.store.vitals import DatabaseFacts, Feed, Queue, Vitals, Worker
 from jarvis.web.health import Finding, State, findings, worst
+from tests.web.client import Browser
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SIGNER = SignerHealth(process_id=77, signed=1200, refused=3, security_events=0)
@@ -56,6 +60,7 @@ def test_when_all_is_well_every_part_says_so_with_its_figures() -> None:
         ("Workers", {"connected": 0}, State.IDLE, "no account is connected"),
         ("Prices of Kraken", {"feeds": (replace(FEED, newest=ago(minutes=3)),)}, State.BAD, "silent"),
         ("Prices of Kraken", {"feeds": (replace(FEED, newest=None),)}, State.BAD, "none yet"),
+        ("Prices of Kraken", {"feeds": (replace(FEED, missing=3),)}, State.LOOK, "9 pairs; 3 minutes missing"),
         ("People's commands", {"queues": (Queue("commands", 2, ago(minutes=1)),)}, State.BAD, "2 wait"),
         ("People's commands", {"queues": (Queue("commands", 2, ago(seconds=5)),)}, State.GOOD, "2 under way"),
         ("Notices to receivers", {"queues": (Queue("notices", 1, ago(hours=1), 4),)}, State.BAD, "1 wait; 4 could not"),
@@ -89,3 +94,20 @@ def test_a_sandbox_is_judged_by_its_own_clock() -> None:
     assert finding(part, replace(WELL, feeds=(feed,))).state is State.GOOD
     behind = replace(feed, clock=ago(days=399))
     assert finding(part, replace(WELL, feeds=(behind,))).state is State.BAD
+
+
+async def test_anybody_may_ask_whether_it_lives_and_is_told_nothing_else(
+    app: FastAPI, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = Browser(app)
+
+    well = await stranger.get("/healthz")
+
+    async def gone() -> int:
+        raise StoreUnavailable("the disk is gone: /somewhere/jarvis.db")
+
+    monkeypatch.setattr(store, "last_event_id", gone)
+    ill = await stranger.get("/healthz")
+
+    assert (well.status, well.text) == (200, "ok")
+    assert (ill.status, ill.text) == (503, "the database does not answer")

@@ -18,7 +18,7 @@ from jarvis.store.errors import StoreError
 
 LOOK_EVERY_SECONDS = 5.0
 FORGET_EVERY = timedelta(hours=1)
-DELIVERIES_KEPT = timedelta(days=60)
+DELIVERIES_KEPT, FAILURES_KEPT = timedelta(days=60), timedelta(days=180)
 
 log = structlog.get_logger()
 
@@ -52,7 +52,8 @@ async def forget_what_is_over(store: Store, clock: Clock) -> None:
     """Forget sessions, ceremonies, links, tokens and places whose time is over, old deliveries, all but late events."""
     pruned = await Sessions(store).prune(clock.now())
     events = await store.prune_outbox()
-    deliveries = await store.prune_deliveries(clock.now() - DELIVERIES_KEPT)
+    now = clock.now()
+    deliveries = await store.prune_deliveries(now - DELIVERIES_KEPT, failed_before=now - FAILURES_KEPT)
     log.info(
         "forgot_what_is_over",
         sessions=pruned.sessions,

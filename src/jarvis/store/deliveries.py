@@ -73,11 +73,13 @@ class DeliveryStore(Database):
             if rows:
                 await connection.execute(insert(deliveries), rows)
 
-    async def prune_deliveries(self, before: datetime) -> int:
-        """Forget what was delivered, or given up, before then; the notices themselves stay in the inbox."""
+    async def prune_deliveries(self, before: datetime, *, failed_before: datetime) -> int:
+        """Forget what was delivered before then, and later what was given up; notices themselves stay in the inbox."""
+        failed = deliveries.c.state == DeliveryState.FAILED
+        settled = deliveries.c.state.not_in(_ON_THE_WAY) & ~failed & (deliveries.c.done_at < before)
         async with self._write() as connection:
-            settled = deliveries.c.state.not_in(_ON_THE_WAY), deliveries.c.done_at < before
-            return (await connection.execute(delete(deliveries).where(*settled))).rowcount
+            old = delete(deliveries).where(settled | (failed & (deliveries.c.done_at < failed_before)))
+            return (await connection.execute(old)).rowcount
 
     async def handed_over(self, user_id: UserId, since: datetime) -> int:
         """How many notices of the person were handed over since, to leave at once."""

@@ -38,6 +38,7 @@ EVENTS: Mapping[str, str] = {
 HANDED_OVER = "handed over"
 """What is said of a command between its trader's taking it and its answer."""
 
+_FORGOTTEN_AT_ONCE = 5_000
 _TELLING = 0x6A617276_6F757462  # any number that nothing else on the server locks
 
 
@@ -191,11 +192,15 @@ class QueueStore(Database):
             return [OutboxEvent(row.event_id, row.account_id, row.kind, json.loads(row.payload_json)) for row in rows]
 
     async def prune_outbox(self, keep: int = 100_000) -> int:
-        """How many events were forgotten: all but about the last `keep`."""
-        async with self._write() as connection:
-            last = await connection.scalar(select(func.max(outbox.c.event_id)))
-            result = await connection.execute(delete(outbox).where(outbox.c.event_id <= (last or 0) - keep))
-            return int(result.rowcount)
+        """How many events were forgotten: all but about the last `keep`. In pieces, between which others write."""
+        first, last = await self.outbox_span()
+        forgotten = 0
+        while first <= last - keep:
+            first = min(first + _FORGOTTEN_AT_ONCE, last - keep + 1)
+            async with self._write() as connection:
+                result = await connection.execute(delete(outbox).where(outbox.c.event_id < first))
+                forgotten += int(result.rowcount)
+        return forgotten
 
     async def _tell(self, connection: AsyncConnection, account_id: AccountId, *events: Event) -> None:
         """Add an account's events to the outbox."""

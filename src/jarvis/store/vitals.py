@@ -7,7 +7,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from jarvis.store import schema
 from jarvis.store.database import Database
 from jarvis.store.people_tables import audit, deliveries, installation
 from jarvis.store.records import AccountState, feed_name
-from jarvis.store.tables import accounts, commands, leases, outbox, quotes
+from jarvis.store.tables import accounts, bars, commands, leases, outbox, quotes
+
+_MINUTE, _A_DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class Worker:
 class Feed:
     """What is known of one market's prices: `newest` and `oldest` are the times of its pairs' latest quotes.
 
-    A sandbox's times are its own clock's; `clock` is then the latest that its accounts said, else None.
+    A sandbox's times are its own clock's; `clock` is then the latest that its accounts said, else None. `missing` is
+    how many of the minutes between the first and the last candle of the latest day nobody recorded, over all pairs.
     """
 
     venue: VenueName
@@ -46,6 +49,7 @@ class Feed:
     newest: datetime | None
     oldest: datetime | None
     clock: datetime | None
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,21 @@ async def _feeds(connection: AsyncConnection, rows: Iterable[Any]) -> tuple[Feed
     for (venue, environment), said in sorted(markets.items(), key=lambda each: (each[0][1].value, each[0][0])):
         pairs, newest, oldest = by_name.get(feed_name(venue, environment), (0, None, None))
         clock = None if environment is Environment.LIVE else max(said, default=None)
-        feeds.append(Feed(venue, environment, counts[venue, environment], pairs, newest, oldest, clock))
+        missing = await _missing(connection, feed_name(venue, environment), newest)
+        feeds.append(Feed(venue, environment, counts[venue, environment], pairs, newest, oldest, clock, missing))
     return tuple(feeds)
+
+
+async def _missing(connection: AsyncConnection, feed: VenueName, newest: datetime | None) -> int:
+    """Minutes of the latest day that no candle tells of, between each pair's first and last one."""
+    if newest is None:
+        return 0
+    opened = bars.c.opened_at
+    latest = (bars.c.venue == feed) & (bars.c.interval == _MINUTE) & (opened > newest - _A_DAY)
+    counted = select(func.min(opened), func.max(opened), func.count()).where(latest).group_by(bars.c.pair)
+    return sum(
+        int((last - first) / _MINUTE) + 1 - count for first, last, count in await connection.execute(counted) if count
+    )
 
 
 async def _commands(connection: AsyncConnection) -> Queue:

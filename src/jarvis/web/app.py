@@ -42,6 +42,7 @@ from jarvis.web.jobs import Jobs
 from jarvis.web.messages import confirming, hooks, notices, notifications
 from jarvis.web.people import audit, data, entrance, factors, jobs, links, prove, sessions, sharing, tokens
 from jarvis.web.proxies import BehindProxy
+from jarvis.web.pulse import Pulse
 from jarvis.web.render import ASSETS, pages
 from jarvis.web.reports import Reports
 from jarvis.web.security import Guard, WebSettings
@@ -177,6 +178,7 @@ def create_app(
     app.state.jobs = web.jobs
     app.add_middleware(Guard, settings=settings)
     app.add_middleware(BehindProxy, trusted=settings.trusted_proxies)
+    app.add_route("/healthz", Pulse(store).take, methods=["GET"], include_in_schema=False)
     app.add_route("/reports/csp", Reports(web.now).take, methods=["POST"], include_in_schema=False)
     app.mount(f"/api/{api.VERSION}", api.api_of(web), name="api")
     for group in _GROUPS:

@@ -99,6 +99,10 @@ def _feed(feed: Feed, now: datetime) -> Finding:
     if clock - feed.newest > _QUIET_FEED:
         todo = "If the venue is well, look into the worker's log. Nothing new is opened on old prices."
         return Finding(name, State.BAD, f"{says}, all of them silent", todo, feed.newest)
+    if feed.missing:
+        minutes = f"{feed.missing:,} minute{'s' if feed.missing != 1 else ''}"
+        todo = "The worker's log says when it was cut off. Candles that are missing are never made up."
+        return Finding(name, State.LOOK, f"{says}; {minutes} missing in the latest day", todo, feed.newest)
     return Finding(name, State.GOOD, says, since=feed.newest)
 
 
@@ -132,7 +136,7 @@ def _backup(vitals: Vitals, now: datetime) -> Finding:
     if now - at > _OLD_BACKUP:
         todo = "jarvis backup FILE; a line in cron does it every day."
         return Finding("Backup", State.LOOK, "the last one is old", todo, at)
-    return Finding("Backup", State.GOOD, "made", since=at)
+    return Finding("Backup", State.GOOD, "made and read back", since=at)
 
 
 def _entries(vitals: Vitals) -> Finding:
