@@ -134,12 +134,17 @@ Work = Callable[[Job], Awaitable[Prepared | None]]
 
 
 class Jobs:
-    """All long actions of this process. `close` ends them; `folder` is where their files lie, owned by us alone."""
+    """All long actions of this process; `close` ends them.
+
+    `folder` is where their files lie, owned by us alone: what a process that died has left in it is removed.
+    """
 
     def __init__(self, now: Callable[[], datetime], new_id: Callable[[], str], folder: Path | None = None) -> None:
         self._now = now
         self._new_id = new_id
         self._given = folder
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
         self._folder: Path | None = None
         self._jobs: dict[str, Job] = {}
         self._turns = asyncio.Semaphore(MOST_AT_ONCE)
@@ -246,12 +251,11 @@ class Jobs:
             shutil.rmtree(self._folder / job.job_id, ignore_errors=True)
 
     def _own_folder(self) -> Path:
-        """The folder of all files, made when the first is; what a process that died has left in it is removed."""
+        """The folder of all files, made when the first is."""
         if self._folder is None:
             if self._given is None:
                 self._folder = Path(tempfile.mkdtemp(prefix="jarvis-prepared-"))
             else:
-                shutil.rmtree(self._given, ignore_errors=True)
                 self._given.mkdir(mode=0o700, parents=True)
                 self._folder = self._given
         return self._folder

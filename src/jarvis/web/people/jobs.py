@@ -5,7 +5,7 @@ again; with script it asks for the state and moves its bar.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import BinaryIO
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -66,11 +66,15 @@ def router(web: Web) -> APIRouter:
         await web.person(request, Deed.EXPORT)
         if job.file is None:
             raise HTTPException(404)
+        try:
+            opened = job.file.path.open("rb")
+        except FileNotFoundError:
+            raise HTTPException(404) from None
         headers = {
             "Content-Disposition": f'attachment; filename="{job.file.name}"',
             "Content-Length": str(job.file.size),
         }
-        return StreamingResponse(pieces_of(job.file.path), media_type=job.file.media_type, headers=headers)
+        return StreamingResponse(_pieces(opened), media_type=job.file.media_type, headers=headers)
 
     return routes
 
@@ -100,10 +104,10 @@ def back_to(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def pieces_of(path: Path) -> Iterator[bytes]:
+def _pieces(opened: BinaryIO) -> Iterator[bytes]:
     """A file as it is sent; it may be removed meanwhile, what was opened is read to its end."""
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
+    with opened:
+        while piece := opened.read(_PIECE_BYTES):
             yield piece
 
 
