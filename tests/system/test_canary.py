@@ -25,6 +25,7 @@ from jarvis.venues.catalog import KRAKEN
 from jarvis.venues.permissions import TABLES
 from jarvis.web.connecting.connector import VenueKeyConnector
 from tests.signer.canary import scan
+from tests.system.alerts import a_chart_trades, with_receivers
 from tests.system.candles import QUICK, wavy_candles
 from tests.system.installation import Installation, get_json, installed, until
 from tests.web.second_factor import App, seed_on
@@ -161,9 +162,11 @@ async def test_no_secret_is_anywhere_but_in_the_signer(tmp_path: Path) -> None:
             await connect_wrongly(pages, api_key, wrong_secret, *withdrawing)
             await connect_rightly(pages, api_key, secret)
             await arm(installation)
+            shown_once |= await with_receivers(pages)
             await installation.start_worker()
             await until_it_traded(installation)
             await force_errors(installation, pages)
+            shown_once |= await a_chart_trades(installation, pages, PAIR)
             account = (await installation.account()).account_id
             for path in ("/account", "/desk", f"/desk/{account}", f"/account/{account}/trading"):
                 await pages.get(path)
