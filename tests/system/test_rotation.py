@@ -16,12 +16,14 @@ from jarvis.cli.process import environment_of
 from jarvis.cli.wiring import opened_store
 from jarvis.config import Settings
 from jarvis.domain.account import AccountId, Credential, CredentialId, Environment, SigningPolicy, UserId
+from jarvis.domain.people import AuditEntry
 from jarvis.signer.core import SigningCore
 from jarvis.signer.errors import SignerRefused
 from jarvis.signer.marks import Marks, read_marks
 from jarvis.signer.vault import create_master_key, load_master_key
 from jarvis.store.db import hold_instance
 from jarvis.store.people_tables import totps
+from jarvis.store.targets import Target
 from tests.store import samples
 from tests.system.commands import Said, run_command
 
@@ -123,6 +125,32 @@ async def require_rotated(given: Settings, former: bytes) -> None:
     assert [each["problem"] for each in checked.json] == [""] * (2 * ROWS + SEEDS)
     async with opened_store(given) as store:
         assert [line.kind for line in await store.audit_lines()] == ["keys.rotated"]
+
+
+async def test_what_receivers_are_reached_with_opens_after_a_rotation_also_one_that_was_killed(tmp_path: Path) -> None:
+    given = await made(tmp_path, rows=0, seeds=0)
+    former = given.master_key_file.read_bytes()
+    reached = {f"receiver-{number}": f"123456789:{'a' * 30}{number} -100".encode() for number in range(3)}
+    core = core_with(given.master_key_file)
+    async with opened_store(given) as store:
+        for name, secret in reached.items():
+            sealed = core.seal_secret(samples.OWNER, name, bytearray(secret))
+            target = Target(name, samples.OWNER, "telegram", name, "chat", samples.NOON, sealed=sealed)
+            assert await store.add_target(target, AuditEntry("target.added", samples.NOON, samples.OWNER))
+
+    killed = await command(given, "keys", "rotate", crash_at="rotate_row:2")
+    assert killed.code == -signal.SIGKILL
+    assert (await command(given, "keys", "rotate")).code == 0
+
+    new = core_with(given.master_key_file)
+    (retired,) = given.master_key_file.parent.glob("master.key.retired-*")
+    assert retired.read_bytes() == former
+    async with opened_store(given) as store:
+        kept = await store.sealed_secrets()
+    assert {each.row_id: bytes(new.open_secret(each.user_id, each.row_id, each.sealed)) for each in kept} == reached
+    for each in kept:
+        with pytest.raises(SignerRefused):
+            core_with(retired).open_secret(each.user_id, each.row_id, each.sealed)
 
 
 async def test_after_a_rotation_the_old_key_opens_nothing_that_is_stored(tmp_path: Path) -> None:
