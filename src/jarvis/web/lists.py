@@ -241,9 +241,13 @@ async def _json(kind: ListOf[T], wish: Wish, made_at: datetime) -> AsyncIterator
     yield json.dumps(head).removesuffix("}").encode() + b', "rows": ['
     between = b"\n"
     async for rows in _rows(kind, wish):
-        for line in (line for row in rows for line in kind.lines(row)):
-            told = {name: _plain(find(line)) for name, find in kind.fields}
-            yield between + json.dumps(told, ensure_ascii=False).encode()
+        told = [
+            json.dumps({name: _plain(find(line)) for name, find in kind.fields}, ensure_ascii=False).encode()
+            for row in rows
+            for line in kind.lines(row)
+        ]
+        if told:
+            yield between + b",\n".join(told)
             between = b",\n"
     yield b"\n]}\n"
 

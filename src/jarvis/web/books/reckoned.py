@@ -67,8 +67,9 @@ class Reckonings:
         key = await self._key_of(asked)
         ends = await self._ends(asked)
         kept = self._kept.get(key)
+        count = sum(each.entries for each in ends)
         before = 0 if kept is None else sum(each.entries for each in kept.ends)
-        return sum(each.entries for each in ends) - before
+        return count - before if count >= before else count
 
     async def get(self, asked: Asked, job: Job | None = None, *, until: float = 1.0) -> Reckoning:
         """The reckoning that knows the year, with everything that is in the journals now.
