@@ -33,6 +33,7 @@ def test_a_trade_by_hand_freezes_its_pair_and_the_books_still_agree(tmp_path: Pa
         3,
         tmp_path,
         has_faults=False,
+        asks_by_hand=False,
         wished=(BTC,),
         by_hand={
             5: lambda _: trade(Side.BUY),
@@ -55,7 +56,7 @@ def test_the_owners_orders_are_never_touched(tmp_path: Path) -> None:
         world.sandbox.exchange.place("ada", order)
         world.sandbox.kraken.publish(world.sandbox.exchange.drain())
 
-    world = World(4, tmp_path, has_faults=False, wished=(BTC,), by_hand={5: lambda _: rest()})
+    world = World(4, tmp_path, has_faults=False, asks_by_hand=False, wished=(BTC,), by_hand={5: lambda _: rest()})
 
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(world.run(faulty_steps=40, healing_steps=12, crashes=False))

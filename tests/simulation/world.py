@@ -25,7 +25,7 @@ from jarvis.emulators.sandbox import Sandbox
 from jarvis.emulators.venue import KeyForm, VenueEmulator
 from jarvis.emulators.wire import WireRequest, WireSocket
 from jarvis.ledger.journal import Account
-from jarvis.live.floor import keep_running
+from jarvis.live.floor import hand_over_commands, keep_running
 from jarvis.live.plan import AccountPlan
 from jarvis.live.trader import Step, Trader
 from jarvis.live.worker import build_trader
@@ -33,6 +33,8 @@ from jarvis.sim.exchange import SimExchange
 from jarvis.sim.market import SyntheticMarket
 from jarvis.store.db import Store
 from jarvis.store.records import AccountState
+from jarvis.store.wishes import Wish
+from jarvis.trading.events import AdjustByHand, CloseByHand, OpenByHand
 from jarvis.trading.limits import Limits
 from jarvis.trading.strategy import Direction, Protection, Signal, TakeProfit
 from jarvis.venues.base import Unreachable, VenueError
@@ -156,6 +158,7 @@ class World:
     by_hand: Mapping[int, Callable[["World"], None]] = field(default_factory=dict)
     has_faults: bool = True
     wished: tuple[Pair, ...] = PAIRS
+    asks_by_hand: bool = True
     _naked_since: dict[Pair, datetime] = field(default_factory=dict)
     _finals: dict[str, OrderStatus] = field(default_factory=dict)
     _handed: deque[Step] = field(default_factory=deque)
@@ -192,9 +195,13 @@ class World:
         try:
             if self.has_faults:
                 self.emulator.faults.draw_mix(Random(f"{self.seed} faults"), kinds=5, probability=0.15)
+            hand = Random(f"{self.seed} hand")
             for number in range(faulty_steps):
                 if number in self.by_hand:
                     self.by_hand[number](self)
+                if self.asks_by_hand and hand.random() < 0.12:
+                    wish = self._asked(hand, hand.choice(self.pairs), self.clock.now())
+                    await self.store.enqueue_wish(OWNER, ACCOUNT, wish, key=f"{number}", at=self.clock.now())
                 await self._step(random, wishing=True)
                 await self._check(f"step {number}")
                 if crashes and random.random() < 0.01:
@@ -287,6 +294,7 @@ class World:
         trader = self.trader
         if trader is None:
             return
+        await hand_over_commands(self.store, ACCOUNT, trader, now=now, wall=now)
         signals = tuple(self._wish(random, pair, now) for pair in self.wishes if wishing and random.random() < 0.15)
         quotes = {pair: self.exchange.quote(pair) for pair in self.pairs}
         trader.hand_over(Step(Tick(now), (), signals, quotes, 0.0))
@@ -308,6 +316,25 @@ class World:
             ),
             interval=timedelta(minutes=1),
         )
+
+    def _asked(self, random: Random, pair: Pair, now: datetime) -> Wish:
+        """What the person asks for on the pages, sensible or not: the trader judges it."""
+        price = self.exchange.quote(pair).last
+        sign = random.choice((1, -1))
+        distance = price * Decimal(str(round(random.uniform(0.0008, 0.006), 5)))
+        match random.choice(("open", "open", "adjust", "close")):
+            case "open":
+                quantity = Decimal(random.randint(50, 2_500)) / price
+                side = Side.BUY if sign > 0 else Side.SELL
+                time_stop = timedelta(minutes=random.randint(1, 20)) if random.random() < 0.3 else None
+                rungs = (TakeProfit(distance, Decimal("0.5")), TakeProfit(2 * distance, Decimal("0.5")))
+                protection = Protection(distance, random.random() < 0.3, rungs[: random.randint(0, 2)], time_stop)
+                return OpenByHand(now, pair, side, quantity, price, random.randint(1, 5), protection)
+            case "adjust":
+                stop = price - sign * distance if random.random() < 0.7 else None
+                close_at = now + timedelta(minutes=random.randint(-1, 10)) if random.random() < 0.3 else None
+                return AdjustByHand(now, pair, stop, random.choice((None, True, False)), close_at)
+        return CloseByHand(now, pair, Decimal(random.choice(("0.3", "0.5", "1"))))
 
     # --- invariants ------------------------------------------------------------------------------------------------
 
@@ -392,12 +419,22 @@ class World:
             self._hold("I6 every position is protected", self._is_covered(pair, quantity), f"{moment}: {pair}")
         self.digest.append(str(sorted((str(book), asset, str(amount)) for (book, asset), amount in totals.items())))
         self.digest.append(str(recorded.total()))
+        await self._check_commands(moment)
         self.digest.append(str(totals.get((Account.CASH, self.bench.quote))))
         self._hold(
             "I10 no secret left the signer",
             not any(s.encode() in (self.folder / "jarvis.db").read_bytes() for s in self.secrets),
             moment,
         )
+
+    async def _check_commands(self, moment: str) -> None:
+        """Everything that was asked by hand was taken by the trader; what it said is part of the history."""
+        waiting = [each.kind.value for each in await self.store.take_commands(ACCOUNT)]
+        self._hold("I13 no wish is left lying", not waiting, f"{moment}: {waiting}")
+        number = 1
+        while (result := await self.store.command_result(OWNER, number)) is not None:
+            self.digest.append(result)
+            number += 1
 
     def _check_wallet(self, totals: Mapping[tuple[Account, Asset], Decimal], moment: str) -> None:
         """What the journal says of every asset is what the venue has, net of what is owed."""

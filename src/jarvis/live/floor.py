@@ -231,15 +231,22 @@ class Floor:
 
     async def _take_commands(self) -> None:
         for account, trader in self._traders.items():
-            for command in await self._store.take_commands(account):
-                event = command.as_event(self._clock.now())
-                if not command.is_by_hand:
-                    trader.command(event)
-                    await self._store.finish_command(command.command_id, "done")
-                elif command.is_too_old(self._wall()):
-                    await self._store.finish_command(command.command_id, TOO_OLD)
-                elif await self._store.claim_command(command.command_id):
-                    trader.command(event, command.command_id)
+            await hand_over_commands(self._store, account, trader, now=self._clock.now(), wall=self._wall())
+
+
+async def hand_over_commands(
+    store: Store, account: AccountId, trader: Trader, *, now: datetime, wall: datetime
+) -> None:
+    """Hand a person's commands over to the account's trader; `wall` is the time by which they get too old."""
+    for command in await store.take_commands(account):
+        event = command.as_event(now)
+        if not command.is_by_hand:
+            trader.command(event)
+            await store.finish_command(command.command_id, "done")
+        elif command.is_too_old(wall):
+            await store.finish_command(command.command_id, TOO_OLD)
+        elif await store.claim_command(command.command_id):
+            trader.command(event, command.command_id)
 
 
 async def keep_running(run_once: Callable[[], Awaitable[None]], tell: Callable[[Exception], Awaitable[None]]) -> None:
