@@ -122,17 +122,16 @@ async def test_limits_and_a_strategy_are_kept_exactly_and_the_account_is_armed(o
     assert {str(pair) for pair in account.limits.allowed_pairs} == {"BTC/USD"}
 
 
-async def test_arming_without_a_strategy_keeps_the_limits_and_says_what_is_missing(
-    owner: Browser, store: Store
-) -> None:
+async def test_an_account_without_a_strategy_is_armed_for_what_is_opened_by_hand(owner: Browser, store: Store) -> None:
     await paste(owner)
 
+    page = await owner.get(f"/account/{(await only_account(store)).account_id}/trading")
     answer = await arm(owner, await only_account(store))
 
     account = await only_account(store)
-    assert answer.status == 422
-    assert "Add a strategy first" in answer.text
-    assert account.state is AccountState.DISARMED
+    assert "Jarvis opens nothing by itself" in page.text
+    assert answer.status == 303
+    assert (account.state, account.assignments) == (AccountState.ARMED, ())
     assert account.limits.leverage_cap == 4
 
 

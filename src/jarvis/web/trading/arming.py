@@ -25,7 +25,7 @@ from jarvis.web.trading.money import equity_of, promises
 _LIVE = "live_strategies"
 _NOTED_AS = ("account.armed", "strategies.changed")
 _SAID = {
-    "armed": Said("good", "Armed.", "The next signal of your strategies may open a position."),
+    "armed": Said("good", "Armed.", "The next signal of your strategies, or you by hand, may open a position."),
     "disarmed": Said("good", "Disarmed.", "Nothing new is opened. What is open stays protected."),
 }
 
@@ -103,8 +103,6 @@ async def obstacle_to_arming(web: Web, request: Request, account: TradingAccount
     """Why this person cannot arm this account now, rehearsals aside; empty when they can."""
     if not account.is_connected:
         return "This key is disconnected. Connect one first."
-    if not account.assignments:
-        return "Add a strategy first: there is nothing that could give a signal."
     if not account.limits.allowed_pairs:
         return "Set the limits first: they allow no pair yet."
     person = await web.person(request)
