@@ -113,6 +113,13 @@ async def test_everything_of_a_person_is_told_and_nothing_of_another(full: Store
     assert str(BOB) not in repr(told).lower()
 
 
+async def test_as_many_rows_are_counted_as_are_told(full: Store) -> None:
+    told = await told_of(full, ADA)
+
+    assert await full.rows_of_person(ADA) == sum(len(rows) for rows in told.values())
+    assert await full.rows_of_person(ADA, most=0) == 0
+
+
 async def test_what_proves_or_opens_something_is_never_told(full: Store) -> None:
     told = await told_of(full, ADA)
 
