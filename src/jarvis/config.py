@@ -81,6 +81,14 @@ class Settings(BaseSettings):
     """The address that notices come from."""
     plain_webhooks: bool = False
     """True lets people name receivers of notices at http:// addresses; anybody on the way could read along."""
+    keep_events: int = Field(default=100_000, ge=10_000)
+    """How many events of the stream are kept, for whoever was away and resumes."""
+    keep_deliveries_days: int = Field(default=60, ge=1, le=3650)
+    """How long it is known which notices were delivered to receivers."""
+    keep_failures_days: int = Field(default=180, ge=1, le=3650)
+    """How long it is known which notices could not be delivered, and why."""
+    keep_proposals_days: int = Field(default=30, ge=1, le=3650)
+    """How long the alerts that came through hooks are kept, with what became of them."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("master_key")

@@ -7,7 +7,7 @@ from jarvis.accounts.sessions import Sessions
 from jarvis.domain.account import AccountId, UserId
 from jarvis.domain.market import Tick
 from jarvis.domain.people import AuditEntry, Person, Role
-from jarvis.live.housekeeping import erase_who_is_free, forget_what_is_over
+from jarvis.live.housekeeping import Kept, erase_who_is_free, forget_what_is_over
 from jarvis.store.db import Store
 from tests.store.samples import FENCE, connect
 
@@ -67,18 +67,18 @@ async def test_sessions_that_have_run_out_are_forgotten(store: Store) -> None:
     assert opened is not None
     assert fresh is not None
 
-    await forget_what_is_over(store, StandingClock())
+    await forget_what_is_over(store, StandingClock(), Kept())
 
     assert await store.session(opened.session.token_hash) is None
     assert await store.session(fresh.session.token_hash) is not None
 
 
-async def test_old_events_and_deliveries_are_forgotten_failed_ones_later(
+async def test_old_events_deliveries_and_proposals_are_forgotten_as_the_settings_say(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, object] = {}
 
-    async def prune_outbox(keep: int = 100_000) -> int:
+    async def prune_outbox(keep: int) -> int:
         asked["events"] = keep
         return 0
 
@@ -86,8 +86,13 @@ async def test_old_events_and_deliveries_are_forgotten_failed_ones_later(
         asked["sent"], asked["failed"] = NOW - before, NOW - failed_before
         return 0
 
-    monkeypatch.setattr(store, "prune_outbox", prune_outbox)
-    monkeypatch.setattr(store, "prune_deliveries", prune_deliveries)
-    await forget_what_is_over(store, StandingClock())
+    async def prune_proposals(before: datetime) -> int:
+        asked["proposals"] = NOW - before
+        return 0
 
-    assert asked == {"events": 100_000, "sent": timedelta(days=60), "failed": timedelta(days=180)}
+    for pruning in (prune_outbox, prune_deliveries, prune_proposals):
+        monkeypatch.setattr(store, pruning.__name__, pruning)
+    days = [timedelta(days=number) for number in (61, 181, 31)]
+    await forget_what_is_over(store, StandingClock(), Kept(70_000, *days))
+
+    assert asked == {"events": 70_000, "sent": days[0], "failed": days[1], "proposals": days[2]}

@@ -1,19 +1,23 @@
 """Hooks and what came through them: one look for a chart that waits, each alert once, nothing of a stranger's."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jarvis.domain.account import UserId
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Quote
 from jarvis.domain.people import AuditEntry
 from jarvis.store.db import Store
-from jarvis.store.hooks import KEPT_FOR, MOST_HOOKS, Fate, Hook
+from jarvis.store.hooks import MOST_HOOKS, Fate, Hook
+from jarvis.store.people_tables import proposals
 from jarvis.store.records import AccountState
 from jarvis.trading.events import CloseByHand
 from jarvis.trading.limits import Limits
@@ -149,13 +153,16 @@ async def test_old_proposals_are_forgotten_and_those_of_an_ended_hook(store: Sto
     await connect(store)
     await made(store)
     await store.keep_proposal(HOOK, "old", LONG, DRY, at(1))
-    late = at(1) + KEPT_FOR + timedelta(seconds=1)
-    assert await store.keep_proposal(replace(HOOK, used_at=at(1)), "old", LONG, DRY, late)
+    late = at(1) + timedelta(days=40)
+    assert await store.keep_proposal(replace(HOOK, used_at=at(1)), "new", LONG, DRY, late)
+    assert len(await store.proposals_of(OWNER, "hook-1")) == 2, "no alert waits for what is forgotten"
 
-    assert len(await store.proposals_of(OWNER, "hook-1")) == 1
+    assert await store.prune_proposals(at(1)) == 0
+    assert await store.prune_proposals(late) == 1
+    assert [each.alert_id for each in await store.proposals_of(OWNER, "hook-1")] == ["new"]
     assert await store.end_hook(OWNER, "hook-1", noted=noted("hook.ended"), told="")
     assert await store.proposals_of(OWNER, "hook-1") == []
-    assert not await store.keep_proposal(HOOK, "new", LONG, DRY, late), "it was ended meanwhile"
+    assert not await store.keep_proposal(HOOK, "newer", LONG, DRY, late), "it was ended meanwhile"
 
 
 async def test_a_stranger_ends_and_changes_nothing(store: Store) -> None:
@@ -204,3 +211,25 @@ async def test_hooks_end_with_a_persons_wish_to_leave(store: Store) -> None:
 
     assert await store.knocked("hook-1") is None
     assert await store.hooks_of(OWNER) == []
+
+
+async def test_much_is_forgotten_in_pieces_between_which_others_write(store: Store) -> None:
+    await connect(store)
+    await made(store)
+    for number in range(7):
+        await store.keep_proposal(HOOK, f"old {number}", LONG, DRY, at(number))
+    written: list[int] = []
+    write = store._write
+
+    @asynccontextmanager
+    async def counted() -> AsyncIterator[AsyncConnection]:
+        async with write() as connection:
+            written.append(1)
+            yield connection
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(store, "_write", counted)
+        assert await store._forget(proposals, proposals.c.at < at(6), 3) == 6
+
+    assert [each.alert_id for each in await store.proposals_of(OWNER, "hook-1")] == ["old 6"]
+    assert len(written) == 3

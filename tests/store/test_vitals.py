@@ -8,7 +8,7 @@ from jarvis.store.db import Store
 from jarvis.store.deliveries import Planned
 from jarvis.store.records import AccountState, CommandKind
 from jarvis.store.targets import Target
-from jarvis.trading.events import Severity
+from jarvis.trading.events import CloseByHand, Severity
 from tests.store.samples import ACCOUNT, BTC_USD, OTHER, OWNER, STRANGER, at, connect
 
 
@@ -23,14 +23,16 @@ async def test_an_empty_installation_has_nothing_to_tell(store: Store) -> None:
 
     assert (vitals.connected, vitals.unserved, vitals.workers, vitals.feeds) == (0, 0, (), ())
     assert [(queue.name, queue.waiting, queue.oldest) for queue in vitals.queues] == [
+        ("wishes", 0, None),
         ("commands", 0, None),
         ("notices", 0, None),
+        ("deliveries", 0, None),
     ]
     assert vitals.database.kind == ("PostgreSQL" if store.is_postgresql else "SQLite")
     assert vitals.database.size > 0
     assert (vitals.database.free is None) == store.is_postgresql
     assert vitals.database.revision
-    assert (vitals.backed_up_at, vitals.entries_blocked) == (None, "")
+    assert (vitals.backed_up_at, vitals.verified_at, vitals.entries_blocked) == (None, None, "")
 
 
 async def test_who_serves_whom_is_counted_and_who_is_served_by_nobody(store: Store) -> None:
@@ -77,31 +79,39 @@ async def test_what_waits_is_counted_since_its_oldest(store: Store) -> None:
     await connect(store)
     first = await store.enqueue_command(OWNER, ACCOUNT, CommandKind.PAUSE, at=at(1))
     await store.enqueue_command(OWNER, ACCOUNT, CommandKind.FLATTEN, at=at(9))
+    wish = await store.enqueue_wish(OWNER, ACCOUNT, CloseByHand(at(4), BTC_USD), key="close", at=at(4))
     hook = Target("t1", OWNER, "webhook", "a room", "a.example", at(0), confirmed_at=at(0))
     noted = AuditEntry("target.added", at(0), OWNER, OWNER)
     await store.add_target(hook, noted)
     await notice(store, DeliveryState.HELD, 2)
     await notice(store, DeliveryState.WAITING, 8)
     lost = await notice(store, DeliveryState.WAITING, 3)
+    await store.add_notice(OWNER, "funds.arrived", Severity.INFO, "6 USD came in.", at(7))
     await store.note_failed("t1", [lost], "gone", at(5), None)
 
-    commands, notices = (await store.vitals(at(10))).queues
+    wishes, commands, notices, deliveries = (await store.vitals(at(10))).queues
 
     assert (commands.waiting, commands.oldest) == (2, at(1))
-    assert (notices.waiting, notices.oldest, notices.failed) == (1, at(8), 1)
+    assert (wishes.waiting, wishes.oldest) == (1, at(4))
+    assert (notices.waiting, notices.oldest) == (2, at(0)), "the first tells of the receiver itself"
+    assert (deliveries.waiting, deliveries.oldest, deliveries.failed) == (1, at(8), 1)
     assert first is not None
+    assert wish is not None
+    await store.claim_command(wish)
+    assert (await store.vitals(at(10))).queues[0].waiting == 1, "its trader has it, and has not answered"
     await store.finish_command(first, "done")
-    assert (await store.vitals(at(10))).queues[0].waiting == 1
+    assert (await store.vitals(at(10))).queues[1].waiting == 1
 
 
 async def test_the_last_backup_and_the_brake_are_told(store: Store) -> None:
     for second in (5, 50):
         await store.note(AuditEntry("backup.made", at(second), "cli"))
+    await store.note(AuditEntry("backup.verified", at(55), "cli"))
     await store.block_entries("we look first", AuditEntry("entries.blocked", at(60), "cli"))
 
     vitals = await store.vitals(at(70))
 
-    assert vitals.backed_up_at == at(50)
+    assert (vitals.backed_up_at, vitals.verified_at) == (at(50), at(55))
     assert vitals.entries_blocked == "we look first"
 
 

@@ -12,7 +12,7 @@ from jarvis.store.db import Store
 from jarvis.store.errors import StoreUnavailable
 from jarvis.store.records import AccountState
 from jarvis.store.vitals import DatabaseFacts, Feed, Queue, Vitals, Worker
-from jarvis.web.health import Finding, State, findings, worst
+from jarvis.web.health import Finding, State, findings, master_key, worst
 from tests.web.client import Browser
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -25,10 +25,11 @@ WELL = Vitals(
     states={AccountState.ARMED: 1, AccountState.PAUSED: 1},
     workers=(Worker("here-1", 2, NOW + timedelta(seconds=9)),),
     feeds=(FEED,),
-    queues=(Queue("commands", 0), Queue("notices", 0)),
+    queues=(Queue("wishes", 0), Queue("commands", 0), Queue("notices", 0), Queue("deliveries", 0)),
     events=12_000,
     database=DatabaseFacts("SQLite", 48_300_000, 20_000_000_000, "r0004"),
     backed_up_at=NOW - timedelta(hours=5),
+    verified_at=NOW - timedelta(hours=4),
     entries_blocked="",
 )
 
@@ -63,12 +64,20 @@ def test_when_all_is_well_every_part_says_so_with_its_figures() -> None:
         ("Prices of Kraken", {"feeds": (replace(FEED, missing=3),)}, State.LOOK, "9 pairs; 3 minutes missing"),
         ("People's commands", {"queues": (Queue("commands", 2, ago(minutes=1)),)}, State.BAD, "2 wait"),
         ("People's commands", {"queues": (Queue("commands", 2, ago(seconds=5)),)}, State.GOOD, "2 under way"),
-        ("Notices to receivers", {"queues": (Queue("notices", 1, ago(hours=1), 4),)}, State.BAD, "1 wait; 4 could not"),
+        (
+            "Notices to receivers",
+            {"queues": (Queue("deliveries", 1, ago(hours=1), 4),)},
+            State.BAD,
+            "1 wait; 4 could not",
+        ),
+        ("Notices to hand over", {"queues": (Queue("notices", 1, ago(minutes=6)),)}, State.BAD, "1 wait"),
+        ("Orders by hand and of charts", {"queues": (Queue("wishes", 1, ago(seconds=31)),)}, State.BAD, "1 wait"),
         ("Database", {"database": replace(WELL.database, free=10**9)}, State.LOOK, "1.0 GB free"),
         ("Database", {"database": replace(WELL.database, free=10**8)}, State.BAD, "100.0 MB free"),
         ("Database", {"database": DatabaseFacts("PostgreSQL", 10**9, None, "r0004")}, State.GOOD, "1.0 GB, schema"),
         ("Backup", {"backed_up_at": None}, State.LOOK, "none was made"),
         ("Backup", {"backed_up_at": ago(days=8)}, State.LOOK, "old"),
+        ("Backup read again", {"verified_at": ago(days=31)}, State.LOOK, "not for a long time"),
         ("Entries", {"entries_blocked": "we look first"}, State.LOOK, "we look first"),
     ],
 )
@@ -85,6 +94,31 @@ def test_a_signer_that_is_silent_or_was_asked_for_what_is_never_signed_is_named(
     tried = finding("Signer", signer=replace(SIGNER, security_events=1))
     assert (tried.state, "1 attempt at what is never signed" in tried.says) == (State.LOOK, True)
     assert worst(findings(WELL, None, NOW)) is State.BAD
+
+
+def test_a_backup_is_to_be_read_again_once_there_is_one() -> None:
+    unread = finding("Backup read again", replace(WELL, verified_at=None))
+    assert (unread.state, "jarvis backup --verify" in unread.todo) == (State.IDLE, True)
+    none_made = findings(replace(WELL, backed_up_at=None, verified_at=None), SIGNER, NOW)
+    assert "Backup read again" not in [each.part for each in none_made]
+
+
+def test_the_oldest_that_waits_is_told_with_its_time() -> None:
+    found = finding("People's commands", replace(WELL, queues=(Queue("commands", 2, ago(seconds=5)),)))
+    assert (found.since, found.which) == (ago(seconds=5), "oldest")
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("file", "in a file"),
+        ("passphrase", "under a passphrase"),
+        ("keyring:jarvis", "in the desktop's keyring, as jarvis"),
+        ("credential:jarvis", "by systemd, as the credential jarvis"),
+    ],
+)
+def test_where_the_master_key_is_from_is_told(source: str, words: str) -> None:
+    assert words in master_key(source).says
 
 
 def test_a_sandbox_is_judged_by_its_own_clock() -> None:

@@ -408,14 +408,5 @@ async def test_a_suspended_person_has_no_hooks(store: Store, time: Time, chart: 
     assert await store.hooks_of(ada.user_id) == []
 
 
-async def test_what_is_a_month_old_is_forgotten(store: Store, time: Time, chart: Chart, hook: tuple[str, str]) -> None:
-    hook_id, secret = hook
-    await chart.alert(hook_id, alert_of(secret, time))
-    time.pass_by(timedelta(days=31))
-    await chart.alert(hook_id, alert_of(secret, time))
-
-    assert len(await kept(store, hook_id)) == 1
-
-
 def test_a_hook_does_not_show_its_hash() -> None:
     assert Hook.__dataclass_fields__["token_hash"].repr is False

@@ -135,8 +135,8 @@ async def _examine(given: "Settings") -> list[tuple[str, bool, str]]:
         said.append(("database", False, str(error)))
         found = []
     for each in found:
-        words = f"{each.says}{f', last {each.since:%Y-%m-%d %H:%M:%S} UTC' if each.since else ''}"
-        fine = each.state in (State.GOOD, State.IDLE) or (each.state is State.LOOK and each.part == "Backup")
+        words = f"{each.says}{f', {each.which} {each.since:%Y-%m-%d %H:%M:%S} UTC' if each.since else ''}"
+        fine = each.state in (State.GOOD, State.IDLE) or (each.state is State.LOOK and each.part.startswith("Backup"))
         said.append((each.part.lower(), fine, words if fine or not each.todo else f"{words}. {each.todo}"))
     free = shutil.disk_usage(given.data_dir if given.data_dir.exists() else "/").free
     said.append(("disk", free > _LITTLE_ROOM, f"{free / 1e9:.1f} GB free"))

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -112,7 +113,22 @@ async def _verify(given: "Settings", file: Path) -> dict[str, object]:
 
     async with a_signer(given) as signer:
         head, key = await _opened(signer, file)
-    return _told(file, head, _read(file, key))
+    contents = _read(file, key)
+    await _note_verified(given, file, contents.summary.total)
+    return _told(file, head, contents)
+
+
+async def _note_verified(given: "Settings", file: Path, rows: int) -> None:
+    """Tell the installation, if there is one: a backup may be read where nothing is but its master key."""
+    from jarvis.domain.people import AuditEntry
+    from jarvis.store.errors import StoreError
+
+    if not given.database_url and not (given.data_dir / "jarvis.db").exists():
+        return
+    with suppress(StoreError):
+        async with opened_store(given) as store:
+            noted = AuditEntry("backup.verified", datetime.now(UTC), "cli", details={"file": file.name, "rows": rows})
+            await store.note(noted)
 
 
 def restore(

@@ -221,6 +221,7 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
             sends_mail=given.mail_server is not None,
             outbound_address=given.outbound_address,
             prepared=given.data_dir / "prepared",
+            master_key=given.master_key,
         )
         connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())
         app = create_app(web_settings, store, connector, seeds=signer, passwords=passwords_of(given), pulse=pulse)
@@ -249,6 +250,7 @@ async def _worker(given: "Settings", parent_pid: int | None) -> None:
     import socket
     from random import SystemRandom
 
+    from jarvis.live.housekeeping import Kept
     from jarvis.live.worker import Worker
     from jarvis.signer.client import SignerClient
 
@@ -261,6 +263,12 @@ async def _worker(given: "Settings", parent_pid: int | None) -> None:
             owner=owner,
             sandbox_address=given.sandbox_address,
             random=SystemRandom(),
+            kept=Kept(
+                events=given.keep_events,
+                deliveries=timedelta(days=given.keep_deliveries_days),
+                failures=timedelta(days=given.keep_failures_days),
+                proposals=timedelta(days=given.keep_proposals_days),
+            ),
         )
         stopping = asked_to_stop(parent_pid)
         say_ready(owner)

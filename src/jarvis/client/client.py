@@ -347,7 +347,7 @@ class Jarvis:
         return self._ask("GET", "/hooks", Hooks)
 
     def proposals(self, hook_id: str, *, limit: int = 20) -> Proposals:
-        """What came through a hook in the last month, and what became of it."""
+        """What came through a hook lately, and what became of it."""
         return self._ask("GET", f"/hooks/{_part(hook_id)}/proposals", Proposals, limit=limit)
 
     def dry_run(self, hook_id: str) -> HookLine:
@@ -439,7 +439,7 @@ class Jarvis:
         return self._ask("GET", f"/commands/{_part(command_id)}", CommandNow)
 
     def adjust_position(self, account_id: str, position_id: str, wish: AdjustWish, *, idempotency_key: str) -> Asked:
-        """Move the stop of a position, let it trail, or set when it is closed."""
+        """Move the stop of a position, let it trail, set its target, or when it is closed."""
         return self._ask(
             "POST",
             f"/accounts/{_part(account_id)}/positions/{_part(position_id)}/adjust",

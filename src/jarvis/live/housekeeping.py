@@ -6,6 +6,7 @@ nothing about that; the next look finishes it.
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -18,12 +19,21 @@ from jarvis.store.errors import StoreError
 
 LOOK_EVERY_SECONDS = 5.0
 FORGET_EVERY = timedelta(hours=1)
-DELIVERIES_KEPT, FAILURES_KEPT = timedelta(days=60), timedelta(days=180)
 
 log = structlog.get_logger()
 
 
-async def keep_house(store: Store, clock: Clock) -> None:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How much of what is over is kept: so many events, and for so long deliveries, failed ones, proposals of hooks."""
+
+    events: int = 100_000
+    deliveries: timedelta = timedelta(days=60)
+    failures: timedelta = timedelta(days=180)
+    proposals: timedelta = timedelta(days=30)
+
+
+async def keep_house(store: Store, clock: Clock, kept: Kept) -> None:
     """Finish deletions every few seconds, and forget what has run out every hour, for ever."""
     forgotten_at = None
     while True:
@@ -32,7 +42,7 @@ async def keep_house(store: Store, clock: Clock) -> None:
             now = clock.now()
             if forgotten_at is None or now - forgotten_at >= FORGET_EVERY:
                 forgotten_at = now
-                await forget_what_is_over(store, clock)
+                await forget_what_is_over(store, clock, kept)
         except StoreError as error:  # the next look tries again; what was done is done
             log.warning("housekeeping_failed", reason=str(error))
         await asyncio.sleep(LOOK_EVERY_SECONDS)
@@ -48,12 +58,13 @@ async def erase_who_is_free(store: Store, clock: Clock) -> int:
     return erased
 
 
-async def forget_what_is_over(store: Store, clock: Clock) -> None:
-    """Forget sessions, ceremonies, links, tokens and places whose time is over, old deliveries, all but late events."""
-    pruned = await Sessions(store).prune(clock.now())
-    events = await store.prune_outbox()
+async def forget_what_is_over(store: Store, clock: Clock, kept: Kept) -> None:
+    """Forget sessions, links, tokens and places that are over, old deliveries and proposals, all but late events."""
     now = clock.now()
-    deliveries = await store.prune_deliveries(now - DELIVERIES_KEPT, failed_before=now - FAILURES_KEPT)
+    pruned = await Sessions(store).prune(now)
+    events = await store.prune_outbox(kept.events)
+    deliveries = await store.prune_deliveries(now - kept.deliveries, failed_before=now - kept.failures)
+    proposals = await store.prune_proposals(now - kept.proposals)
     log.info(
         "forgot_what_is_over",
         sessions=pruned.sessions,
@@ -61,4 +72,5 @@ async def forget_what_is_over(store: Store, clock: Clock) -> None:
         tokens=pruned.tokens,
         events=events,
         deliveries=deliveries,
+        proposals=proposals,
     )

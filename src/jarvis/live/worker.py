@@ -19,7 +19,7 @@ from jarvis.live.books import Books
 from jarvis.live.floor import Floor
 from jarvis.live.gate import Gate
 from jarvis.live.guardian import Guardian
-from jarvis.live.housekeeping import keep_house
+from jarvis.live.housekeeping import Kept, keep_house
 from jarvis.live.plan import AccountPlan, read_plans
 from jarvis.live.trader import Trader
 from jarvis.market.clock import WallClock, sandbox_clock
@@ -47,13 +47,21 @@ class Worker:
     """Serves every connected account of the store that no other worker holds. `owner` names this process."""
 
     def __init__(
-        self, *, store: Store, signer: SignerClient, owner: str, sandbox_address: str | None, random: Random
+        self,
+        *,
+        store: Store,
+        signer: SignerClient,
+        owner: str,
+        sandbox_address: str | None,
+        random: Random,
+        kept: Kept,
     ) -> None:
         self._store = store
         self._signer = signer
         self._owner = owner
         self._sandbox_address = sandbox_address
         self._random = random
+        self._kept = kept
         self._gate = Gate(store, signer)
         self._leases: dict[AccountId, tuple[int, Floor]] = {}
         self._floors: dict[tuple[VenueName, Environment], asyncio.Task[None]] = {}
@@ -64,7 +72,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._renew_leases())
             tasks.create_task(self._gate.follow())
-            tasks.create_task(keep_house(self._store, WallClock()))
+            tasks.create_task(keep_house(self._store, WallClock(), self._kept))
             while True:
                 for account in await self._store.trading_accounts():
                     key = account.venue, account.environment

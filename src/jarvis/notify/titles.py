@@ -12,6 +12,7 @@ KINDS: Mapping[str, str] = {
     "audit.missed": "A line is missing in the audit",
     "audit.sealed_anew": "The audit was sealed anew by an operator",
     "backup.made": "A backup was made",
+    "backup.verified": "A backup was read again",
     "balance_mismatch": "A balance does not fit the books",
     "close_failed": "A closing order failed",
     "daily_loss": "The day's loss limit was reached",

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import Connection, Executable, Table, event
+from sqlalchemy import ColumnElement, Connection, Executable, Table, delete, event, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, CursorResult, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -31,6 +31,7 @@ AsyncCreator = Callable[[], Awaitable[Any]]
 BUSY_SECONDS = 10
 _PATIENCE = 6 * BUSY_SECONDS
 _READERS = 4
+_FORGOTTEN_AT_ONCE = 5_000
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -186,6 +187,17 @@ class Database(WholeCalls):
     async def _change(self, connection: AsyncConnection, statement: Executable) -> bool:
         """Whether an UPDATE or DELETE found a row."""
         return _changed(await connection.execute(statement))
+
+    async def _forget(self, table: Table, condition: ColumnElement[bool], at_once: int = _FORGOTTEN_AT_ONCE) -> int:
+        """Delete the rows that the condition names, in pieces between which others write. How many there were."""
+        keys = list(table.primary_key)
+        piece = delete(table).where(tuple_(*keys).in_(select(*keys).where(condition).limit(at_once)))
+        forgotten, count = 0, at_once
+        while count == at_once:
+            async with self._write() as connection:
+                count = int((await connection.execute(piece)).rowcount)
+            forgotten += count
+        return forgotten
 
 
 async def migrate(url: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 
 from jarvis.domain.account import UserId
 from jarvis.domain.people import DeliveryState
@@ -75,11 +75,12 @@ class DeliveryStore(Database):
 
     async def prune_deliveries(self, before: datetime, *, failed_before: datetime) -> int:
         """Forget what was delivered before then, and later what was given up; notices themselves stay in the inbox."""
-        failed = deliveries.c.state == DeliveryState.FAILED
-        settled = deliveries.c.state.not_in(_ON_THE_WAY) & ~failed & (deliveries.c.done_at < before)
-        async with self._write() as connection:
-            old = delete(deliveries).where(settled | (failed & (deliveries.c.done_at < failed_before)))
-            return (await connection.execute(old)).rowcount
+        forgotten = 0
+        for state, limit in ((DeliveryState.SENT, before), (DeliveryState.FAILED, failed_before)):
+            # Nothing is done before it is due, and what is due has an index.
+            done = (deliveries.c.due_at < limit) & (deliveries.c.done_at < limit)
+            forgotten += await self._forget(deliveries, (deliveries.c.state == state) & done)
+        return forgotten
 
     async def handed_over(self, user_id: UserId, since: datetime) -> int:
         """How many notices of the person were handed over since, to leave at once."""

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +26,6 @@ from jarvis.trading.limits import Limits
 from jarvis.trading.proposals import Proposal, ProposalAction, Situation, Terms
 
 MOST_HOOKS = 10
-KEPT_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +247,7 @@ class HookStore(QueueStore):
         """What came of this alert now; None if it was kept before, or the hook is gone.
 
         A `wish` goes to the account's trader, with `noted` in the audit, in the same transaction: either all of it
-        is there, or nothing, and the alert may come again. What is a month old is forgotten.
+        is there, or nothing, and the alert may come again.
         """
         return await self._alerts(_Came(hook, alert_id, proposal, fate, at, wish, noted))
 
@@ -281,14 +280,9 @@ class HookStore(QueueStore):
             return [fates.get(each.key, each.fate) if asked.get(each.key) is each else None for each in came]
 
     async def _knocked_at(self, connection: AsyncConnection, came: _Came) -> bool:
-        """Note that a hook is used, and forget what is old once a day; False if it was ended meanwhile."""
-        hook, this = came.hook, hooks.c.hook_id == came.hook.hook_id
-        if not await self._change(connection, update(hooks).where(this).values(used_at=came.at)):
-            return False
-        if hook.used_at is None or hook.used_at.date() != came.at.date():
-            old = (proposals.c.hook_id == hook.hook_id) & (proposals.c.at < came.at - KEPT_FOR)
-            await connection.execute(delete(proposals).where(old))
-        return True
+        """Note that a hook is used; False if it was ended meanwhile."""
+        this = hooks.c.hook_id == came.hook.hook_id
+        return await self._change(connection, update(hooks).where(this).values(used_at=came.at))
 
     async def _sent(self, connection: AsyncConnection, came: Sequence[_Came]) -> dict[tuple[str, str], Fate]:
         """The fates of new alerts whose wishes now go to their traders, by key."""
@@ -304,6 +298,11 @@ class HookStore(QueueStore):
             each.key: Fate("sent", each.fate.words, int(command_id))
             for each, command_id in zip(came, command_ids, strict=True)
         }
+
+    async def prune_proposals(self, before: datetime) -> int:
+        """Forget what came before then. Never while an alert waits for its answer: housekeeping does it."""
+        old = proposals.c.hook_id.in_(select(hooks.c.hook_id)) & (proposals.c.at < before)  # by their index
+        return await self._forget(proposals, old)
 
     async def proposals_of(self, user_id: UserId, hook_id: str, *, limit: int = 20) -> list[Proposed]:
         """What came through a hook of the person, the newest first."""

@@ -18,11 +18,14 @@ from jarvis.domain.account import Environment, VenueName
 from jarvis.domain.people import DeliveryState
 from jarvis.store import schema
 from jarvis.store.database import Database
-from jarvis.store.people_tables import audit, deliveries, installation
-from jarvis.store.records import AccountState, feed_name
+from jarvis.store.people_tables import audit, deliveries, installation, notices
+from jarvis.store.queues import HANDED_OVER
+from jarvis.store.records import AccountState, CommandKind, feed_name
 from jarvis.store.tables import accounts, bars, commands, leases, outbox, quotes
+from jarvis.store.wishes import KINDS
 
 _MINUTE, _A_DAY = timedelta(minutes=1), timedelta(days=1)
+_WISHES = tuple(CommandKind(kind) for kind in KINDS.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,11 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What waits: how many, since when, and how many failed."""
+    """What waits: how many, since when, and how many failed.
+
+    Of `wishes` (orders by hand and of charts) and `commands` those that nobody has carried out, of `notices` those
+    that no receiver was chosen for yet, of `deliveries` those on their way.
+    """
 
     name: str
     waiting: int
@@ -85,6 +92,7 @@ class Vitals:
     events: int
     database: DatabaseFacts
     backed_up_at: datetime | None
+    verified_at: datetime | None
     entries_blocked: str
 
 
@@ -113,10 +121,11 @@ class VitalsStore(Database):
                 states=dict(Counter(row.state for row in rows)),
                 workers=_workers(held),
                 feeds=await _feeds(connection, rows),
-                queues=(await _commands(connection), await _deliveries(connection)),
+                queues=await _queues(connection),
                 events=int(await connection.scalar(select(func.count()).select_from(outbox)) or 0),
                 database=await self._facts(connection),
-                backed_up_at=await connection.scalar(select(func.max(audit.c.at)).where(audit.c.kind == "backup.made")),
+                backed_up_at=await _last(connection, "backup.made"),
+                verified_at=await _last(connection, "backup.verified"),
                 entries_blocked=await connection.scalar(select(installation.c.entries_blocked)) or "",
             )
 
@@ -174,11 +183,29 @@ async def _missing(connection: AsyncConnection, feed: VenueName, newest: datetim
     )
 
 
-async def _commands(connection: AsyncConnection) -> Queue:
-    waiting = commands.c.result.is_(None)
-    query = select(func.count(), func.min(commands.c.asked_at)).where(waiting)
+async def _last(connection: AsyncConnection, kind: str) -> datetime | None:
+    """When the audit last told of something."""
+    at: datetime | None = await connection.scalar(select(func.max(audit.c.at)).where(audit.c.kind == kind))
+    return at
+
+
+async def _queues(connection: AsyncConnection) -> tuple[Queue, ...]:
+    undone = commands.c.result.is_(None) | (commands.c.result == HANDED_OVER)
+    asked, by_hand = commands.c.asked_at, commands.c.kind.in_(_WISHES)
+    return (
+        await _waiting(connection, "wishes", asked, undone & by_hand),
+        await _waiting(connection, "commands", asked, undone & ~by_hand),
+        await _waiting(connection, "notices", notices.c.at, notices.c.sent_at.is_(None)),
+        await _deliveries(connection),
+    )
+
+
+async def _waiting(
+    connection: AsyncConnection, name: str, since: ColumnElement[datetime], condition: ColumnElement[bool]
+) -> Queue:
+    query = select(func.count(), func.min(since)).where(condition)
     count, oldest = (await connection.execute(query)).one()
-    return Queue("commands", int(count), oldest)
+    return Queue(name, int(count), oldest)
 
 
 async def _deliveries(connection: AsyncConnection) -> Queue:
@@ -188,4 +215,4 @@ async def _deliveries(connection: AsyncConnection) -> Queue:
     waiting, failed = deliveries.c.state == DeliveryState.WAITING, deliveries.c.state == DeliveryState.FAILED
     due = func.min(case((waiting, deliveries.c.due_at)))
     count, oldest, lost = (await connection.execute(select(counted(waiting), due, counted(failed)))).one()
-    return Queue("notices", int(count), oldest, int(lost))
+    return Queue("deliveries", int(count), oldest, int(lost))

@@ -12,9 +12,13 @@ from jarvis.store.vitals import Feed, Queue, Vitals
 from jarvis.venues.catalog import VENUES
 
 _QUIET_FEED = timedelta(minutes=2)
-_WAITS_TOO_LONG = timedelta(seconds=30)
-_NOTICE_WAITS_TOO_LONG = timedelta(minutes=15)
-_OLD_BACKUP = timedelta(days=7)
+_QUEUES = {
+    "wishes": ("Orders by hand and of charts", timedelta(seconds=30)),
+    "commands": ("People's commands", timedelta(seconds=30)),
+    "notices": ("Notices to hand over", timedelta(minutes=5)),
+    "deliveries": ("Notices to receivers", timedelta(minutes=15)),
+}
+_OLD_BACKUP, _OLD_READING = timedelta(days=7), timedelta(days=30)
 _LITTLE_ROOM, _NO_ROOM = 2_000_000_000, 500_000_000
 _GIGA, _MEGA = 1e9, 1e6
 
@@ -30,13 +34,17 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part: what it is, how, what there is to say, what to do about it, and since when where that matters."""
+    """One part: what it is, how, what there is to say, what to do about it, and since when where that matters.
+
+    `which` says what `since` is the time of: the last one, or the oldest.
+    """
 
     part: str
     state: State
     says: str
     todo: str = ""
     since: datetime | None = None
+    which: str = "last"
 
 
 def findings(vitals: Vitals, signer: SignerHealth | None, now: datetime) -> list[Finding]:
@@ -49,6 +57,7 @@ def findings(vitals: Vitals, signer: SignerHealth | None, now: datetime) -> list
         *(_queue(queue, now) for queue in vitals.queues),
         _database(vitals),
         _backup(vitals, now),
+        *_reading(vitals, now),
         _entries(vitals),
     ]
 
@@ -107,12 +116,14 @@ def _feed(feed: Feed, now: datetime) -> Finding:
 
 
 def _queue(queue: Queue, now: datetime) -> Finding:
-    patience = _WAITS_TOO_LONG if queue.name == "commands" else _NOTICE_WAITS_TOO_LONG
-    name = {"commands": "People's commands", "notices": "Notices to receivers"}[queue.name]
+    name, patience = _QUEUES[queue.name]
     failed = f"; {queue.failed:,} could not be delivered" if queue.failed else ""
-    if queue.waiting and queue.oldest is not None and now - queue.oldest > patience:
-        return Finding(name, State.BAD, f"{queue.waiting:,} wait{failed}", "A worker carries them out.", queue.oldest)
-    return Finding(name, State.GOOD, (f"{queue.waiting:,} under way" if queue.waiting else "nothing waits") + failed)
+    if not queue.waiting or queue.oldest is None:
+        return Finding(name, State.GOOD, f"nothing waits{failed}")
+    if now - queue.oldest > patience:
+        says, todo = f"{queue.waiting:,} wait{failed}", "A worker carries them out."
+        return Finding(name, State.BAD, says, todo, queue.oldest, "oldest")
+    return Finding(name, State.GOOD, f"{queue.waiting:,} under way{failed}", since=queue.oldest, which="oldest")
 
 
 def _database(vitals: Vitals) -> Finding:
@@ -137,6 +148,32 @@ def _backup(vitals: Vitals, now: datetime) -> Finding:
         todo = "jarvis backup FILE; a line in cron does it every day."
         return Finding("Backup", State.LOOK, "the last one is old", todo, at)
     return Finding("Backup", State.GOOD, "made and read back", since=at)
+
+
+def _reading(vitals: Vitals, now: datetime) -> Iterator[Finding]:
+    """When a backup was last read again. Whoever makes one reads it back at once; a copy elsewhere gets old unread."""
+    if vitals.backed_up_at is None:
+        return
+    part, todo = "Backup read again", "jarvis backup --verify FILE, with the copy that is off this machine."
+    at = vitals.verified_at
+    if at is None:
+        yield Finding(part, State.IDLE, "not since it was made", todo)
+    elif now - at > _OLD_READING:
+        yield Finding(part, State.LOOK, "not for a long time", todo, at)
+    else:
+        yield Finding(part, State.GOOD, "every byte", since=at)
+
+
+def master_key(source: str) -> Finding:
+    """Where the signer has the master key from; `source` as the setting says it."""
+    kind, _, name = source.partition(":")
+    says = {
+        "file": "in a file that only Jarvis's user reads",
+        "passphrase": "in a file under a passphrase; after a restart it waits for jarvis keys unlock",
+        "keyring": f"in the desktop's keyring, as {name}",
+        "credential": f"handed over by systemd, as the credential {name}",
+    }[kind]
+    return Finding("Master key", State.GOOD, says)
 
 
 def _entries(vitals: Vitals) -> Finding:

@@ -19,7 +19,7 @@ from jarvis.domain.people import AuditEntry, Change
 from jarvis.web.connecting.account import Said
 from jarvis.web.context import Web
 from jarvis.web.forms import Form
-from jarvis.web.health import findings, worst
+from jarvis.web.health import findings, master_key, worst
 from jarvis.web.people.sharing import link_address
 
 _SAID = {
@@ -32,7 +32,7 @@ _SAID = {
 }
 _KINDS_OF_THE_INSTALLATION = (
     "role.changed", "link.made", "link.used", "person.suspended", "person.restored", "person.deleted", "keys.rotated",
-    "backup.made", "restore.done", "entries.blocked", "entries.allowed",
+    "backup.made", "backup.verified", "restore.done", "entries.blocked", "entries.allowed",
 )  # fmt: skip
 _LINES = 50
 
@@ -189,7 +189,7 @@ async def _page(
 
 async def _health(web: Web) -> dict[str, object]:
     now = web.now()
-    found = findings(await web.store.vitals(now), await web.pulse(), now)
+    found = [master_key(web.settings.master_key), *findings(await web.store.vitals(now), await web.pulse(), now)]
     return {"findings": found, "whole": worst(found), "asked_at": now, "version": __version__}
 
 

@@ -73,6 +73,8 @@ class WebSettings:
     """Whether this installation has a mail server for notices."""
     prepared: Path | None = None
     """The folder for files that are made for people to download; without one, a temporary one of the system."""
+    master_key: str = "file"
+    """Where the signer has the master key from, for the operator's page."""
     outbound_address: str = ""
     """The address that venues see this installation at; empty if the operator did not say."""
     hosts: frozenset[str] = field(init=False)

@@ -204,7 +204,7 @@ def register(door: Door) -> None:
         hook_id: HookId,
         limit: Annotated[int, Query(ge=1, le=_MOST_PROPOSALS, description="At most so many.", examples=[20])] = 20,
     ) -> Proposals:
-        """What came through a hook in the last month, and what became of it."""
+        """What came through a hook lately, and what became of it."""
         await _own(caller, hook_id)
         found = await web.store.proposals_of(caller.person.user_id, hook_id, limit=limit)
         return Proposals(proposals=[ProposalLine.of(each) for each in found])
