@@ -312,14 +312,19 @@ class Matching:
                 del lots[place]
             quantity -= part
             closed_for -= share
+        if not lots:
+            del self.pools[self._pool_key(books, position_id, fill.pair, fill.side.opposite)]
 
     def _lots(self, books: Books, position_id: PositionId, pair: Pair, side: Side) -> list[OpenLot]:
+        return self.pools.setdefault(self._pool_key(books, position_id, pair, side), [])
+
+    def _pool_key(self, books: Books, position_id: PositionId, pair: Pair, side: Side) -> tuple[object, ...]:
         among: tuple[object, ...] = {
             Pool.POSITION: (books.account_id, position_id),
             Pool.ACCOUNT: (books.account_id,),
             Pool.ALL: (),
         }[self._pool]
-        return self.pools.setdefault((pair, side, *among), [])
+        return (pair, side, *among)
 
 
 def _own_part(entry: Entry, fill: Fill, step: Decimal) -> Fill:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Numeric, String, Text
@@ -113,6 +114,12 @@ class Choice(TypeDecorator[Enum]):
         return None if value is None else self.kind(value)
 
 
+@lru_cache(maxsize=1024)
+def _pair(text: str) -> Pair:
+    """The pair, the same one for each of the thousands of rows that name it."""
+    return Pair.parse(text)
+
+
 class PairText(TypeDecorator[Pair]):
     """A pair as `BTC/USD`."""
 
@@ -130,4 +137,4 @@ class PairText(TypeDecorator[Pair]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Pair | None:
         """The pair."""
         del dialect
-        return None if value is None else Pair.parse(value)
+        return None if value is None else _pair(value)
