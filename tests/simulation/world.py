@@ -333,7 +333,8 @@ class World:
             case "adjust":
                 stop = price - sign * distance if random.random() < 0.7 else None
                 close_at = now + timedelta(minutes=random.randint(-1, 10)) if random.random() < 0.3 else None
-                return AdjustByHand(now, pair, stop, random.choice((None, True, False)), close_at)
+                target = random.choice((None, ZERO, price + sign * distance, price - sign * distance))
+                return AdjustByHand(now, pair, stop, random.choice((None, True, False)), close_at, target)
         return CloseByHand(now, pair, Decimal(random.choice(("0.3", "0.5", "1"))))
 
     # --- invariants ------------------------------------------------------------------------------------------------

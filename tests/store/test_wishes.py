@@ -34,7 +34,7 @@ WISHES = st.one_of(
     ),
     st.builds(
         AdjustByHand, st.just(at(0)), st.just(BTC_USD), st.none() | POSITIVE, st.none() | st.booleans(),
-        st.none() | st.integers(1, 10**6).map(at),
+        st.none() | st.integers(1, 10**6).map(at), st.none() | POSITIVE,
     ),
     st.builds(CloseByHand, st.just(at(0)), st.just(BTC_USD), st.decimals("0.01", "1", places=2)),
 )  # fmt: skip

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jarvis.domain.instrument import Side
-from jarvis.domain.order import OrderRole, OrderType
-from jarvis.trading.events import Action, AdjustByHand, Alarm, CloseByHand, EntriesBlocked, OpenByHand, Pause
+from jarvis.domain.order import Order, OrderRole, OrderType
+from jarvis.trading.events import Action, AdjustByHand, Alarm, Cancel, CloseByHand, EntriesBlocked, OpenByHand, Pause
 from jarvis.trading.hands import STRATEGY
 from jarvis.trading.strategy import Direction, Protection
 
@@ -130,6 +130,60 @@ def test_a_stop_can_be_made_to_follow_and_a_time_to_close_can_be_set() -> None:
     assert "lies in the past" in alarm.message
     closes = placed(bench.tick(timedelta(hours=5)))
     assert OrderRole.TIME_STOP in {order.request.role for order in closes}
+
+
+@pytest.mark.parametrize("side", list(Side))
+def test_one_target_takes_the_place_of_all(side: Side) -> None:
+    bench = held(side)
+    price = D(108) if side is Side.BUY else D(92)
+
+    bench.tell(AdjustByHand(bench.now, BTC, target_price=price))
+
+    (target,) = targets_of(bench)
+    assert target.request.limit_price == price
+    assert target.remaining_quantity == D(4)
+    bench.tell(bench.fill_of(target))
+    assert bench.engine.state.stories == {}
+
+
+def test_no_new_target_rests_beside_one_that_is_still_being_taken_off() -> None:
+    bench = held()
+    asked: list[Cancel] = []
+    bench.cancellations = [asked.append] * 2  # nothing is answered yet
+    first, second = targets_of(bench)
+
+    bench.tell(AdjustByHand(bench.now, BTC, target_price=D(130)))
+    assert targets_of(bench) == [first, second]
+    bench.tell(bench.fill_of(first))
+    assert targets_of(bench) == [second]
+    bench.tell(bench.cancelled(asked[1]))
+
+    (target,) = targets_of(bench)
+    assert target.request.limit_price == D(130)
+    assert target.remaining_quantity == D(2)
+
+
+def test_targets_are_taken_away_and_one_can_be_set_again() -> None:
+    bench = held()
+    bench.tell(AdjustByHand(bench.now, BTC, target_price=D(0)))
+    assert targets_of(bench) == []
+    bench.tick(timedelta(minutes=5))
+    assert targets_of(bench) == []
+
+    bench.tell(AdjustByHand(bench.now, BTC, target_price=D(115)))
+    assert [order.request.limit_price for order in targets_of(bench)] == [D(115)]
+
+
+@pytest.mark.parametrize(("price", "words"), [(D(99), "lies above the price"), (D("100"), "lies above the price")])
+def test_a_target_on_the_wrong_side_is_refused(price: Decimal, words: str) -> None:
+    bench = held()
+    (alarm,) = alarms(bench.tell(AdjustByHand(bench.now, BTC, target_price=price)))
+    assert words in alarm.message
+    assert len(bench.story().protection.take_profits) == 2
+
+
+def targets_of(bench: Bench) -> list[Order]:
+    return [order for order in bench.working(BTC) if order.request.role is OrderRole.TAKE_PROFIT]
 
 
 def test_a_part_is_closed_and_the_stop_shrinks_with_it() -> None:

@@ -11,7 +11,7 @@ from jarvis.domain.instrument import Side
 from jarvis.domain.market import Bar
 from jarvis.domain.money import ZERO
 from jarvis.domain.order import OrderRole, OrderStatus, OrderType
-from jarvis.trading.events import Amend, Cancel, Flatten, Place
+from jarvis.trading.events import AdjustByHand, Amend, Cancel, Flatten, Place
 from jarvis.trading.strategy import Direction, Protection
 from tests.trading.bench import HOUR, alarms, placed, shown
 from tests.trading.wallet import AMENDING, BNB, BTC, CAREFUL, USDT, D, WalletVenue
@@ -106,6 +106,19 @@ def test_a_target_is_taken_once_and_the_last_one_takes_all() -> None:
     assert len(orders_of(venue, OrderRole.TAKE_PROFIT)) == 2
     assert venue.story is None
     assert not venue.exits_at_work
+    assert abs(venue.held) < D("0.003")
+
+
+def test_a_target_that_was_set_by_hand_is_the_one_that_is_watched() -> None:
+    venue = opened()
+    venue.tell(AdjustByHand(venue.now, BTC, target_price=D(108)))
+
+    venue.move("106")
+    assert orders_of(venue, OrderRole.TAKE_PROFIT) == []
+    venue.move("108")
+
+    assert len(orders_of(venue, OrderRole.TAKE_PROFIT)) == 1
+    assert venue.story is None
     assert abs(venue.held) < D("0.003")
 
 

@@ -24,7 +24,8 @@ def test_a_story_reads_back_as_it_was_written() -> None:
     opened = bench.story()
     bench.tell(bench.signal(Direction.FLAT))
     closing = bench.story()
-    closed = replace(closing, closed_at=bench.now, exit_to=D("0.10"), ladder=(ClientOrderId("jv0000009"),))
+    name = ClientOrderId("jv0000009")
+    closed = replace(closing, closed_at=bench.now, exit_to=D("0.10"), ladder=(name,), targets_after=name)
 
     for story in (opening, opened, closing, closed):
         again = PositionStory.from_json(story.to_json())

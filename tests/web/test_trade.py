@@ -185,12 +185,13 @@ async def test_a_stop_is_moved_and_a_time_is_set_by_hand(store: Store, owner: Br
     fields = fields_of(page, path)
     nothing = await owner.post(path, {**fields, "stop": "", "hours": ""})
     assert (nothing.status, "Nothing would change" in words_of(nothing)) == (422, True)
-    answer = await owner.post(path, {**fields, "stop": "91000", "trailing": "yes"})
+    answer = await owner.post(path, {**fields, "stop": "91000", "trailing": "yes", "target": "120000.5"})
     assert answer.status == 303
     (command,) = await by_hand(store, armed)
     wish = command.as_event(samples.NOW)
     assert isinstance(wish, AdjustByHand)
     assert (wish.stop_price, wish.trailing, wish.close_at) == (D(91000), True, None)
+    assert wish.target_price == D("120000.5")
 
 
 async def test_a_stranger_finds_none_of_it(stranger: Browser, armed: AccountId) -> None:

@@ -81,6 +81,7 @@ class AdjustWish(Record, frozen=True, kw_only=True):
     stop_price: Decimal | None = None
     trailing: bool | None = None
     close_after_minutes: int | None = None
+    target_price: Decimal | None = None
 
 
 class Asked(Record, frozen=True, kw_only=True):

@@ -36,6 +36,7 @@ def wish_text(wish: Wish) -> str:
                 "stop_price": None if wish.stop_price is None else str(wish.stop_price),
                 "trailing": wish.trailing,
                 "close_at": None if wish.close_at is None else wish.close_at.isoformat(),
+                "target_price": None if wish.target_price is None else str(wish.target_price),
             }
         case CloseByHand():
             fields = {"share": str(wish.share)}
@@ -48,13 +49,14 @@ def wish_of(kind: str, pair: Pair, text: str, at: datetime) -> Wish:
     if kind == "close":
         return CloseByHand(at, pair, Decimal(fields["share"]))
     if kind == "adjust":
-        stop, close_at = fields["stop_price"], fields["close_at"]
+        stop, close_at, target = fields["stop_price"], fields["close_at"], fields.get("target_price")
         return AdjustByHand(
             at,
             pair,
             None if stop is None else Decimal(stop),
             fields["trailing"],
             None if close_at is None else datetime.fromisoformat(close_at),
+            None if target is None else Decimal(target),
         )
     return OpenByHand(
         at,

@@ -118,11 +118,11 @@ class Desk:
         return [order for order in self._state.orders.values() if self.is_target_of(order, story)]
 
     def is_target_of(self, order: Order, story: PositionStory) -> bool:
-        """Whether the order is a take-profit of the story, made since its last entry."""
+        """Whether the order is a take-profit of the story, made since its last entry for the targets that it has."""
         return (
             order.request.role is OrderRole.TAKE_PROFIT
             and order.request.position_id == story.position_id
-            and order.client_order_id > story.entry_id
+            and order.client_order_id > max(story.entry_id, story.targets_after or story.entry_id)
         )
 
     def is_in_flight(self, order: Order) -> bool:

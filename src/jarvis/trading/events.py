@@ -156,7 +156,8 @@ class OpenByHand:
 class AdjustByHand:
     """A person moves the stop of what is open (towards less risk only), lets it trail, or sets when it is closed.
 
-    None leaves a thing as it is.
+    None leaves a thing as it is. `target_price` takes the place of all targets, for everything that is open; zero
+    means none at all.
     """
 
     at: datetime
@@ -164,6 +165,7 @@ class AdjustByHand:
     stop_price: Decimal | None = None
     trailing: bool | None = None
     close_at: datetime | None = None
+    target_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

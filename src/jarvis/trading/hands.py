@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from jarvis.domain.instrument import Instrument, Pair
+from jarvis.domain.instrument import Instrument, Pair, Side
 from jarvis.domain.money import ONE, ZERO, plain
 from jarvis.domain.order import ClientOrderId, OrderRole
 from jarvis.trading.desk import Outbox
@@ -23,7 +23,7 @@ from jarvis.trading.positions import Positions
 from jarvis.trading.sizing import Costs, Sized, size_entry
 from jarvis.trading.state import EngineState
 from jarvis.trading.stories import PositionStory
-from jarvis.trading.strategy import Signal
+from jarvis.trading.strategy import Signal, TakeProfit
 
 STRATEGY = "by_hand"
 """The name under which such positions are kept, where others have their strategy's."""
@@ -79,12 +79,41 @@ class Hands:
                 raise ValueError(f"{wish.pair}: nothing is open there.")
             instrument = self._instruments[wish.pair]
             if isinstance(wish, AdjustByHand):
-                return adjusted(story, wish, instrument, price)
+                return self._with_target(adjusted(story, wish, instrument, price), wish, instrument, price)
             self._keeper.close_now(wish.pair)
             return leaving(story, OrderRole.BY_HAND, wish.at, remaining(story, wish.share, instrument))
         except ValueError as error:
             self._outbox.alarm(NOT_CHANGED, Severity.INFO, str(error), wish.at, wish.pair)
             return None
+
+    def _with_target(
+        self, story: PositionStory, wish: AdjustByHand, instrument: Instrument, price: Decimal | None
+    ) -> PositionStory:
+        """The story with the one target that is wished for in place of all others. Raises ValueError."""
+        if wish.target_price is None:
+            return story
+        basis, word = self._keeper.target_basis(story), "long" if story.side is Side.BUY else "short"
+        target = instrument.round_limit(wish.target_price, story.exit_side)
+        rungs: tuple[TakeProfit, ...] = ()
+        if wish.target_price != ZERO:
+            beyond = "above" if story.side is Side.BUY else "below"
+            if target <= ZERO or (price is not None and not is_tighter(target, price, story.exit_side)):
+                raise ValueError(f"{story.pair}: a target of a {word} lies {beyond} the price. To close now, close it.")
+            distance = ZERO if basis is None else (target - basis) * story.side.sign
+            if distance <= ZERO:
+                raise ValueError(
+                    f"{story.pair}: a target at {plain(target)} would close with a loss: a target lies {beyond} the "
+                    "price at which it was opened. A stop can stand there."
+                )
+            rungs = (TakeProfit(distance, ONE),)
+        made = [
+            order.client_order_id
+            for order in self._state.orders.values()
+            if order.request.role is OrderRole.TAKE_PROFIT and order.request.position_id == story.position_id
+        ]
+        protection = replace(story.protection, take_profits=rungs)
+        after = max(made, default=story.targets_after)
+        return replace(story, protection=protection, ladder=(), targets_after=after)
 
 
 def offer(wish: OpenByHand, standing: Standing, costs: Costs) -> Offer | Refused:

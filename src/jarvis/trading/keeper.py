@@ -144,6 +144,10 @@ class Keeper:
         """An amendment was confirmed."""
         self._of(pair).amend_failures = 0
 
+    def target_basis(self, story: PositionStory) -> Decimal | None:
+        """The price that the story's targets are measured from."""
+        return story.opening_price if self._closing.is_serial else story.position.entry_price
+
     def close_now(self, pair: Pair) -> None:
         """A person asks: whatever pause an earlier failure imposed is over."""
         self._of(pair).close_after = None
@@ -231,7 +235,12 @@ class Keeper:
     def _place_targets(
         self, story: PositionStory, at: datetime, entries: Sequence[Order], stops: Sequence[Order]
     ) -> None:
-        """The ladder, once: when the entry is over and the stop rests."""
+        """The ladder, once: when the entry is over, the stop rests, and former targets are gone."""
+        targets = [order for order in self._desk.working(story.pair) if order.request.role is OrderRole.TAKE_PROFIT]
+        former = [order for order in targets if not self._desk.is_target_of(order, story)]
+        if former:
+            self._cancel(former)
+            return
         if entries or len(story.ladder) >= len(story.protection.take_profits):
             return
         if not any(stop.status is OrderStatus.OPEN for stop in stops):

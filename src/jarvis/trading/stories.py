@@ -21,7 +21,8 @@ class PositionStory:
     of a trailing stop. `exit_role` says why it is being left, or, when closed, why it was; `exit_to` is the quantity
     (base, positive) that is to remain: zero for a whole exit. `opened_quantity` is what the entry bought or sold so
     far, for `opened_cost` (quote). `fee_asset` is the third asset that its last fee was taken in, None for base or
-    quote. `ladder` names the take-profit orders that were answered by the venue. `fill_ids` are all fills booked here.
+    quote. `ladder` names the take-profit orders that were answered by the venue; those up to `targets_after` are of
+    targets that were given up. `fill_ids` are all fills booked here.
     """
 
     position_id: PositionId
@@ -46,6 +47,7 @@ class PositionStory:
     fill_ids: tuple[FillId, ...] = ()
     opened_cost: Decimal = ZERO
     fee_asset: Asset | None = None
+    targets_after: ClientOrderId | None = None
 
     @property
     def is_closed(self) -> bool:
@@ -116,6 +118,7 @@ class PositionStory:
                 "closed_at": self.closed_at.isoformat() if self.closed_at else None,
                 "ladder": list(self.ladder),
                 "fill_ids": list(self.fill_ids),
+                "targets_after": self.targets_after,
             }
         )
 
@@ -154,6 +157,7 @@ class PositionStory:
             closed_at=datetime.fromisoformat(fields["closed_at"]) if fields["closed_at"] else None,
             ladder=tuple(ClientOrderId(order) for order in fields["ladder"]),
             fill_ids=tuple(FillId(fill) for fill in fields["fill_ids"]),
+            targets_after=ClientOrderId(fields["targets_after"]) if fields.get("targets_after") else None,
         )
 
 

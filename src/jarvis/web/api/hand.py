@@ -95,6 +95,15 @@ class AdjustWish(Record):
     ] = None
     trailing: Annotated[bool | None, Field(description="Whether the stop follows.", examples=[True])] = None
     close_after_minutes: Annotated[int | None, Field(ge=1, le=120_000, description="From now.", examples=[120])] = None
+    target_price: Annotated[
+        str | None,
+        Field(
+            pattern=POSITIVE,
+            max_length=40,
+            description="In the quote: one target in the place of all, for everything that is open; 0 is none.",
+            examples=["66500"],
+        ),
+    ] = None
 
 
 class CloseWish(Record):
@@ -252,11 +261,11 @@ def register(door: Door) -> None:
         wish: Annotated[AdjustWish, Body(examples=[{"stop_price": "63000"}])],
         idempotency_key: Key,
     ) -> Asked:
-        """Move the stop of a position, let it trail, or set when it is closed."""
+        """Move the stop of a position, let it trail, set its target, or when it is closed."""
         found = await own(web, caller, account_id)
         story = await _held(web, found, position_id)
-        if wish.stop_price is None and wish.trailing is None and wish.close_after_minutes is None:
-            raise Told(409, "Say what is to be another way: the stop, whether it trails, or when it is closed.")
+        if wish.model_dump(exclude_none=True) == {}:
+            raise Told(409, "Say what is to be another way: stop, target, whether it trails, or when it is closed.")
         minutes = wish.close_after_minutes
         overview = await web.store.overview(found.owner_id, found.account_id)
         if overview is None:
@@ -267,6 +276,7 @@ def register(door: Door) -> None:
             None if wish.stop_price is None else _positive(wish.stop_price),
             wish.trailing,
             None if minutes is None else account_time(web, overview) + timedelta(minutes=minutes),
+            _target(wish.target_price),
         )
         line = noted(
             web, request, caller, "trade.by_hand", found.account_id, wish=AdjustByHand.__name__, pair=str(story.pair)
@@ -350,6 +360,11 @@ def _rung(target: Target, price: Decimal, side: Side) -> tuple[Decimal, Decimal]
     if distance <= 0 or share > 1:
         raise Told(409, "A target lies beyond the price on the side of profit, and its share is at most 1.")
     return distance, share
+
+
+def _target(typed: str | None) -> Decimal | None:
+    """Where a target stands; zero for none at all. Raises Told."""
+    return None if typed is None else Decimal(0) if not typed.strip("0.") else _positive(typed)
 
 
 def _positive(typed: str) -> Decimal:

@@ -102,15 +102,16 @@ def router(web: Web) -> APIRouter:
         overview, record = await _open_position(web, request, account_id, position_id, Deed.TRADE)
         stop = form.number("stop", minimum=_SMALL, maximum=_MOST) if form.text("stop") else None
         hours = form.number("hours", minimum=Decimal("0.1"), maximum=Decimal(2000)) if form.text("hours") else None
-        if stop is None and hours is None and not form.text("trailing") and not form.errors:
-            form.object("", "Nothing would change: write a new stop, a time, or let the stop follow.")
+        target = form.number("target", minimum=Decimal(0), maximum=_MOST) if form.text("target") else None
+        if stop is None and hours is None and target is None and not form.text("trailing") and not form.errors:
+            form.object("", "Nothing would change: write a new stop, a target, a time, or let the stop follow.")
         if form.errors:
             return await _change_page(web, request, account_id, position_id, "adjust", form, 422)
         margin = overview.margin
         now = margin.at if margin is not None and overview.account.environment.value != "live" else web.now()
         close_at = None if hours is None else now + timedelta(seconds=int(hours * 3600))
         trailing = {"yes": True, "no": False}.get(form.text("trailing"))
-        wish = AdjustByHand(now, record.story.pair, stop, trailing, close_at)
+        wish = AdjustByHand(now, record.story.pair, stop, trailing, close_at, target)
         return await _send(web, request, overview.account, wish, form)
 
     return routes
@@ -198,7 +199,7 @@ _TYPED = (
 )  # fmt: skip
 
 
-_CHANGED = ("share", "stop", "hours")
+_CHANGED = ("share", "stop", "target", "hours")
 
 
 def _typed(form: Form | None, names: tuple[str, ...]) -> dict[str, str]:
