@@ -285,6 +285,28 @@ async def test_one_person_has_three_at_a_time_and_others_wait_for_their_turn(tmp
     assert jobs.of(ada) == jobs.of(bob) == []
 
 
+@pytest.mark.usefixtures("long")
+async def test_a_page_says_when_there_are_too_many_and_a_piece_of_a_page_sends_the_whole_page_there(
+    owner: Browser, account: AccountId, store: Store, jobs: Jobs
+) -> None:
+    ada = (await person_of(store, OWNER)).user_id
+    mine = [jobs.begin(ada, f"{number}", "Mine", "/", waits) for number in range(MOST_OF_ONE)]
+
+    refused = await owner.get(TAX)
+    jobs.cancel(mine[0])
+    await jobs.over(mine[0])
+    piece = await owner.get(f"/desk/{account}/ledger", {"hx-request": "true"})
+    place = piece.header("hx-redirect")
+    page = (await owner.get(place)).text
+
+    assert refused.status == 429
+    assert f"/account/jobs/{mine[0].job_id}" in refused.text
+    assert piece.status == 204
+    assert "Adding up the books" in page
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
+    await jobs.close()
+
+
 def test_what_a_process_left_behind_is_removed_by_the_next(tmp_path: Path) -> None:
     (tmp_path / "made" / "old").mkdir(parents=True)
 

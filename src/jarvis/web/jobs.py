@@ -8,6 +8,7 @@ and a job that was ended in the middle leaves nothing half done behind.
 import asyncio
 import shutil
 import tempfile
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -228,7 +229,10 @@ class Jobs:
             log.warning("job_not_finished", job=job.key, reason=str(error))
         except Exception as error:  # noqa: BLE001 - the top of a task: its owner is told, and the log has the rest
             job.state, job.problem = JobState.FAILED, _BROKEN
-            log.error("job_failed", job=job.key, error=type(error).__name__)  # noqa: TRY400 - values may be private
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            log.error(  # noqa: TRY400 - the text of an exception may quote what is private
+                "job_failed", job=job.key, error=type(error).__name__, place=f"{last.filename}:{last.lineno}"
+            )
         job.ended_at = self._now()
         if job.state is not JobState.DONE:
             self._remove_files(job)
