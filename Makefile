@@ -51,8 +51,8 @@ soak: $(VENV)/dev.stamp  ## many seeds at every venue, and many kills: make soak
 	FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTEST) -n 2 --timeout 0 tests/fuzz $(ARGS)
 
 lock:  ## write the hashed locks anew (needs uv)
-	uv pip compile pyproject.toml --extra postgres --extra keyring --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/run.txt
-	uv pip compile pyproject.toml --extra postgres --extra keyring --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/dev.txt
+	uv pip compile pyproject.toml --extra postgres --extra keyring --extra research --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/run.txt
+	uv pip compile pyproject.toml --extra postgres --extra keyring --extra research --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/dev.txt
 	uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/build.txt
 	uv pip compile requirements/node.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet -o requirements/node.txt
 
