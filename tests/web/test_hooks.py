@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from jarvis.domain.account import AccountId
 from jarvis.domain.instrument import Side
+from jarvis.domain.market import Quote
 from jarvis.store.db import Store
 from jarvis.store.hooks import MOST_HOOKS, Hook
 from jarvis.store.records import AccountState
@@ -145,6 +146,22 @@ async def test_a_test_alert_is_a_dry_run_in_the_list(owner: Browser, store: Stor
     ((fate, words),) = await kept(store, hook_id)
     assert fate in ("dry_run", "refused")
     assert words in (await owner.get(f"{PAGE}/{hook_id}")).text
+
+
+async def test_a_test_alert_of_a_cheap_pair_has_a_stop_near_its_price(
+    owner: Browser, store: Store, time: Time, hook: tuple[str, str], account: AccountId
+) -> None:
+    hook_id, _ = hook
+    person = await person_of(store, OWNER)
+    found = await store.account(person.user_id, account)
+    assert found is not None
+    price = Decimal("0.000504")
+    await store.record_quotes(found.feed, [Quote(BTC, price, price, price, time())])
+
+    await owner.submit(f"{PAGE}/{hook_id}/test", {}, page=f"{PAGE}/{hook_id}")
+
+    (proposed,) = await store.proposals_of(person.user_id, hook_id)
+    assert (proposed.proposal.stop, proposed.proposal.quantity) == (Decimal("0.0004989"), Decimal(992000))
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------

@@ -149,7 +149,8 @@ class BybitVenue(Venue):
         now = self._calls.venue_now()
         before = now if until is None else min(until - timedelta(milliseconds=1), now)
         if since is None:
-            query["end"] = str(in_milliseconds(before))
+            if until is not None:
+                query["end"] = str(in_milliseconds(before))
             return parse.parse_bars(await self._calls.public("/v5/market/kline", **query), pair, interval, now)
         bars: dict[datetime, Bar] = {}
         start = since

@@ -10,7 +10,7 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Context, Decimal
 
 from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
@@ -42,6 +42,7 @@ SOURCES = frozenset({"52.89.214.238", "34.212.75.30", "54.218.53.128", "52.32.17
 
 _MOST_LABEL_LETTERS = 40
 _MOST_WORTH = Decimal(10_000_000)
+_FOUR_FIGURES = Context(prec=4, rounding=ROUND_DOWN)
 _NOBODYS = bytes(32)
 _NO_SUCH = "There is no such hook."
 _EVERYBODY = Rate(300, timedelta(milliseconds=20))
@@ -164,9 +165,9 @@ class Door:
         knocked = await self._web.store.knocked(hook.hook_id)
         situation = None if knocked is None else knocked.situation(pair)
         price = None if situation is None else situation.price
-        quantity = None if price is None else (hook.terms.most / price / 2).quantize(Decimal("0.00000001"))
-        stop = None if price is None else (price * Decimal("0.99")).quantize(Decimal("0.01"))
-        proposal = Proposal(ProposalAction.LONG, pair, quantity or None, stop)
+        quantity = None if price is None else _short(hook.terms.most / price / 2)
+        stop = None if price is None else _short(price * Decimal("0.99"))
+        proposal = Proposal(ProposalAction.LONG, pair, quantity, stop)
         fate = _judged(hook, proposal, situation)
         await self._web.store.keep_proposal(hook, f"test {secrets.token_hex(6)}", proposal, fate, now)
         return True
@@ -196,6 +197,11 @@ class Door:
         if came is None:
             return problem(409, "This alert came before, so nothing came of it now.")
         return JSONResponse({"fate": came.name}, status_code=202)
+
+
+def _short(amount: Decimal) -> Decimal:
+    """The amount with four figures, whatever its size, as a person would type it."""
+    return Decimal(f"{_FOUR_FIGURES.create_decimal(amount):f}")
 
 
 def _judged(hook: Hook, proposal: Proposal, situation: Situation | None) -> Fate:
