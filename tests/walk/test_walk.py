@@ -108,7 +108,9 @@ async def choose_and_arm(person: Visitor, page: Page) -> str:
     await page.get_by_role("link", name="Strategies", exact=True).click()
     await page.get_by_role("link", name="Arm trading…").click()
     await page.get_by_role("button", name="Arm trading").click()
-    await expect(page.get_by_text("The next signal of your strategies, or you by hand, may open a position.")).to_be_visible()
+    await expect(
+        page.get_by_text("The next signal of your strategies, or you by hand, may open a position.")
+    ).to_be_visible()
     await person.looks(page, "armed")
     return page.url.split("/account/")[1].partition("/")[0]
 
