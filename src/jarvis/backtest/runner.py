@@ -76,7 +76,7 @@ from jarvis.trading.events import (
 from jarvis.trading.limits import Limits
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategies import STRATEGIES
-from jarvis.trading.strategy import Signal, SignalSource
+from jarvis.trading.strategy import Signal, SignalSource, Strategy
 
 _PROGRESS_CALLS = 200
 _ACCOUNT = AccountId("backtest")
@@ -99,7 +99,7 @@ class Backtest:
 
     `leverage_caps` is the catalogue's cap per pair. The seed decides the exchange's ids and nothing else here: the
     market is recorded. `traits` are how the engine takes the venue to behave; raises ValueError if `model` settles
-    otherwise.
+    otherwise. `strategies` are what `followed` may name.
     """
 
     bars: Mapping[Pair, Sequence[Bar]]
@@ -114,6 +114,7 @@ class Backtest:
     account_id: AccountId = _ACCOUNT
     id_prefix: str = "bt"
     traits: VenueTraits = field(default_factory=VenueTraits)
+    strategies: Mapping[str, Strategy] = field(default_factory=lambda: STRATEGIES)
 
     def __post_init__(self) -> None:
         """Refuse an engine that would misread the venue's balances."""
@@ -179,7 +180,7 @@ class _Session:
             )
         )
         self._sources = [
-            (each, SignalSource(STRATEGIES[each.strategy], each.values, each.pair, each.interval))
+            (each, SignalSource(wanted.strategies[each.strategy], each.values, each.pair, each.interval))
             for each in wanted.followed
         ]
         self._aggregators = {(each.pair, each.interval): BarAggregator(each.interval) for each in wanted.followed}
