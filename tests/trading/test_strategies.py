@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar
 from jarvis.trading.indicators import (
     average_true_range,
@@ -23,7 +25,8 @@ from jarvis.trading.indicators import (
 )
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategies.protection import number
-from jarvis.trading.strategy import BarArrays, SignalSource, Strategy, resolve
+from jarvis.trading.strategy import BarArrays, Direction, Signal, SignalSource, Strategy, Values, resolve
+from jarvis.trading.universe import NINE, WideSource, seen_on, source_of
 
 from .bench import BTC, START, D
 
@@ -35,8 +38,23 @@ SMALL: dict[str, dict[str, object]] = {
     "volatility_breakout": {"jump_atr": "1.2", "hold_bars": 5, "atr_bars": 4},
     "bollinger_reversion": {"band_bars": 8, "band_width": "1.5", "atr_bars": 4},
     "rsi_pullback": {"trend_bars": 20, "rsi_bars": 3, "tired_below": 40, "atr_bars": 4},
+    "cross_sectional_momentum": {"look_back_bars": 6, "hold_bars": 4, "places": 4, "atr_bars": 4},
+    "pairs_spread": {
+        "spread_bars": 8,
+        "most_bars": 10,
+        "enter_beyond": "1.5",
+        "give_up_beyond": 10,
+        "least_correlation": -1,
+        "atr_bars": 4,
+    },
+    "ensemble": {"weight_pullback": 0, "weight_ranking": "0.5", "volatility_bars": 10, "atr_bars": 4},
 }
-LAST_STEPS = {"volatility_breakout": (30,), "bollinger_reversion": (-30,), "rsi_pullback": (-3, -3)}
+LAST_STEPS = {
+    "volatility_breakout": (30,),
+    "bollinger_reversion": (-30,),
+    "rsi_pullback": (-3, -3),
+    "pairs_spread": (-60,),
+}
 """What must come after a steady rise for a strategy to buy with the first bar that it can judge; others buy a rise."""
 ALL = [pytest.param(strategy, id=name) for name, strategy in STRATEGIES.items()]
 
@@ -52,6 +70,44 @@ def walk(length: int, seed: int) -> list[Bar]:
     return result
 
 
+def neighbours(length: int, seed: int) -> dict[Pair, list[Bar]]:
+    """Walks of all the other pairs, each its own."""
+    return {
+        Pair(base, BTC.quote): [replace(bar, pair=Pair(base, BTC.quote)) for bar in walk(length, seed + rank)]
+        for rank, base in enumerate(NINE, start=1)
+        if base != BTC.base
+    }
+
+
+def seen(strategy: Strategy, values: Values, own: BarArrays, others: Mapping[Pair, BarArrays]) -> BarArrays:
+    """What a strategy is given on BTC."""
+    return seen_on(strategy, values, BTC, {BTC: own, **others})
+
+
+def slower(own: BarArrays) -> dict[Pair, BarArrays]:
+    """The other pairs, where all move as this one does, by a third as much or a little more."""
+    found = {}
+    for rank, base in enumerate(NINE):
+        share = 0.3 + rank / 50
+        prices = [own.close[0] + (each - own.close[0]) * share for each in (own.open, own.high, own.low, own.close)]
+        if base != BTC.base:
+            found[Pair(base, BTC.quote)] = BarArrays(own.opened_at, *prices, volume=own.volume)
+    return found
+
+
+def signals_of(source: SignalSource, bars: Sequence[Bar], others: Mapping[Pair, Sequence[Bar]]) -> list[Signal | None]:
+    """What a source says to each bar, the other pairs' of the same minute told before."""
+    if not isinstance(source, WideSource):
+        return [source.push(bar) for bar in bars]
+    said: list[Signal | None] = []
+    for row, bar in enumerate(bars):
+        for other in source.others:
+            source.take(others[other][row])
+        source.take(bar)
+        said += source.settle(bar.closed_at) or [None]
+    return said
+
+
 def of_closes(closes: Sequence[int]) -> BarArrays:
     return BarArrays.of(
         [
@@ -61,18 +117,39 @@ def of_closes(closes: Sequence[int]) -> BarArrays:
     )
 
 
+def columns(length: int, seed: int) -> BarArrays:
+    random = np.random.default_rng(seed)
+    close = 1000 + np.cumsum(random.integers(-20, 21, length)).astype(np.float64)
+    opened = np.concatenate(([1000.0], close[:-1]))
+    high, low = np.maximum(opened, close) + 3, np.minimum(opened, close) - 3
+    return BarArrays(np.arange(length, dtype=np.int64) * 60, opened, high, low, close, np.ones(length))
+
+
+def changed_from(cut: int, bars: BarArrays, factor: float) -> BarArrays:
+    prices = (
+        np.concatenate((each[:cut], each[cut:] * factor))
+        for each in (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    )
+    return BarArrays(bars.opened_at, *prices)
+
+
 @pytest.mark.parametrize("strategy", ALL)
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**6), cut=st.integers(10, 119))
-def test_what_comes_later_changes_nothing_that_was_said_before(strategy: Strategy, seed: int, cut: int) -> None:
+@given(seed=st.integers(0, 10**6), cut=st.integers(10, 229), own=st.booleans())
+def test_what_comes_later_on_any_pair_changes_nothing_that_was_said_before(
+    strategy: Strategy, seed: int, cut: int, own: bool
+) -> None:
     values = resolve(strategy, SMALL[strategy.name])
-    past = walk(120, seed)
-    other = past[:cut] + [
-        Bar(BTC, MINUTE, bar.opened_at, bar.open * 3, bar.high * 3, bar.low * 3, bar.close * 3, D(1))
-        for bar in past[cut:]
-    ]
+    past = {Pair(base, BTC.quote): columns(230, seed + rank) for rank, base in enumerate(NINE)}
+    other = {
+        pair: changed_from(cut, bars, 3.0 if pair == BTC else 0.5 + rank)
+        for rank, (pair, bars) in enumerate(past.items())
+        if own or pair != BTC
+    }
 
-    one, two = (strategy.compute(BarArrays.of(bars), values) for bars in (past, other))
+    one, two = (
+        strategy.compute(seen_on(strategy, values, BTC, candles), values) for candles in (past, {**past, **other})
+    )
 
     assert np.array_equal(one.target[:cut], two.target[:cut])
     assert np.allclose(one.stop_distance[:cut], two.stop_distance[:cut], equal_nan=True, rtol=1e-12)
@@ -87,8 +164,9 @@ def test_the_warm_up_is_as_long_as_it_says_and_no_longer(strategy: Strategy, atr
     closes = list(range(100, 100 + 3 * (needed - len(last)), 3))
     for step in last:
         closes.append(closes[-1] + step)
+    own = of_closes(closes)
 
-    plan = strategy.compute(of_closes(closes), values)
+    plan = strategy.compute(seen(strategy, values, own, slower(own)), values)
 
     assert not plan.target[: needed - 1].any()
     assert plan.target[needed - 1] == 1
@@ -97,21 +175,46 @@ def test_the_warm_up_is_as_long_as_it_says_and_no_longer(strategy: Strategy, atr
 
 @pytest.mark.parametrize("strategy", ALL)
 def test_a_source_that_ran_for_long_and_one_that_was_primed_late_say_the_same(strategy: Strategy) -> None:
-    bars = walk(900, 7)
-    old, young = (SignalSource(strategy, SMALL[strategy.name], BTC, MINUTE) for _ in range(2))
-    for bar in bars[:600]:
-        old.push(bar)
-    young.prime(bars[600 - old.window : 600])
+    bars, others = walk(900, 7), neighbours(900, 7)
+    old, young = (source_of(strategy, SMALL[strategy.name], BTC, MINUTE, [BTC, *others]) for _ in range(2))
+    signals_of(old, bars[:700], {pair: each[:700] for pair, each in others.items()})
+    if isinstance(young, WideSource):
+        for other in young.others:
+            young.prime_other(others[other][700 - young.window : 700])
+    young.prime(bars[700 - old.window : 700])
 
-    assert [old.push(bar) for bar in bars[600:]] == [young.push(bar) for bar in bars[600:]]
+    later = {pair: each[700:] for pair, each in others.items()}
+    assert signals_of(old, bars[700:], later) == signals_of(young, bars[700:], later)
 
 
 @pytest.mark.parametrize("strategy", ALL)
 def test_the_same_bars_give_the_same_signals_in_any_process(strategy: Strategy) -> None:
-    bars = walk(400, 3)
-    first, second = (SignalSource(strategy, SMALL[strategy.name], BTC, MINUTE) for _ in range(2))
+    bars, others = walk(400, 3), neighbours(400, 3)
+    first, second = (source_of(strategy, SMALL[strategy.name], BTC, MINUTE, [BTC, *others]) for _ in range(2))
 
-    assert [first.push(bar) for bar in bars] == [second.push(bar) for bar in bars]
+    said = signals_of(first, bars, others)
+
+    assert said == signals_of(second, bars, others)
+    assert {signal.target for signal in said if signal} >= {Direction.LONG, Direction.SHORT}
+
+
+@pytest.mark.parametrize("strategy", ALL)
+def test_the_last_bars_alone_say_what_the_whole_history_says(strategy: Strategy) -> None:
+    values = resolve(strategy, SMALL[strategy.name])
+    window = max(4 * strategy.warm_up(values), 300)
+    candles = {Pair(base, BTC.quote): columns(window + 400, rank) for rank, base in enumerate(NINE)}
+    whole = strategy.compute(seen_on(strategy, values, BTC, candles), values)
+
+    for end in range(window, window + 400, 7):
+        last = {pair: part_of(bars, end - window, end) for pair, bars in candles.items()}
+        plan = strategy.compute(seen_on(strategy, values, BTC, last), values)
+        assert plan.target[-1] == whole.target[end - 1]
+        assert plan.stop_distance[-1] == pytest.approx(whole.stop_distance[end - 1], rel=1e-9)
+
+
+def part_of(bars: BarArrays, begin: int, end: int) -> BarArrays:
+    prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+    return BarArrays(bars.opened_at[begin:end], *(each[begin:end] for each in prices))
 
 
 @pytest.mark.parametrize("strategy", ALL)
@@ -156,7 +259,9 @@ def test_averages_that_tie_keep_the_last_wish() -> None:
 
 def test_prices_that_never_moved_give_no_wish() -> None:
     for strategy in STRATEGIES.values():
-        plan = strategy.compute(of_closes([100] * 50), resolve(strategy, SMALL[strategy.name]))
+        values = resolve(strategy, SMALL[strategy.name])
+        own = of_closes([100] * 250)
+        plan = strategy.compute(seen(strategy, values, own, slower(own)), values)
         assert not plan.target.any()
 
 
@@ -208,12 +313,15 @@ def test_a_pullback_is_bought_in_a_rise_only() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sides", "seen"), [("long only", {0, 1}), ("short only", {0, -1}), ("long and short", {-1, 0, 1})]
+    ("sides", "wished"), [("long only", {0, 1}), ("short only", {0, -1}), ("long and short", {-1, 0, 1})]
 )
-def test_sides_that_are_not_wanted_mean_to_hold_nothing(sides: str, seen: set[int]) -> None:
+def test_sides_that_are_not_wanted_mean_to_hold_nothing(sides: str, wished: set[int]) -> None:
+    own = BarArrays.of(walk(400, 5))
+    others = {pair: BarArrays.of(bars) for pair, bars in neighbours(400, 5).items()}
     for strategy in STRATEGIES.values():
         values = resolve(strategy, {**SMALL[strategy.name], "sides": sides})
-        assert set(strategy.compute(BarArrays.of(walk(300, 5)), values).target.tolist()) == seen
+        plan = strategy.compute(seen_on(strategy, values, BTC, {BTC: own, **others}), values)
+        assert set(plan.target.tolist()) == wished
 
 
 def test_distances_are_multiples_of_the_range_and_zero_leaves_them_out() -> None:

@@ -76,7 +76,8 @@ from jarvis.trading.events import (
 from jarvis.trading.limits import Limits
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategies import STRATEGIES
-from jarvis.trading.strategy import Signal, SignalSource, Strategy
+from jarvis.trading.strategy import Signal, Strategy
+from jarvis.trading.universe import WideSource, source_of
 
 _PROGRESS_CALLS = 200
 _ACCOUNT = AccountId("backtest")
@@ -180,10 +181,17 @@ class _Session:
             )
         )
         self._sources = [
-            (each, SignalSource(wanted.strategies[each.strategy], each.values, each.pair, each.interval))
+            (each, source_of(wanted.strategies[each.strategy], each.values, each.pair, each.interval, wanted.bars))
             for each in wanted.followed
         ]
-        self._aggregators = {(each.pair, each.interval): BarAggregator(each.interval) for each in wanted.followed}
+        self._followed = dict.fromkeys((each.pair, each.interval) for each in wanted.followed)
+        seen = {
+            (other, each.interval)
+            for each, source in self._sources
+            if isinstance(source, WideSource)
+            for other in source.others
+        }
+        self._aggregators = {key: BarAggregator(key[1]) for key in (*self._followed, *sorted(seen))}
         cost_steps = {pair: instrument.cost_step for pair, instrument in exchange.instruments.items()}
         self._book = Book(cost_steps, wanted.traits.settlement)
         self._waiting: deque[SimEvent] = deque()
@@ -215,12 +223,16 @@ class _Session:
         ]
         signals: dict[int, Signal] = {}
         for number, (followed, source) in enumerate(self._sources):
+            if isinstance(source, WideSource):
+                signals.update((number, signal) for signal in self._settled(source, followed, finished, now))
+                continue
             for key, bar in finished:
                 if key == (followed.pair, followed.interval):
                     signal = source.push(bar)
                     if signal is not None:
                         signals[number] = signal
-        events: list[EngineEvent] = [*(bar for _, bar in finished), *signals.values(), Tick(now)]
+        told = (bar for key, bar in finished if key in self._followed)
+        events: list[EngineEvent] = [*told, *signals.values(), Tick(now)]
         for event in events:
             self._process(event)
             self._take_waiting()
@@ -228,6 +240,21 @@ class _Session:
         if self._wanted.is_wallet and self.is_idle():
             self._repay_all()
         self._curve.append(EquityPoint(now, margin.equity))
+
+    def _settled(
+        self,
+        source: WideSource,
+        followed: Followed,
+        finished: Sequence[tuple[tuple[Pair, timedelta], Bar]],
+        now: datetime,
+    ) -> list[Signal]:
+        """The signals of a source that looks at several pairs, once all candles of the step are in."""
+        looked_at = {(pair, followed.interval) for pair in (followed.pair, *source.others)}
+        for key, bar in finished:
+            if key in looked_at:
+                source.take(bar)
+        ended = ((other, self._aggregators[other, followed.interval].ended(now)) for other in source.others)
+        return source.settle(now, {other: bar for other, bar in ended if bar is not None})
 
     def _repay_all(self) -> None:
         """Repay what no position needs any more. It moves no net balance, so nothing is booked for it."""

@@ -49,6 +49,10 @@ class BarAggregator:
             )
         return finished + self.close_until(bar.closed_at)
 
+    def ended(self, at: datetime) -> Bar | None:
+        """The forming candle, if its end is not after `at`; it stays where it is."""
+        return self._forming if self._forming is not None and self._forming.closed_at <= at else None
+
     def close_until(self, at: datetime) -> list[Bar]:
         """The forming candle, if its end is not after `at`."""
         if self._forming is None or self._forming.closed_at > at:

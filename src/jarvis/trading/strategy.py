@@ -267,6 +267,48 @@ def resolve(strategy: Strategy, given: Mapping[str, object]) -> dict[str, Parame
     return values
 
 
+class BarWindow:
+    """The last `size` finished bars of one pair and bar size, as columns. Time does not go back in it."""
+
+    def __init__(self, pair: Pair, interval: timedelta, size: int) -> None:
+        import numpy as np  # noqa: PLC0415 - numpy takes longer to load than all of this package
+
+        self._pair = pair
+        self._interval = interval
+        self._size = size
+        # Twice the window: the last bars are always one contiguous piece, moved to the front when the end is reached.
+        self._opened_at = np.zeros(2 * size, dtype=np.int64)
+        self._prices = np.zeros((5, 2 * size), dtype=np.float64)
+        self._end = 0
+        self.last_opened_at: datetime | None = None
+
+    def __len__(self) -> int:
+        """How many bars have come, at most twice the window: enough to know whether it is warm."""
+        return self._end
+
+    def append(self, bar: Bar) -> bool:
+        """Take a bar; False for one that is not newer than the last. Raises ValueError for another pair's or size."""
+        if bar.pair != self._pair or bar.interval != self._interval:
+            raise ValueError(f"a {bar.interval} candle of {bar.pair} was given to {self._pair} at {self._interval}")
+        if self.last_opened_at is not None and bar.opened_at <= self.last_opened_at:
+            return False  # seen already, or older than what was computed: indicators do not go back
+        if self._end == len(self._opened_at):
+            self._opened_at[: self._size] = self._opened_at[-self._size :]
+            self._prices[:, : self._size] = self._prices[:, -self._size :]
+            self._end = self._size
+        self._opened_at[self._end] = int(bar.opened_at.timestamp())
+        self._prices[:, self._end] = [float(each) for each in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
+        self._end += 1
+        self.last_opened_at = bar.opened_at
+        return True
+
+    def columns(self) -> BarArrays:
+        """The last bars, oldest first: views that the next `append` may move."""
+        last = slice(max(0, self._end - self._size), self._end)
+        opened, high, low, close, volume = self._prices[:, last]
+        return BarArrays(self._opened_at[last], opened, high, low, close, volume)
+
+
 class SignalSource:
     """Turns the finished bars of one pair into signals: the strategy computed on the last `window` bars.
 
@@ -274,31 +316,25 @@ class SignalSource:
     """
 
     def __init__(self, strategy: Strategy, values: Mapping[str, object], pair: Pair, interval: timedelta) -> None:
-        import numpy as np  # noqa: PLC0415 - numpy takes longer to load than all of this package
-
         self._strategy = strategy
         self._values = resolve(strategy, values)
         self._pair = pair
         self._interval = interval
         self._warm_up = strategy.warm_up(self._values)
         self.window = max(4 * self._warm_up, _MINIMUM_WINDOW)
-        # Twice the window: the last bars are always one contiguous piece, moved to the front when the end is reached.
-        self._opened_at = np.zeros(2 * self.window, dtype=np.int64)
-        self._prices = np.zeros((5, 2 * self.window), dtype=np.float64)
-        self._end = 0
-        self._last_opened_at: datetime | None = None
+        self._bars = BarWindow(pair, interval, self.window)
         self._target: Direction | None = None
 
     def prime(self, bars: Iterable[Bar]) -> None:
         """Take history, oldest first. The wish at its end counts as said: only a change from it will be new."""
         for bar in bars:
-            self._append(bar)
-        if self._end >= self._warm_up:
+            self._bars.append(bar)
+        if len(self._bars) >= self._warm_up:
             self._target = Direction(int(self._compute().target[-1]))
 
     def push(self, bar: Bar) -> Signal | None:
         """The wish after `bar`; None while warming up and for a bar that is not newer than the last."""
-        if not self._append(bar) or self._end < self._warm_up:
+        if not self._bars.append(bar) or len(self._bars) < self._warm_up:
             return None
         plan = self._compute()
         target = Direction(int(plan.target[-1]))
@@ -314,25 +350,12 @@ class SignalSource:
             interval=self._interval,
         )
 
-    def _append(self, bar: Bar) -> bool:
-        if bar.pair != self._pair or bar.interval != self._interval:
-            raise ValueError(f"a {bar.interval} candle of {bar.pair} was given to {self._pair} at {self._interval}")
-        if self._last_opened_at is not None and bar.opened_at <= self._last_opened_at:
-            return False  # seen already, or older than what was computed: indicators do not go back
-        if self._end == len(self._opened_at):
-            self._opened_at[: self.window] = self._opened_at[-self.window :]
-            self._prices[:, : self.window] = self._prices[:, -self.window :]
-            self._end = self.window
-        self._opened_at[self._end] = int(bar.opened_at.timestamp())
-        self._prices[:, self._end] = [float(each) for each in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
-        self._end += 1
-        self._last_opened_at = bar.opened_at
-        return True
+    def _seen(self) -> BarArrays:
+        """What the strategy looks at."""
+        return self._bars.columns()
 
     def _compute(self) -> Plan:
-        last = slice(max(0, self._end - self.window), self._end)
-        opened, high, low, close, volume = self._prices[:, last]
-        return self._strategy.compute(BarArrays(self._opened_at[last], opened, high, low, close, volume), self._values)
+        return self._strategy.compute(self._seen(), self._values)
 
 
 def _protection(plan: Plan) -> Protection | None:

@@ -4,7 +4,7 @@ So a strategy that is installed later has a drawing, too, and no drawing can say
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -14,6 +14,7 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import BarArrays, Direction, resolve
+from jarvis.trading.universe import NINE, seen_on
 
 WIDTH, HEIGHT = 320, 120
 _EDGE = 10
@@ -21,6 +22,7 @@ _SHOWN = 190
 _PAIR = Pair.parse("BTC/USD")
 _HOUR = timedelta(hours=1)
 _JUMPS = ((52, -7.0), (131, 8.0))
+_MIDDLE = Decimal(120)
 _BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -60,7 +62,13 @@ def picture_of(name: str) -> RulePicture:
     """The drawing of a strategy with its usual parameters."""
     strategy = STRATEGIES[name]
     values = resolve(strategy, {})
-    bars = BarArrays.of(_bars(strategy.warm_up(values) + _SHOWN))
+    own = _bars(strategy.warm_up(values) + _SHOWN)
+    others = {
+        Pair(base, _PAIR.quote): BarArrays.of([_half_as_far(bar, rank) for bar in own])
+        for rank, base in enumerate(NINE)
+        if base != _PAIR.base
+    }
+    bars = seen_on(strategy, values, _PAIR, {_PAIR: BarArrays.of(own), **others})
     first = len(bars) - _SHOWN
     close = [float(each) for each in bars.close[first:]]
     low, high = min(close), max(close)
@@ -117,7 +125,22 @@ def _bars(count: int) -> list[Bar]:
     ]
 
 
+def _half_as_far(bar: Bar, rank: int) -> Bar:
+    """The candle of another pair that moves as this one does, by about half as much, each by a little more."""
+    share = Decimal("0.4") + rank * Decimal("0.05")
+    opened, high, low, closed = (
+        _MIDDLE + (each - _MIDDLE) * share for each in (bar.open, bar.high, bar.low, bar.close)
+    )
+    return replace(bar, open=opened, high=high, low=low, close=closed)
+
+
 def _price(number: int) -> float:
     """Long and short swings with two jumps; 0 is the first bar that is shown."""
     jumped = sum(size for at, size in _JUMPS if number >= at)
-    return 120 + 14 * math.sin(number / 31 + 2) + 3.2 * math.sin(number / 6.3 + 1) + math.sin(number / 2.1) + jumped
+    return (
+        float(_MIDDLE)
+        + 14 * math.sin(number / 31 + 2)
+        + 3.2 * math.sin(number / 6.3 + 1)
+        + math.sin(number / 2.1)
+        + jumped
+    )
