@@ -89,9 +89,11 @@ def slower(own: BarArrays) -> dict[Pair, BarArrays]:
     found = {}
     for rank, base in enumerate(NINE):
         share = 0.3 + rank / 50
-        prices = [own.close[0] + (each - own.close[0]) * share for each in (own.open, own.high, own.low, own.close)]
+        opened, high, low, close = (
+            own.close[0] + (each - own.close[0]) * share for each in (own.open, own.high, own.low, own.close)
+        )
         if base != BTC.base:
-            found[Pair(base, BTC.quote)] = BarArrays(own.opened_at, *prices, volume=own.volume)
+            found[Pair(base, BTC.quote)] = BarArrays(own.opened_at, opened, high, low, close, own.volume)
     return found
 
 

@@ -24,6 +24,7 @@ from jarvis.market.signals import SignalHub, Subscription
 from jarvis.store.db import Store
 from jarvis.store.records import AccountState
 from jarvis.trading.events import InstrumentsChanged, LimitsChanged
+from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import Signal
 from jarvis.venues.base import KeyInvalid, PublicVenue, RateLimited, VenueError
 
@@ -32,11 +33,15 @@ log = structlog.get_logger()
 INSTRUMENTS_EVERY = timedelta(minutes=10)
 LOOK_EVERY_SECONDS = 0.3
 GRACE_ON_THE_WALL_CLOCK = timedelta(seconds=2)
+GRACE_FOR_OTHER_PAIRS = timedelta(seconds=4)
+"""How long after a close a strategy that looks at several pairs waits for the rest: longer than a candle's own grace,
+by which all that the stream has told is in, and well within the minute after which the next close would come."""
 READY_WITHIN_SECONDS = 30.0
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_AFTER_SECONDS = 60.0
 
+_STAYS = "what is open keeps its stop, its targets and its time-stop."
 TOO_OLD = "not done: it waited for more than a minute, and prices have moved on since"
 
 PlanReader = Callable[[], Awaitable[Sequence[AccountPlan]]]
@@ -69,7 +74,8 @@ class Floor:
         self._store = store
         self._read_plans = read_plans
         self._build_trader = build_trader
-        self._hub = SignalHub(venue)
+        self._hub = SignalHub(venue, self._pairs, grace=timedelta(0) if lockstep else GRACE_FOR_OTHER_PAIRS)
+        self._told_refusals: set[tuple[AccountId, Subscription]] = set()
         self._plans: dict[AccountId, AccountPlan] = {}
         self._keepers: dict[AccountId, asyncio.Task[None]] = {}
         self._traders: dict[AccountId, Trader] = {}
@@ -107,6 +113,7 @@ class Floor:
             bars, given = self._hub.push(minute)
             finished.extend(bars)
             signals.update(given)
+        signals.update(self._hub.settle(tick.at))
         silent = feed.silent_for()
         waiting = []
         for account, trader in list(self._traders.items()):
@@ -130,6 +137,7 @@ class Floor:
         if now - self._looked_at >= LOOK_EVERY_SECONDS:
             self._looked_at = now
             await self._admit(tasks)
+            await self._tell_refusals()
             await self._take_commands()
             await self._keep_market(feed)
 
@@ -206,6 +214,19 @@ class Floor:
                     "records. Stops at the venue stay in place."
                 )
                 await self._store.record_activity(plan.account_id, "trader_broke", "critical", words, at=now, pair=None)
+
+    async def _tell_refusals(self) -> None:
+        """Tell each owner once which of the strategies that the account follows are not computed, and why."""
+        for account, plan in self._plans.items():
+            for wish in plan.subscriptions:
+                reason = self._hub.refused.get(wish)
+                if reason is not None and (account, wish) not in self._told_refusals:
+                    self._told_refusals.add((account, wish))
+                    title = STRATEGIES[wish.strategy].title if wish.strategy in STRATEGIES else wish.strategy
+                    words = f"“{title}” on {wish.pair} is not run. {reason} Nothing is opened by it; {_STAYS}"
+                    await self._store.record_activity(
+                        account, "strategy_refused", "critical", words, at=self._clock.now(), pair=wish.pair
+                    )
 
     @property
     def _leverage_is_the_accounts_own(self) -> bool:

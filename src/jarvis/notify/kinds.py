@@ -79,7 +79,10 @@ _GROUPS: Mapping[Group, tuple[str, ...]] = {
         "margin_level", "refused_order_rests", "order_lost", "trader_broke", "dust",
     ),
     Group.TRADES: ("position.opened", "position.closed", "entry_failed", "target_failed", "hook.proposed"),
-    Group.RULES: ("rules_changed", "pair_gone", "pair_status", "leverage_cut", "account_setting", "installation"),
+    Group.RULES: (
+        "rules_changed", "pair_gone", "pair_status", "leverage_cut", "account_setting", "installation",
+        "strategy_refused",
+    ),
     Group.KEYS: (
         "key.connected", "key.replaced", "key.widened", "key.expired", "key.mended", "key.disconnected", "key_invalid",
         "foreign.activity", "foreign.explained",

@@ -89,6 +89,7 @@ KINDS: Mapping[str, str] = {
     "stop_failed": "A stop is not at the venue",
     "stop_not_moved": "A stop cannot be moved",
     "stop_unknown": "Whether a stop rests is not known",
+    "strategy_refused": "A strategy is not run",
     "target.added": "A receiver of notices was added",
     "target.changed": "What a receiver is sent was changed",
     "target.confirmed": "A mailbox was confirmed",

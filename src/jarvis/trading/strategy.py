@@ -201,6 +201,10 @@ class Line:
     values: FloatArray
 
 
+class StrategyFailedError(Exception):
+    """A strategy could not be asked or broke; the message is a sentence for people that says where."""
+
+
 class Strategy(Protocol):
     """Bars in, wishes out. Pure: the same bars and values give the same plan."""
 
