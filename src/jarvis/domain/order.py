@@ -351,9 +351,17 @@ class Order:
         trigger_price: Decimal | None = None,
         limit_price: Decimal | None = None,
     ) -> "Order":
-        """The order after an amendment that the venue confirmed; `quantity` is the new total, fills included."""
+        """The order after an amendment that the venue confirmed; `quantity` is the new total, fills included.
+
+        A stop that was decided at its trigger, and has been moved, is decided at the new one: what it fills worse or
+        better than that is slippage, and the move itself is none.
+        """
+        decided = self.request.decision_price
+        if trigger_price is not None and decided == self.request.trigger_price:
+            decided = trigger_price
         request = replace(
             self.request,
+            decision_price=decided,
             quantity=self.request.quantity if quantity is None else quantity,
             trigger_price=self.request.trigger_price if trigger_price is None else trigger_price,
             limit_price=self.request.limit_price if limit_price is None else limit_price,

@@ -1,0 +1,92 @@
+"""What a strategy wishes at every finished candle of a recording: one computation instead of one per bar.
+
+The same wishes as `SignalSource` gives bar by bar, for a strategy that remembers no more bars than it is shown there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jarvis.trading.strategy import BarArrays
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from jarvis.trading.strategy import FloatArray, Strategy, TargetArray, TimeArray, Values
+
+_SIGNIFICANT_DIGITS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Candles:
+    """Finished candles of one size, and the native row whose end finished each (the next one's, after a hole)."""
+
+    bars: BarArrays
+    finished_by: TimeArray
+
+
+@dataclass(frozen=True, slots=True)
+class WishArrays:
+    """One row per candle. `says` is false while warming up; a distance (quote) is NaN where it is not usable."""
+
+    says: npt.NDArray[np.bool_]
+    target: TargetArray
+    is_new: npt.NDArray[np.bool_]
+    distance: FloatArray
+    targets: tuple[FloatArray, ...]
+    shares: tuple[float, ...]
+    trailing: bool
+    time_stop: timedelta | None
+
+
+def candles_of(native: BarArrays, step: timedelta, interval: timedelta) -> Candles:
+    """Candles of `interval` out of native bars of `step`, as `BarAggregator` makes them when fed bar by bar."""
+    if interval == step:
+        return Candles(native, np.arange(len(native)))
+    size, small = int(interval.total_seconds()), int(step.total_seconds())
+    group = native.opened_at // size
+    starts = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1]))) if len(native) else np.zeros(0, np.int64)
+    lasts = np.concatenate((starts[1:], [len(native)])) - 1
+    is_whole = native.opened_at[lasts] + small >= (group[lasts] + 1) * size
+    finished_by = np.where(is_whole, lasts, lasts + 1)
+    known = finished_by < len(native)
+    bars = BarArrays(
+        (group[starts] * size)[known],
+        native.open[starts][known],
+        np.maximum.reduceat(native.high, starts)[known],
+        np.minimum.reduceat(native.low, starts)[known],
+        native.close[lasts][known],
+        np.add.reduceat(native.volume, starts)[known],
+    )
+    return Candles(bars, finished_by[known])
+
+
+def wishes_of(strategy: Strategy, bars: BarArrays, values: Values) -> WishArrays:
+    """The strategy's wishes at all of these candles, the first one as if nothing had been said before it."""
+    plan = strategy.compute(bars, values)
+    says = np.arange(len(bars)) >= strategy.warm_up(values) - 1
+    target = plan.target.astype(np.int8)
+    before = np.concatenate((target[:1], target[:-1]))
+    spoke_before = np.concatenate(([False], says[:-1]))[: len(bars)]
+    return WishArrays(
+        says=says,
+        target=target,
+        is_new=says & (~spoke_before | (target != before)),
+        distance=_told(plan.stop_distance),
+        targets=tuple(_told(rung.distance) for rung in plan.take_profits),
+        shares=tuple(float(rung.share) for rung in plan.take_profits),
+        trailing=plan.trailing,
+        time_stop=plan.time_stop,
+    )
+
+
+def _told(distance: FloatArray) -> FloatArray:
+    """Distances to the digits that leave a strategy; NaN for what is no positive number."""
+    usable = np.isfinite(distance) & (distance > 0)
+    safe = np.where(usable, distance, 1.0)
+    scale = 10.0 ** (_SIGNIFICANT_DIGITS - 1 - np.floor(np.log10(safe)))
+    return np.where(usable, np.rint(safe * scale) / scale, np.nan)
