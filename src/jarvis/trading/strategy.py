@@ -201,8 +201,8 @@ class Line:
     values: FloatArray
 
 
-class StrategyFailedError(Exception):
-    """A strategy could not be asked or broke; the message is a sentence for people that says where."""
+class StrategyFailedError(ValueError):
+    """A person's own strategy cannot be used, or broke; the message is a line for people that says where."""
 
 
 class Strategy(Protocol):
@@ -313,6 +313,16 @@ class BarWindow:
         return BarArrays(self._opened_at[last], opened, high, low, close, volume)
 
 
+def window_of(warm_up: int) -> int:
+    """How many bars a strategy is shown: fixed, so that a year of history and a morning's give the same wish."""
+    return max(4 * warm_up, _MINIMUM_WINDOW)
+
+
+def memory_of(warm_up: int) -> int:
+    """How many bars a wish may be kept that nothing renews: older ones began where the window may not reach."""
+    return window_of(warm_up) - warm_up + 1
+
+
 class SignalSource:
     """Turns the finished bars of one pair into signals: the strategy computed on the last `window` bars.
 
@@ -325,7 +335,7 @@ class SignalSource:
         self._pair = pair
         self._interval = interval
         self._warm_up = strategy.warm_up(self._values)
-        self.window = max(4 * self._warm_up, _MINIMUM_WINDOW)
+        self.window = window_of(self._warm_up)
         self._bars = BarWindow(pair, interval, self.window)
         self._target: Direction | None = None
 

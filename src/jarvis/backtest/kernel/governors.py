@@ -3,7 +3,7 @@
 import numpy as np
 
 from jarvis.backtest.kernel.arrays import FLATTENED, REDUCED, Floats, Run
-from jarvis.backtest.kernel.numbers import compiled
+from jarvis.backtest.kernel.compiling import compiled
 from jarvis.backtest.kernel.positions import leave
 from jarvis.backtest.kernel.trading import equity_of, used_margin
 

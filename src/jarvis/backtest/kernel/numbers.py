@@ -1,20 +1,13 @@
 """Whole numbers in floats: rounding that forgives the noise of a float and nothing else."""
 
-from collections.abc import Callable
-from typing import TypeVar, cast
-
 import numpy as np
-from numba import njit
 
-_Function = TypeVar("_Function", bound=Callable[..., object])
+from jarvis.backtest.kernel.compiling import compiled
 
 NEAR = 1e-6
+"""A value within this of a whole number is that number."""
 _EXACT = 9007199254740992.0
-
-
-def compiled(function: _Function) -> _Function:
-    """The function as machine code, made at its first call and kept beside the module for the next process."""
-    return cast("_Function", njit(cache=True)(function))
+"""The whole numbers below are exact."""
 
 
 @compiled

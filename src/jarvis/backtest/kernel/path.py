@@ -3,7 +3,8 @@
 import numpy as np
 
 from jarvis.backtest.kernel.arrays import DONE, STOP, TARGET, Run
-from jarvis.backtest.kernel.numbers import ceil_of, compiled, floor_of
+from jarvis.backtest.kernel.compiling import compiled
+from jarvis.backtest.kernel.numbers import ceil_of, floor_of
 from jarvis.backtest.kernel.trading import close, equity_of, execute, liquidate, used_margin
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from jarvis.backtest.kernel.arrays import BEYOND, DONE, ENTRY, SIGNAL, STOP, Run, Wishes
-from jarvis.backtest.kernel.numbers import NEAR, ceil_of, compiled, floor_of
+from jarvis.backtest.kernel.compiling import compiled
+from jarvis.backtest.kernel.numbers import NEAR, ceil_of, floor_of
 from jarvis.backtest.kernel.path import passes
 from jarvis.backtest.kernel.trading import close, equity_of, is_trading, take, used_margin
 

@@ -1,8 +1,8 @@
 """Time: from step to step, over those in which nothing can happen."""
 
 from jarvis.backtest.kernel.arrays import DONE, TIME, Integers, Market, Run, Wishes
+from jarvis.backtest.kernel.compiling import compiled
 from jarvis.backtest.kernel.governors import measure
-from jarvis.backtest.kernel.numbers import compiled
 from jarvis.backtest.kernel.path import roll_over, walk
 from jarvis.backtest.kernel.positions import follow, leave, tidy, trail
 from jarvis.backtest.kernel.trading import is_idle

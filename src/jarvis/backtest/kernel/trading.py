@@ -3,7 +3,11 @@
 import numpy as np
 
 from jarvis.backtest.kernel.arrays import BEYOND, DONE, ENTRY, FULL, LIQUIDATED, MOST_LOTS, TARGET, Run
-from jarvis.backtest.kernel.numbers import ceil_of, compiled, floor_of, part_of
+from jarvis.backtest.kernel.compiling import compiled
+from jarvis.backtest.kernel.numbers import ceil_of, floor_of, part_of
+
+_MULTIPLE = 2520.0
+"""Of every leverage up to ten."""
 
 
 @compiled
@@ -25,8 +29,9 @@ def used_margin(run: Run) -> float:
     used = 0.0
     for p in range(len(pairs)):
         for i in range(pairs[p].lot_count):
-            used += lots[p, i].cost / lots[p, i].leverage
-    return used
+            # Whole numbers until the end: the sum of two parts of a step may be just half a step.
+            used += lots[p, i].cost * (_MULTIPLE / lots[p, i].leverage)
+    return used / _MULTIPLE
 
 
 @compiled

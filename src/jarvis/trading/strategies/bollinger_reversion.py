@@ -15,7 +15,7 @@ from decimal import Decimal
 from jarvis.trading.indicators import simple_moving_average, standard_deviation
 from jarvis.trading.strategies import protection
 from jarvis.trading.strategies.holding import held
-from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
+from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values, memory_of
 
 
 class BollingerReversion:
@@ -73,7 +73,7 @@ class BollingerReversion:
         """The plan for all bars."""
         middle, lower, upper = (line.values for line in self.lines(bars, values))
         close = bars.close
-        target = held(close < lower, close > upper, close >= middle, close <= middle)
+        target = held(close < lower, close > upper, close >= middle, close <= middle, memory_of(self.warm_up(values)))
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from jarvis.trading.indicators import earlier, highest, lowest
 from jarvis.trading.strategies import protection
 from jarvis.trading.strategies.holding import held
-from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
+from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values, memory_of
 
 
 class DonchianBreakout:
@@ -75,7 +75,8 @@ class DonchianBreakout:
         """The plan for all bars."""
         above, below, exit_above, exit_below = (line.values for line in self.lines(bars, values))
         # Comparisons with NaN are false: before its channel is known no bar breaks it.
-        target = held(bars.close > above, bars.close < below, bars.close < exit_below, bars.close > exit_above)
+        memory = memory_of(self.warm_up(values))
+        target = held(bars.close > above, bars.close < below, bars.close < exit_below, bars.close > exit_above, memory)
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)
 

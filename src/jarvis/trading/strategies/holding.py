@@ -13,22 +13,21 @@ if TYPE_CHECKING:
     Marks = npt.NDArray[np.bool_]
 
 
-def held(buy: Marks, sell: Marks, leave_long: Marks, leave_short: Marks, most_bars: int = 0) -> TargetArray:
+def held(buy: Marks, sell: Marks, leave_long: Marks, leave_short: Marks, most_bars: int) -> TargetArray:
     """What is wished at every bar (-1, 0, 1), beginning with nothing.
 
-    An entry counts before an exit of the same bar. A wish that is older than `most_bars` ends; 0 lets it grow old.
+    An entry counts before an exit of the same bar. A wish that nothing renewed for `most_bars` ends: it must not depend
+    on more bars than a strategy is shown (`memory_of`).
     """
     import numpy as np  # noqa: PLC0415 - loaded with the first computation, not with the package
 
-    wish, age, wishes = 0, 0, []
-    columns = (buy.tolist(), sell.tolist(), leave_long.tolist(), leave_short.tolist())
-    for up, down, no_longer_long, no_longer_short in zip(*columns, strict=True):
-        age += 1
-        if up:
-            wish, age = 1, 0
-        elif down:
-            wish, age = -1, 0
-        elif (wish == 1 and no_longer_long) or (wish == -1 and no_longer_short) or age == most_bars:
-            wish = 0
-        wishes.append(wish)
-    return np.array(wishes, dtype=np.int8)
+    rows = np.arange(len(buy))
+
+    def last(marks: Marks) -> npt.NDArray[np.int64]:
+        return np.maximum.accumulate(np.where(marks, rows, -1)) if len(rows) else rows
+
+    begun = last(buy | sell)
+    is_long = buy[begun] & (begun > -1)
+    is_over = np.where(is_long, last(leave_long), last(leave_short)) > begun
+    lasts = (begun > -1) & ~is_over & (rows - begun < most_bars)
+    return np.where(lasts, np.where(is_long, 1, -1), 0).astype(np.int8)

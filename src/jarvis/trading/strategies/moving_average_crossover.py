@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from jarvis.trading.indicators import simple_moving_average
 from jarvis.trading.strategies import protection
-from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
+from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values, memory_of
 
 _TIE = 1e-9
 """Averages closer than this fraction of the price are equal: float sums must not make a crossing."""
@@ -83,7 +83,8 @@ class MovingAverageCrossover:
         sides = np.where(np.abs(apart) > _TIE * bars.close, np.sign(apart), 0).astype(np.int8)
         # A tie keeps the last wish: each row takes the nearest earlier row that has one.
         decided = np.maximum.accumulate(np.where(sides != 0, np.arange(len(sides)), 0))
-        target = sides[decided]
+        is_remembered = np.arange(len(sides)) - decided < memory_of(self.warm_up(values))
+        target = np.where(is_remembered, sides[decided], 0).astype(np.int8)
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)
 

@@ -19,7 +19,7 @@ from jarvis.domain.money import Asset
 from jarvis.trading.indicators import earlier, simple_moving_average, standard_deviation
 from jarvis.trading.strategies import protection
 from jarvis.trading.strategies.holding import held
-from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
+from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values, memory_of
 from jarvis.trading.universe import NINE, others_of
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class PairsSpread:
             may_open & (away >= enter),
             (away >= -leave) | is_broken,
             (away <= leave) | is_broken,
-            protection.bars_of(values, "most_bars"),
+            min(protection.bars_of(values, "most_bars"), memory_of(self.warm_up(values))),
         )
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)

@@ -16,7 +16,7 @@ from decimal import Decimal
 from jarvis.trading.indicators import relative_strength, simple_moving_average
 from jarvis.trading.strategies import protection
 from jarvis.trading.strategies.holding import held
-from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
+from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values, memory_of
 
 _MIDDLE = 50.0
 _WHOLE = 100.0
@@ -94,6 +94,7 @@ class RsiPullback:
             falling & (index > _WHOLE - tired),
             ~rising | (index > _MIDDLE),
             ~falling | (index < _MIDDLE),
+            memory_of(self.warm_up(values)),
         )
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)

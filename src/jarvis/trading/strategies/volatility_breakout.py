@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from jarvis.trading.indicators import average_true_range, earlier
 from jarvis.trading.strategies import protection
 from jarvis.trading.strategies.holding import held
-from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values
+from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values, memory_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,7 +74,7 @@ class VolatilityBreakout:
         """The plan for all bars."""
         upper, lower = (line.values for line in self.lines(bars, values))
         never: npt.NDArray[np.bool_] = bars.close != bars.close
-        most = protection.bars_of(values, "hold_bars")
+        most = min(protection.bars_of(values, "hold_bars"), memory_of(self.warm_up(values)))
         target = held(bars.close > upper, bars.close < lower, never, never, most)
         target[: self.warm_up(values) - 1] = 0
         return protection.plan_of(target, bars, values)
