@@ -45,6 +45,15 @@ def leave(p: int, quantity: float, role: int, run: Run) -> None:
         account.status = BEYOND
         return
     close(p, quantity, pairs[p].last_price, role, run)
+    _look_at_margin(run)
+
+
+@compiled
+def _look_at_margin(run: Run) -> None:
+    """The venue looks at the margin with every order: what an order's own costs set off is left to the exact runner."""
+    used = used_margin(run)
+    if used > 0.0 and equity_of(run) < run.terms[0].liquidation_level * used:
+        run.account[0].status = BEYOND
 
 
 @compiled
@@ -162,6 +171,7 @@ def _enter(p: int, k: int, wishes: Wishes, run: Run) -> None:
         return
     account.committed += quantity * price * (1.0 + terms.slippage_rate) * money / leverage
     take(p, side, quantity, price, leverage, ENTRY, run)
+    _look_at_margin(run)
     if account.status == DONE:
         pairs[p].distance = wishes.distance[k]
         pairs[p].best = 0.0
