@@ -16,6 +16,7 @@ from jarvis.domain.money import ONE
 from jarvis.trading.limits import TierAction
 from jarvis.trading.sizing import Costs
 from jarvis.trading.strategy import resolve
+from jarvis.trading.universe import seen_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,7 +124,9 @@ class Prepared:
         can follow.
         """
         complete = resolve(self._wanted.strategy, values)
-        said = [wishes_of(self._wanted.strategy, each.bars, complete) for each in self._candles]
+        seen = {pair: each.bars for pair, each in zip(self.pairs, self._candles, strict=True)}
+        strategy = self._wanted.strategy
+        said = [wishes_of(strategy, seen_on(strategy, complete, pair, seen), complete) for pair in self.pairs]
         wishes = self._wishes(said)
         most = _FIRST_TRADES
         while True:

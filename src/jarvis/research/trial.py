@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +23,10 @@ from jarvis.trading.strategy import BarArrays, ParameterValue
 from jarvis.venues.catalog import VENUES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from jarvis.backtest.fast import FastResult, Prepared
+    from jarvis.backtest.kernel.arrays import Records
     from jarvis.backtest.result import BacktestResult
     from jarvis.domain.instrument import Pair
     from jarvis.sim.models import VenueModel, WalletModel
@@ -204,35 +207,100 @@ def run_trial(
 ) -> Outcome:
     """What these values came to on the candles that open in [since, until).
 
-    Raises ValueError, with a sentence for the person, for values that the strategy does not take or an empty span.
+    By the compiled kernel where that is installed and can follow what happens, else by the exact runner: which of them
+    makes no difference but in time. Raises ValueError, with a sentence for the person, for values that the strategy
+    does not take or an empty span.
     """
-    setup = SETUPS[study.venue]
-    told = setup.told({pair: _bars(pair, study, since, until) for pair in sorted(study.candles)})
-    if not any(told.values()):
+    return next(iter(run_trials(study, [values], since=since, until=until, stress=stress)))
+
+
+def run_trials(
+    study: Study,
+    tried: Iterable[Mapping[str, ParameterValue]],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    stress: Stress | None = None,
+) -> Iterator[Outcome]:
+    """The same for one set of values after the other; the candles are made ready once."""
+    candles = {pair: _between(bars, since, until) for pair, bars in study.candles.items()}
+    if not any(len(bars) for bars in candles.values()):
         raise ValueError("there are no candles in that time")
-    allowed = frozenset(setup.quoted(pair) for pair in study.limits.allowed_pairs)
-    wanted = Backtest(
+    part = replace(study, candles={pair: bars for pair, bars in candles.items() if len(bars)})
+    model = (stress or Stress()).on(SETUPS[study.venue].model)
+    prepared = _prepared(part, model)
+    for values in tried:
+        yield _tried(part, values, model, prepared)
+
+
+def _tried(study: Study, values: Mapping[str, ParameterValue], model: VenueModel, prepared: Prepared | None) -> Outcome:
+    if prepared is not None:
+        from jarvis.backtest.fast import BeyondKernelError  # noqa: PLC0415 - as in _prepared
+
+        try:
+            return _fast_outcome(prepared.run(values, keeps_fills=False), study)
+        except BeyondKernelError:
+            pass
+    return _outcome(run(_exact(study, values, model)), study)
+
+
+def _prepared(study: Study, model: VenueModel) -> Prepared | None:
+    """The study for the kernel; None where it is not installed, or does not know how the venue settles."""
+    if model.wallet is not None or find_spec("numba") is None:
+        return None
+    from jarvis.backtest.fast import FastBacktest, Prepared  # noqa: PLC0415 - numba takes longer to load than the rest
+
+    setup = SETUPS[study.venue]
+    return Prepared(
+        FastBacktest(
+            candles={setup.quoted(pair): bars for pair, bars in study.candles.items()},
+            start=study.span[0],
+            step=study.step,
+            strategy=study.strategy,
+            interval=study.interval,
+            limits=_limits(study, setup),
+            instruments=setup.instruments,
+            leverage_caps=VENUES[VenueName(setup.catalogue)].leverage_caps,
+            deposit=study.deposit,
+            model=model,
+        )
+    )
+
+
+def _exact(study: Study, values: Mapping[str, ParameterValue], model: VenueModel) -> Backtest:
+    setup = SETUPS[study.venue]
+    told = setup.told({pair: _bars(pair, study) for pair in sorted(study.candles)})
+    return Backtest(
         bars=told,
         followed=[Followed(study.strategy.name, pair, study.interval, values) for pair in told],
-        limits=replace(study.limits, allowed_pairs=study.limits.allowed_pairs | allowed),
+        limits=_limits(study, setup),
         instruments=setup.instruments,
         leverage_caps=VENUES[VenueName(setup.catalogue)].leverage_caps,
         deposits={setup.quote: study.deposit},
-        model=(stress or Stress()).on(setup.model),
+        model=model,
         asset=setup.quote,
         traits=setup.traits,
         strategies={study.strategy.name: study.strategy},
     )
-    return _outcome(run(wanted), study, setup)
 
 
-def _bars(pair: Pair, study: Study, since: datetime | None, until: datetime | None) -> Sequence[Bar]:
+def _limits(study: Study, setup: VenueSetup) -> Limits:
+    """The study's limits, for the venue's own names of the pairs too."""
+    own = frozenset(setup.quoted(pair) for pair in study.limits.allowed_pairs)
+    return replace(study.limits, allowed_pairs=study.limits.allowed_pairs | own)
+
+
+def _between(bars: BarArrays, since: datetime | None, until: datetime | None) -> BarArrays:
+    begin = 0 if since is None else int(np.searchsorted(bars.opened_at, since.timestamp()))
+    end = len(bars) if until is None else int(np.searchsorted(bars.opened_at, until.timestamp()))
+    return BarArrays(*(getattr(bars, name)[begin:end] for name in BarArrays.__slots__))
+
+
+def _bars(pair: Pair, study: Study) -> list[Bar]:
     columns = study.candles[pair]
-    begin = 0 if since is None else int(np.searchsorted(columns.opened_at, since.timestamp()))
-    end = len(columns) if until is None else int(np.searchsorted(columns.opened_at, until.timestamp()))
     return [
         Bar(pair, study.step, datetime.fromtimestamp(int(columns.opened_at[row]), UTC), *_prices(columns, row))
-        for row in range(begin, end)
+        for row in range(len(columns))
     ]
 
 
@@ -243,7 +311,59 @@ def _prices(columns: BarArrays, row: int) -> tuple[Decimal, Decimal, Decimal, De
     return first, second, third, fourth, fifth
 
 
-def _outcome(result: BacktestResult, study: Study, setup: VenueSetup) -> Outcome:
+def _fast_outcome(result: FastResult, study: Study) -> Outcome:
+    start, end = (int(instant.timestamp()) for instant in study.span)
+    trades = result.trades
+    slippage = _slippage(trades)
+    costs = trades["fee"] + trades["opening_fee"] + trades["rollover"]
+    net = trades["realised"] + trades["liquidation"] - costs
+    equity = result.equity[: -(-end // _DAY) - start // _DAY]
+    kept = np.maximum.accumulate(np.where(np.isnan(equity), -1, np.arange(len(equity))))
+    worth = np.where(kept < 0, float(study.deposit), equity[np.maximum(kept, 0)])
+    ends = np.minimum((start // _DAY + 1 + np.arange(len(equity))) * _DAY, end)
+    return Outcome(
+        deposit=float(study.deposit),
+        price=float((trades["realised"] - slippage).sum()),
+        slippage=float(slippage.sum()),
+        trading_fee=-float(trades["fee"].sum()),
+        opening_fee=-float(trades["opening_fee"].sum()),
+        interest=-float(trades["rollover"].sum()),
+        liquidation=float(trades["liquidation"].sum()),
+        net=float(net.sum()),
+        days=np.concatenate(([start], ends)).astype(np.int64),
+        equity=np.concatenate(([float(study.deposit)], worth)),
+        max_drawdown=result.max_drawdown,
+        held_seconds=_union(trades["opened_at"], np.where(trades["closed_at"] > 0, trades["closed_at"], end)),
+        trades=TradeArrays(
+            opened_at=trades["opened_at"].copy(),
+            closed_at=trades["closed_at"].copy(),
+            pair=trades["pair"].copy(),
+            side=trades["side"].astype(np.int8),
+            net=net,
+            margin=trades["margin"].copy(),
+        ),
+    )
+
+
+def _slippage(trades: Records) -> FloatArray:
+    """What prices worse than decided cost: an opening's counts by the share of it that we closed."""
+    opened, closed = trades["quantity"], trades["closed_quantity"]
+    share = np.where(closed < opened, closed / np.where(opened > 0, opened, 1.0), 1.0)
+    slippage: FloatArray = trades["opening_slippage"] * share + trades["closing_slippage"]
+    return slippage
+
+
+def _union(opened: TimeArray, closed: TimeArray) -> float:
+    """How many seconds at least one of these spans covers; they are in the order of their beginning."""
+    if not len(opened):
+        return 0.0
+    reached = np.maximum.accumulate(closed)
+    begins = np.maximum(opened, np.concatenate((opened[:1], reached[:-1])))
+    return float(np.maximum(0, closed - begins).sum())
+
+
+def _outcome(result: BacktestResult, study: Study) -> Outcome:
+    setup = SETUPS[study.venue]
     days: dict[int, float] = {}
     start = result.curve[0]
     peak, deepest = 0.0, 0.0
