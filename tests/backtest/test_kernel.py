@@ -27,6 +27,7 @@ STEP = 1e-7
 @given(seed=st.integers(0, 1_000_000))
 @example(seed=330)  # half a cost step of used margin, summed from tenths
 @example(seed=1673)  # 3,666,379,772,892 lots
+@example(seed=26427)  # margin that is nearly used up
 def test_the_kernel_gives_the_fills_of_the_exact_runner(seed: int) -> None:
     case = case_of(seed, 600)
     try:
@@ -88,9 +89,9 @@ def assert_same(exact: BacktestResult, fast: FastResult) -> None:
             other["side"],
             f"{other['price']:.7f}",
         )
-        # Of more than a million million lots a float knows each one, but not each division.
+        # A float knows each of a million million lots, but not each division: a size may be one lot off.
         is_equal = f"{fill.quantity:.8f}" == f"{other['quantity']:.8f}"
-        assert is_equal or other["quantity"] == pytest.approx(float(fill.quantity), rel=1e-12)
+        assert is_equal or other["quantity"] == pytest.approx(float(fill.quantity), rel=RELATIVE)
         within = STEP if is_equal else COST_STEP
         assert other["cost"] == pytest.approx(float(fill.cost), rel=0, abs=within)
         assert other["fee"] == pytest.approx(float(fill.fee), rel=0, abs=within)

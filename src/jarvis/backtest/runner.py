@@ -30,6 +30,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from jarvis.backtest.result import BacktestResult, Trade
+from jarvis.backtest.wishes import Script, candles_of
 from jarvis.domain.account import AccountId, LedgerKind, LedgerRow, MarginState
 from jarvis.domain.instrument import Instrument, Pair
 from jarvis.domain.market import Bar, Tick
@@ -76,8 +77,8 @@ from jarvis.trading.events import (
 from jarvis.trading.limits import Limits
 from jarvis.trading.stories import PositionStory
 from jarvis.trading.strategies import STRATEGIES
-from jarvis.trading.strategy import Signal, Strategy
-from jarvis.trading.universe import WideSource, source_of
+from jarvis.trading.strategy import BarArrays, Signal, Strategy, resolve
+from jarvis.trading.universe import universe_of
 
 _PROGRESS_CALLS = 200
 _ACCOUNT = AccountId("backtest")
@@ -180,18 +181,8 @@ class _Session:
                 taker_rates=dict.fromkeys(exchange.instruments, taker_rate) if wanted.is_wallet else {},
             )
         )
-        self._sources = [
-            (each, source_of(wanted.strategies[each.strategy], each.values, each.pair, each.interval, wanted.bars))
-            for each in wanted.followed
-        ]
-        self._followed = dict.fromkeys((each.pair, each.interval) for each in wanted.followed)
-        seen = {
-            (other, each.interval)
-            for each, source in self._sources
-            if isinstance(source, WideSource)
-            for other in source.others
-        }
-        self._aggregators = {key: BarAggregator(key[1]) for key in (*self._followed, *sorted(seen))}
+        self._scripts = [(each, self._script(each)) for each in wanted.followed]
+        self._aggregators = {(each.pair, each.interval): BarAggregator(each.interval) for each in wanted.followed}
         cost_steps = {pair: instrument.cost_step for pair, instrument in exchange.instruments.items()}
         self._book = Book(cost_steps, wanted.traits.settlement)
         self._waiting: deque[SimEvent] = deque()
@@ -208,6 +199,17 @@ class _Session:
         self._take_waiting()
         self._curve.append(EquityPoint(exchange.now, exchange.margin(self._account).e))
 
+    def _script(self, followed: Followed) -> Script:
+        """What is wished on this pair; the others stand beside it for a strategy that looks at them."""
+        strategy = self._wanted.strategies[followed.strategy]
+        values = resolve(strategy, followed.values)
+        pairs = {followed.pair, *universe_of(strategy, values, followed.pair, self._wanted.bars)}
+        step = next(bars[0].interval for bars in self._wanted.bars.values() if bars)
+        candles = {
+            pair: candles_of(BarArrays.of(self._wanted.bars[pair]), step, followed.interval).bars for pair in pairs
+        }
+        return Script(strategy, values, followed.pair, candles)
+
     def is_idle(self) -> bool:
         """Whether only a new bar can make anything happen."""
         return not self._engine.state.stories and not self._exchange.orders(self._account)
@@ -222,17 +224,13 @@ class _Session:
             (key, bar) for one in native for key in self._of(one.pair) for bar in self._aggregators[key].push(one)
         ]
         signals: dict[int, Signal] = {}
-        for number, (followed, source) in enumerate(self._sources):
-            if isinstance(source, WideSource):
-                signals.update((number, signal) for signal in self._settled(source, followed, finished, now))
-                continue
+        for number, (followed, script) in enumerate(self._scripts):
             for key, bar in finished:
                 if key == (followed.pair, followed.interval):
-                    signal = source.push(bar)
+                    signal = script.next(bar)
                     if signal is not None:
                         signals[number] = signal
-        told = (bar for key, bar in finished if key in self._followed)
-        events: list[EngineEvent] = [*told, *signals.values(), Tick(now)]
+        events: list[EngineEvent] = [*(bar for _, bar in finished), *signals.values(), Tick(now)]
         for event in events:
             self._process(event)
             self._take_waiting()
@@ -240,21 +238,6 @@ class _Session:
         if self._wanted.is_wallet and self.is_idle():
             self._repay_all()
         self._curve.append(EquityPoint(now, margin.equity))
-
-    def _settled(
-        self,
-        source: WideSource,
-        followed: Followed,
-        finished: Sequence[tuple[tuple[Pair, timedelta], Bar]],
-        now: datetime,
-    ) -> list[Signal]:
-        """The signals of a source that looks at several pairs, once all candles of the step are in."""
-        looked_at = {(pair, followed.interval) for pair in (followed.pair, *source.others)}
-        for key, bar in finished:
-            if key in looked_at:
-                source.take(bar)
-        ended = ((other, self._aggregators[other, followed.interval].ended(now)) for other in source.others)
-        return source.settle(now, {other: bar for other, bar in ended if bar is not None})
 
     def _repay_all(self) -> None:
         """Repay what no position needs any more. It moves no net balance, so nothing is booked for it."""

@@ -1,6 +1,6 @@
 """What a strategy wishes at every finished candle of a recording: one computation instead of one per bar.
 
-The same wishes as `SignalSource` gives bar by bar, for a strategy that remembers no more bars than it is shown there.
+The same wishes as `SignalSource` gives bar by bar: a strategy remembers no more bars than it is shown there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jarvis.trading.strategy import BarArrays
+from jarvis.trading.strategy import BarArrays, Direction, Signal, protection_at
+from jarvis.trading.universe import seen_on
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
-    from jarvis.trading.strategy import FloatArray, Strategy, TargetArray, TimeArray, Values
+    from jarvis.domain.instrument import Pair
+    from jarvis.domain.market import Bar
+    from jarvis.trading.strategy import FloatArray, Plan, Strategy, TargetArray, TimeArray, Values
 
 _SIGNIFICANT_DIGITS = 10
 
@@ -33,6 +38,7 @@ class Candles:
 class WishArrays:
     """One row per candle. `says` is false while warming up; a distance (quote) is NaN where it is not usable."""
 
+    plan: Plan
     says: npt.NDArray[np.bool_]
     target: TargetArray
     is_new: npt.NDArray[np.bool_]
@@ -41,6 +47,36 @@ class WishArrays:
     shares: tuple[float, ...]
     trailing: bool
     time_stop: timedelta | None
+
+
+class Script:
+    """A strategy's wishes on one pair, given out as signals candle by candle."""
+
+    def __init__(self, strategy: Strategy, values: Values, pair: Pair, candles: Mapping[Pair, BarArrays]) -> None:
+        """`candles` are finished ones of the size that the strategy sees. Raises ValueError with a sentence."""
+        seen = seen_on(strategy, values, pair, candles)
+        self._name = strategy.name
+        self._opened_at = seen.opened_at
+        self._wishes = wishes_of(strategy, seen, values)
+        self._row = 0
+
+    def next(self, bar: Bar) -> Signal | None:
+        """The wish after the next candle, which must be `bar`; None while warming up."""
+        row, self._row = self._row, self._row + 1
+        if self._opened_at[row] != int(bar.opened_at.timestamp()):
+            raise ValueError(f"the candle of {bar.pair} that opened at {bar.opened_at} is not the next one")
+        if not self._wishes.says[row]:
+            return None
+        return Signal(
+            strategy=self._name,
+            pair=bar.pair,
+            at=bar.closed_at,
+            target=Direction(int(self._wishes.target[row])),
+            price=bar.close,
+            protection=protection_at(self._wishes.plan, row),
+            is_new=bool(self._wishes.is_new[row]),
+            interval=bar.interval,
+        )
 
 
 def candles_of(native: BarArrays, step: timedelta, interval: timedelta) -> Candles:
@@ -73,6 +109,7 @@ def wishes_of(strategy: Strategy, bars: BarArrays, values: Values) -> WishArrays
     before = np.concatenate((target[:1], target[:-1]))
     spoke_before = np.concatenate(([False], says[:-1]))[: len(bars)]
     return WishArrays(
+        plan=plan,
         says=says,
         target=target,
         is_new=says & (~spoke_before | (target != before)),

@@ -359,7 +359,7 @@ class SignalSource:
             at=bar.closed_at,
             target=target,
             price=bar.close,
-            protection=_protection(plan),
+            protection=protection_at(plan, -1),
             is_new=is_new,
             interval=self._interval,
         )
@@ -372,11 +372,12 @@ class SignalSource:
         return self._strategy.compute(self._seen(), self._values)
 
 
-def _protection(plan: Plan) -> Protection | None:
-    stop_distance = _decimal(plan.stop_distance[-1])
+def protection_at(plan: Plan, row: int) -> Protection | None:
+    """How a position that is opened at this row would be left; None without a usable stop."""
+    stop_distance = _decimal(plan.stop_distance[row])
     if stop_distance is None:
         return None
-    rungs = [(_decimal(rung.distance[-1]), rung.share) for rung in plan.take_profits]
+    rungs = [(_decimal(rung.distance[row]), rung.share) for rung in plan.take_profits]
     return Protection(
         stop_distance,
         plan.trailing,
