@@ -21,8 +21,10 @@ from jarvis.market.history import (
     import_candles,
     interval_name,
     load_bars,
+    load_columns,
     parse_interval,
 )
+from jarvis.trading.strategy import BarArrays
 
 BTC = Pair.parse("BTC/USD")
 MINUTE = timedelta(minutes=1)
@@ -372,3 +374,18 @@ def test_recorded_candles_are_read_with_their_known_holes(tmp_path: Path) -> Non
     bars = load_bars(RECORDED, BTC, MINUTE, start=datetime(2025, 5, 20, tzinfo=UTC), tick=Decimal("0.1"), end=START)
     assert bars[0].opened_at == datetime(2025, 5, 20, tzinfo=UTC)
     assert bars[-1].closed_at == START
+
+
+def test_columns_are_the_floats_of_the_exact_bars(tmp_path: Path) -> None:
+    rows = [(60_000.04 + i * 0.07, 60_020.0, 59_990.06, 60_000.0 + i, 1.5) for i in range(40)]
+    lines = [f"{START_MS + i * 60_000},{','.join(map(str, row))}" for i, row in enumerate(rows)]
+    path = tmp_path / "btc.csv"
+    path.write_text("\n".join(["ts,open,high,low,close,volume", *lines]) + "\n")
+    tick = Decimal("0.1")
+
+    columns = load_columns(path, BTC, MINUTE, tick=tick)
+    exact = BarArrays.of(load_bars(path, BTC, MINUTE, tick=tick))
+
+    assert len(columns) == 40
+    for name in BarArrays.__slots__:
+        assert list(getattr(columns, name)) == list(getattr(exact, name))
