@@ -377,7 +377,7 @@ def test_recorded_candles_are_read_with_their_known_holes(tmp_path: Path) -> Non
 
 
 def test_columns_are_the_floats_of_the_exact_bars(tmp_path: Path) -> None:
-    rows = [(60_000.04 + i * 0.07, 60_020.0, 59_990.06, 60_000.0 + i, 1.5) for i in range(40)]
+    rows = [(60_000.04 + i * 0.07, 60_020.0, 59_990.06, 60_000.0 + i * 0.3, 1.5) for i in range(40)]
     lines = [f"{START_MS + i * 60_000},{','.join(map(str, row))}" for i, row in enumerate(rows)]
     path = tmp_path / "btc.csv"
     path.write_text("\n".join(["ts,open,high,low,close,volume", *lines]) + "\n")
