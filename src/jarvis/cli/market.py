@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jarvis.cli.wiring import CommandError
+from jarvis.cli.wiring import CommandError, settings
 
 if TYPE_CHECKING:
     from jarvis.domain.instrument import Pair
@@ -62,10 +62,19 @@ def pair_of(text: str) -> "Pair":
 
 
 def strategy_of(name: str, given: Sequence[str]) -> "tuple[Strategy, dict[str, ParameterValue]]":
-    """The strategy that a person named, and its parameters: those given as `NAME=VALUE`, the others as they are."""
+    """The strategy that a person named, and its parameters: those given as `NAME=VALUE`, the others as they are.
+
+    An own one runs in this very process: no command that comes here holds a key.
+    """
+    from jarvis.own.files import FOLDER
+    from jarvis.own.hosted import adopt_here
     from jarvis.trading.strategies import STRATEGIES
     from jarvis.trading.strategy import resolve
 
+    if name not in STRATEGIES:
+        refused = adopt_here(settings().data_dir / FOLDER)
+        if name in refused:
+            raise CommandError(refused[name])
     if name not in STRATEGIES:
         raise CommandError(f"there is no strategy {name!r}; there are {', '.join(STRATEGIES)}")
     try:

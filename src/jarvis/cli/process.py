@@ -187,6 +187,8 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
     from random import SystemRandom
 
     from jarvis.cli.people import passwords_of
+    from jarvis.own.files import FOLDER
+    from jarvis.own.hosted import adopt
     from jarvis.signer.client import SignerClient
     from jarvis.signer.errors import SignerUnavailable
     from jarvis.web.app import create_app
@@ -195,6 +197,7 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
     from jarvis.web.server import server_of
 
     context = _tls_of(given)
+    adopt(given.data_dir / FOLDER)
     async with (
         opened_store(given) as store,
         SignerClient(given.signer_socket) as signer,
@@ -252,8 +255,11 @@ async def _worker(given: "Settings", parent_pid: int | None) -> None:
 
     from jarvis.live.housekeeping import Kept
     from jarvis.live.worker import Worker
+    from jarvis.own.files import FOLDER
+    from jarvis.own.hosted import adopt
     from jarvis.signer.client import SignerClient
 
+    adopt(given.data_dir / FOLDER)
     async with opened_store(given) as store, SignerClient(given.signer_socket) as signer:
         # The supervisor's process, not this one: a restarted worker takes over its former life's leases at once.
         owner = f"{socket.gethostname()[:40]}-{parent_pid or os.getpid()}"

@@ -11,7 +11,7 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar
 from jarvis.market.feed import BASE_INTERVAL
 from jarvis.trading.bars import BarAggregator
-from jarvis.trading.strategies import STRATEGIES
+from jarvis.trading.strategies import STRATEGIES, why_missing
 from jarvis.trading.strategy import ParameterValue, Signal, SignalSource, StrategyFailedError
 from jarvis.trading.universe import WideSource, source_of
 from jarvis.venues.base import PublicVenue
@@ -57,12 +57,15 @@ class SignalHub:
         pair, interval = subscription.pair, subscription.interval
         strategy = STRATEGIES.get(subscription.strategy)
         if strategy is None:
-            self._refuse(subscription, f"There is no strategy called {subscription.strategy} any more.")
+            self._refuse(subscription, why_missing(subscription.strategy))
             return
         try:
             source = source_of(strategy, dict(subscription.values), pair, interval, self._pairs, self._grace)
         except ValueError as error:
             self._refuse(subscription, str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - a file of a person's own may break in any way
+            self._refuse(subscription, _broke(error))
             return
         if isinstance(source, WideSource):
             for other in source.others:
@@ -124,7 +127,7 @@ class SignalHub:
             self._refuse(subscription, str(error))
         except Exception as error:  # a strategy's own mistake, whatever it is, must not stop an account
             log.exception("strategy_broke", strategy=subscription.strategy, pair=str(subscription.pair))
-            self._refuse(subscription, f"It broke ({type(error).__name__}); the log has more.")
+            self._refuse(subscription, _broke(error))
 
     def _refuse(self, subscription: Subscription, reason: str) -> None:
         log.warning("strategy_refused", strategy=subscription.strategy, pair=str(subscription.pair), reason=reason)
@@ -142,3 +145,7 @@ class SignalHub:
             for minute in await self._venue.bars(pair, BASE_INTERVAL, known_until):
                 aggregator.push(minute)
         self._aggregators[pair, interval] = aggregator
+
+
+def _broke(error: Exception) -> str:
+    return f"It broke ({type(error).__name__}); the log has more."

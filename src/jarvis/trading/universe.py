@@ -87,15 +87,12 @@ def universe_of(strategy: Strategy, values: Values, pair: Pair, offered: Collect
 
 def aligned(own: BarArrays, others: Mapping[Asset, BarArrays]) -> AlignedBars:
     """`own` with the others beside it. Row i is made of bars that opened no later than `own` did in row i."""
-    return AlignedBars(
-        own.opened_at,
-        own.open,
-        own.high,
-        own.low,
-        own.close,
-        own.volume,
-        {base: _beside(own, bars) for base, bars in others.items()},
-    )
+    return beside(own, {base: _fitted(own, bars) for base, bars in others.items()})
+
+
+def beside(own: BarArrays, others: Mapping[Asset, Aligned]) -> AlignedBars:
+    """`own` with others whose rows fit already."""
+    return AlignedBars(own.opened_at, own.open, own.high, own.low, own.close, own.volume, others)
 
 
 def seen_on(strategy: Strategy, values: Values, pair: Pair, candles: Mapping[Pair, BarArrays]) -> BarArrays:
@@ -189,7 +186,7 @@ def source_of(
     return SignalSource(strategy, values, pair, interval)
 
 
-def _beside(own: BarArrays, other: BarArrays) -> Aligned:
+def _fitted(own: BarArrays, other: BarArrays) -> Aligned:
     import numpy as np  # noqa: PLC0415 - loaded with the first computation, not with the package
 
     if not len(other):

@@ -1,6 +1,6 @@
-"""The strategies that come with Jarvis, by name."""
+"""The strategies by name: those that come with Jarvis, and a person's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from jarvis.trading.strategies.bollinger_reversion import BollingerReversion
@@ -26,5 +26,30 @@ _ALL: tuple[Strategy, ...] = (
     Ensemble(),
 )
 
-STRATEGIES: Mapping[str, Strategy] = MappingProxyType({strategy.name: strategy for strategy in _ALL})
-"""Every strategy that an account can follow."""
+BUILT_IN: Mapping[str, Strategy] = MappingProxyType({strategy.name: strategy for strategy in _ALL})
+"""Those that come with Jarvis."""
+
+_known = dict(BUILT_IN)
+_refused: dict[str, str] = {}
+
+STRATEGIES: Mapping[str, Strategy] = MappingProxyType(_known)
+"""Every strategy that an account can follow, the person's own ones too: see `set_own`."""
+
+
+def set_own(strategies: Iterable[Strategy], refused: Mapping[str, str] | None = None) -> None:
+    """Make these the person's own strategies in this process, in the place of those that were.
+
+    `refused` says by name why others cannot be used. None of them can take the name of one that comes with Jarvis.
+    """
+    _known.clear()
+    _known.update(BUILT_IN)
+    _known.update({strategy.name: strategy for strategy in strategies if strategy.name not in BUILT_IN})
+    _refused.clear()
+    _refused.update(refused or {})
+
+
+def why_missing(name: str) -> str:
+    """Why there is no strategy of this name, in a sentence."""
+    if name in _refused:
+        return f"Its file cannot be used: {_refused[name]}."
+    return f"There is no strategy called {name} here any more."

@@ -1,6 +1,6 @@
 """What the charts of the desk are drawn from: candles with what was done there, the equity curve. Prices are text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,10 +19,13 @@ from jarvis.store.records import Assignment, TradingAccount
 from jarvis.trading.bars import opening_of
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import BarArrays
+from jarvis.trading.universe import seen_on, universe_of
+from jarvis.venues.catalog import VENUES
 from jarvis.web.connecting.account import pairs_of
 from jarvis.web.context import Web
 from jarvis.web.desk.candlebook import CandleBook
 from jarvis.web.desk.portfolio import MINUTE, STALE_AFTER, account_time
+from jarvis.web.desk.positions import strategy_title
 from jarvis.web.desk.views import protection_of
 
 INTERVALS = ((60, "1 minute"), (300, "5 minutes"), (900, "15 minutes"), (3600, "1 hour"))
@@ -144,7 +147,7 @@ async def candles_of(
         ],
         "protection": protection_of(orders, pair),
         "liquidation": await _liquidation_prices(web, account, pair),
-        "strategy": "" if followed is None else STRATEGIES[followed.strategy].title,
+        "strategy": "" if followed is None else strategy_title(followed.strategy),
         "lines": lines,
         "tick": float(Decimal(1).scaleb(-max(places, 0))),
         "places": max(places, 0),
@@ -156,19 +159,35 @@ async def _lines(
     book: CandleBook, account: TradingAccount, followed: Assignment, shown: Sequence[Bar], places: int
 ) -> list[dict[str, object]]:
     """The followed strategy's curves over the candles that are shown."""
+    strategy = STRATEGIES.get(followed.strategy)
+    if strategy is None:
+        return []
     covered = shown[-1].closed_at - shown[0].opened_at
-    wanted = int(covered / followed.interval) + 2 + STRATEGIES[followed.strategy].warm_up(followed.values)
-    own = await book.last(account.feed, followed.pair, followed.interval, min(wanted, MOST_BARS))
-    return lines_of(followed, own.finished, shown[0].interval, shown[0].opened_at, places)
+    try:
+        wanted = min(int(covered / followed.interval) + 2 + strategy.warm_up(followed.values), MOST_BARS)
+        others = universe_of(strategy, followed.values, followed.pair, VENUES[account.venue].pairs)
+        candles = {
+            pair: (await book.last(account.feed, pair, followed.interval, wanted)).finished
+            for pair in (followed.pair, *others)
+        }
+        return lines_of(followed, candles, shown[0].interval, shown[0].opened_at, places)
+    except ValueError:
+        return []  # an own strategy that cannot be asked: the chart has its candles all the same
 
 
 def lines_of(
-    followed: Assignment, finished: Sequence[Bar], interval: timedelta, since: datetime, places: int
+    followed: Assignment, candles: Mapping[Pair, Sequence[Bar]], interval: timedelta, since: datetime, places: int
 ) -> list[dict[str, object]]:
-    """The curves as points of the chart's candles: a value is known when its bar closes, and stands at that candle."""
+    """The curves as points of the chart's candles: a value is known when its bar closes, and stands at that candle.
+
+    `candles` are finished ones of the followed pair and of those that its strategy looks at besides.
+    """
+    finished = candles[followed.pair]
     if not finished:
         return []
-    curves = STRATEGIES[followed.strategy].lines(BarArrays.of(finished), followed.values)
+    strategy = STRATEGIES[followed.strategy]
+    columns = {pair: BarArrays.of(bars) for pair, bars in candles.items()}
+    curves = strategy.lines(seen_on(strategy, followed.values, followed.pair, columns), followed.values)
     times = [opening_of(bar.closed_at - MINUTE, interval) for bar in finished]
     found: list[dict[str, object]] = []
     for curve in curves:

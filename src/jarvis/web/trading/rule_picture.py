@@ -13,7 +13,7 @@ from itertools import pairwise
 from jarvis.domain.instrument import Pair
 from jarvis.domain.market import Bar
 from jarvis.trading.strategies import STRATEGIES
-from jarvis.trading.strategy import BarArrays, Direction, resolve
+from jarvis.trading.strategy import BarArrays, Direction, Strategy, StrategyFailedError, resolve
 from jarvis.trading.universe import NINE, seen_on
 
 WIDTH, HEIGHT = 320, 120
@@ -59,8 +59,14 @@ class RulePicture:
 
 @cache
 def picture_of(name: str) -> RulePicture:
-    """The drawing of a strategy with its usual parameters."""
-    strategy = STRATEGIES[name]
+    """The drawing of a strategy with its usual parameters; an empty one of a person's own that cannot be asked."""
+    try:
+        return _drawn(STRATEGIES[name])
+    except StrategyFailedError as error:
+        return RulePicture("", (), (), (), str(error))
+
+
+def _drawn(strategy: Strategy) -> RulePicture:
     values = resolve(strategy, {})
     own = _bars(strategy.warm_up(values) + _SHOWN)
     others = {
