@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jarvis.own.template import template
 from jarvis.trading.strategies import STRATEGIES, protection
 from jarvis.trading.strategy import BarArrays, Plan, Strategy, resolve
 
@@ -14,18 +15,16 @@ GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "strategies.md").read_te
 
 
 def example() -> Strategy:
-    """The class of the guide, made as a reader would make it: with the imports of any strategy's file."""
+    """The class of the guide's file."""
     (code,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-    heading = (
-        "from __future__ import annotations\nfrom decimal import Decimal\nimport numpy as np\n"
-        "from jarvis.trading.indicators import simple_moving_average\n"
-        "from jarvis.trading.strategies import protection\n"
-        "from jarvis.trading.strategy import BarArrays, Line, Parameter, Plan, Values\n"
-    )
-    names: dict[str, Any] = {}
-    exec(heading + code, names)  # noqa: S102 - our own page
+    names: dict[str, Any] = {"__name__": "guide"}
+    exec(code, names)  # noqa: S102 - our own page
     strategy: Strategy = names["AboveAverage"]()
     return strategy
+
+
+def test_the_file_in_the_guide_is_the_one_that_is_written() -> None:
+    assert f"```python\n{template('above_average')}```" in GUIDE
 
 
 def columns(length: int, seed: int) -> BarArrays:
