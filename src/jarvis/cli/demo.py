@@ -111,6 +111,7 @@ async def run_demo(wishes: DemoWishes) -> None:
     from jarvis.signer.vault import create_master_key
 
     given.data_dir.mkdir(mode=0o700, parents=True)
+    _take_along_own_strategies(given)
     given.master_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     create_master_key(given.master_key_file)
     await migrate_database(given)
@@ -184,6 +185,15 @@ def _refuse_running_demo(folder: Path) -> None:
                 pass
         except InstanceRunning as error:
             raise CommandError(f"a demo runs in {folder} already; stop it first, or set JARVIS_DEMO_DIR") from error
+
+
+def _take_along_own_strategies(given: "Settings") -> None:
+    """A demo is where one sees one's own strategies first: they are copied from the usual data folder."""
+    from jarvis.own.files import FOLDER, files_in
+
+    for path in files_in(settings().data_dir / FOLDER):
+        (given.data_dir / FOLDER).mkdir(mode=0o700, exist_ok=True)
+        shutil.copy(path, given.data_dir / FOLDER)
 
 
 def _demo_settings(folder: Path, wishes: DemoWishes) -> "Settings":

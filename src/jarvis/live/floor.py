@@ -223,7 +223,9 @@ class Floor:
                 if reason is not None and (account, wish) not in self._told_refusals:
                     self._told_refusals.add((account, wish))
                     title = STRATEGIES[wish.strategy].title if wish.strategy in STRATEGIES else wish.strategy
-                    words = f"“{title}” on {wish.pair} is not run. {reason} Nothing is opened by it; {_STAYS}"
+                    words = (
+                        f"“{title}” on {wish.pair} is not run. {reason.rstrip('.')}. Nothing is opened by it; {_STAYS}"
+                    )
                     await self._store.record_activity(
                         account, "strategy_refused", "critical", words, at=self._clock.now(), pair=wish.pair
                     )

@@ -10,7 +10,7 @@ import os
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def _load_indicators() -> None:
     Some of them start threads, too, and a fence is around the thread that closes it and those that follow.
     """
     for frames in ("polars", "pandas"):
-        sys.modules[frames] = None  # type: ignore[assignment] - that is how an import is refused
+        sys.modules[frames] = cast("Any", None)  # that is how an import is refused
     import talib  # noqa: F401, PLC0415
 
     for frames in ("polars", "pandas"):
