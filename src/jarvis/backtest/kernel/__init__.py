@@ -6,6 +6,6 @@ against each other. Everything that the venue counts in steps is a whole number 
 a stop that lies within a millionth of a step of the next one.
 
 A run ends with a status. `DONE` is a result. `BEYOND` says that something happened which only the exact runner knows
-how to go on from: an order while the pair's bar is missing, a stop or target that was reached before it rested, more
-fills in one entry than are kept apart. `FULL` says that the log was too small.
+how to go on from: two different closings while the pair's bar is missing, a stop or target that was reached before it
+rested, more fills in one entry than are kept apart. `FULL` says that the log was too small.
 """

@@ -64,14 +64,15 @@ Tiers are 0 for none, then 1 to 4 as `TierAction`. `deepest` is the largest fall
 """
 
 PAIR = _record(
-    real="price last_price quantity cost stop stop_price best distance",
-    whole="bar_step lot_count trade opened_at",
+    real="price last_price quantity cost stop stop_price best distance queued_quantity queued_price",
+    whole="bar_step lot_count trade opened_at queued_role",
 )
 """What is held on one pair and what protects it; `quantity` and `cost` are signed, a `stop` of 0 is none.
 
 `price` is the venue's, `last_price` the engine's latest. `stop_price` is where the stop is meant to rest before it is
 rounded, `best` the water mark of a trailing one. `bar_step` is the step of the pair's last bar, `trade` the record of
-the position in the log, -1 for none.
+the position in the log, -1 for none. `queued` is a closing order that waits for the pair's next bar, and the price that
+it was decided at.
 """
 
 LOT = _record(real="quantity cost leverage", whole="due number")

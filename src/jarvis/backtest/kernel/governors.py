@@ -32,7 +32,7 @@ def measure(run: Run) -> None:
         account.paused = 1
         for p in range(len(pairs)):
             leave(p, abs(pairs[p].quantity), FLATTENED, run)
-    elif due == TIER_REDUCE or is_too_low:
+    elif due == TIER_REDUCE or (is_too_low and not _is_leaving(run)):
         account.reduced_at = account.now
         for p in range(len(pairs)):
             leave(p, _half_to_leave(p, run), REDUCED, run)
@@ -103,6 +103,15 @@ def _judge_level(run: Run) -> float:
     due = reached if reached > account.level_tier else 0.0
     account.level_tier = reached
     return due
+
+
+@compiled
+def _is_leaving(run: Run) -> bool:
+    """Whether something waits to be closed already."""
+    for pair in run.pairs:  # noqa: SIM110 - all() over a generator is not compiled
+        if pair.queued_quantity > 0.0:
+            return True
+    return False
 
 
 @compiled

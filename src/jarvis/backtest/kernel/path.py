@@ -7,6 +7,9 @@ from jarvis.backtest.kernel.compiling import compiled
 from jarvis.backtest.kernel.numbers import ceil_of, floor_of
 from jarvis.backtest.kernel.trading import close, equity_of, execute, liquidate, used_margin
 
+_NOTHING, _STOP, _QUEUED, _FAILURE = -1, -2, -3, -4
+"""What lies on the way beside the targets, which are counted from 0."""
+
 
 @compiled
 def passes(limit: float, sign: float, price: float, run: Run) -> bool:
@@ -18,18 +21,18 @@ def passes(limit: float, sign: float, price: float, run: Run) -> bool:
 
 @compiled
 def _travel(p: int, target: float, run: Run) -> None:
-    """Move the pair's price to `target`; what lies on the way happens, nearest first, the stop before the targets."""
+    """Move the pair's price to `target`; what lies on the way happens, nearest first, the older order first."""
     account, pairs, rungs, rules = run.account[0], run.pairs, run.rungs, run.rules
     while pairs[p].quantity != 0.0 and account.status == DONE:
         now = pairs[p].price
         sign = 1.0 if pairs[p].quantity > 0 else -1.0
-        what = -2
+        what = _NOTHING
         where = 0.0
         if pairs[p].stop > 0.0:
             if (pairs[p].stop - now) * sign >= 0:
-                what, where = -1, now
+                what, where = _STOP, now
             elif (pairs[p].stop - target) * sign >= 0:
-                what, where = -1, pairs[p].stop
+                what, where = _STOP, pairs[p].stop
         for i in range(rules[p].rungs):
             if rungs[p, i].quantity == 0.0:
                 continue
@@ -40,17 +43,23 @@ def _travel(p: int, target: float, run: Run) -> None:
                 at = min(now, max(target, limit)) if target < now else max(now, min(target, limit))
             else:
                 continue
-            if what == -2 or abs(at - now) < abs(where - now):
+            if what == _NOTHING or abs(at - now) < abs(where - now):
                 what, where = i, at
+        if pairs[p].queued_quantity > 0.0 and (what == _NOTHING or where != now):
+            what, where = _QUEUED, now
         failing, at = _fails_at(p, target, run)
-        if failing and (what == -2 or abs(at - now) < abs(where - now)):
-            what, where = -3, at
-        if what == -2:
+        if failing and (what == _NOTHING or abs(at - now) < abs(where - now)):
+            what, where = _FAILURE, at
+        if what == _NOTHING:
             break
         pairs[p].price = where
-        if what == -3:
+        if what == _FAILURE:
             liquidate(run)
-        elif what == -1:
+        elif what == _QUEUED:
+            quantity = pairs[p].queued_quantity
+            pairs[p].queued_quantity = 0.0
+            close(p, quantity, pairs[p].queued_price, pairs[p].queued_role, run)
+        elif what == _STOP:
             trigger = pairs[p].stop
             pairs[p].stop = 0.0
             close(p, abs(pairs[p].quantity), trigger, STOP, run)
@@ -105,6 +114,8 @@ def _matters(p: int, high: float, low: float, run: Run) -> bool:
     """Whether any price of the bar does something: never wrongly no."""
     pairs, rungs, rules, terms = run.pairs, run.rungs, run.rules, run.terms[0]
     is_long = pairs[p].quantity > 0
+    if pairs[p].queued_quantity > 0.0:
+        return True
     if is_long:
         if low <= pairs[p].stop:
             return True

@@ -25,6 +25,7 @@ def _forget(p: int, run: Run) -> None:
     """Nothing of the position is left: nor are its orders."""
     pairs = run.pairs
     pairs[p].trade = -1
+    pairs[p].queued_quantity = 0.0
     pairs[p].stop = 0.0
     _lift_targets(p, run)
 
@@ -41,10 +42,15 @@ def leave(p: int, quantity: float, role: int, run: Run) -> None:
     account, pairs = run.account[0], run.pairs
     if pairs[p].quantity == 0.0:
         return
-    if not is_trading(p, run):
-        account.status = BEYOND
-        return
-    close(p, quantity, pairs[p].last_price, role, run)
+    if pairs[p].queued_quantity > 0.0:
+        if pairs[p].queued_quantity != quantity:
+            account.status = BEYOND  # more is to be closed than waits for the next bar
+    elif is_trading(p, run):
+        close(p, quantity, pairs[p].last_price, role, run)
+    else:
+        pairs[p].queued_quantity = quantity
+        pairs[p].queued_price = pairs[p].last_price
+        pairs[p].queued_role = role
     _look_at_margin(run)
 
 
