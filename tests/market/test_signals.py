@@ -88,7 +88,7 @@ def waves(pair: Pair, minutes: int, swing: int, *, without: Sequence[int] = ()) 
 
 async def spread_hub(pair: Pair = BTC, interval: timedelta = MINUTE) -> tuple[SignalHub, Subscription]:
     hub = SignalHub(cast("PublicVenue", VenueOfTwo()), [BTC, ETH], grace=GRACE)
-    values = resolve(STRATEGIES["pairs_spread"], {**SPREAD, "partner": "ETH" if pair == BTC else "BTC"})
+    values = resolve(STRATEGIES["pairs_spread"], SPREAD)
     wish = Subscription.of("pairs_spread", pair, interval, values)
     await hub.follow(wish)
     return hub, wish

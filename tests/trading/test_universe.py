@@ -51,14 +51,16 @@ def test_who_has_no_bars_at_all_is_unknown_in_every_row() -> None:
 
 
 def test_what_is_not_on_offer_is_left_out_until_nothing_is_left_to_compare_with() -> None:
-    ranking, spread = resolve(RANKING, {}), resolve(SPREAD, {"partner": "ETH"})
+    ranking, spread = resolve(RANKING, {}), resolve(SPREAD, {})
 
     assert universe_of(RANKING, ranking, BTC, [BTC, SOL, ETH]) == (ETH, SOL)
     assert universe_of(STRATEGIES["donchian_breakout"], {}, BTC, [BTC]) == ()
     with pytest.raises(ValueError, match="Pairs spread compares BTC/USD with ETH/USD, and there are no candles"):
         universe_of(SPREAD, spread, BTC, [BTC, SOL])
-    with pytest.raises(ValueError, match="compares ETH/USD with no other pair"):
-        universe_of(SPREAD, spread, ETH, [BTC, ETH])
+    with pytest.raises(ValueError, match="Pairs spread of BTC and ETH is followed on one of these, not on SOL/USD"):
+        universe_of(SPREAD, spread, SOL, [BTC, ETH, SOL])
+    with pytest.raises(ValueError, match="needs two coins that are not the same"):
+        resolve(SPREAD, {"one_coin": "ETH"})
     with pytest.raises(ValueError, match="there are no candles of that here"):
         source_of(RANKING, {}, BTC, HOUR, [BTC])
 
@@ -78,9 +80,9 @@ def test_both_legs_of_a_spread_see_the_same_and_do_the_opposite() -> None:
     candles = {
         pair: of_rows(dict(enumerate(200 + both + np.cumsum(random.normal(0, 0.2, 600))))) for pair in (BTC, ETH)
     }
-    legs = [(BTC, resolve(SPREAD, {"partner": "ETH"})), (ETH, resolve(SPREAD, {"partner": "BTC"}))]
+    values = resolve(SPREAD, {})
 
-    one, two = (SPREAD.compute(seen_on(SPREAD, values, pair, candles), values).target for pair, values in legs)
+    one, two = (SPREAD.compute(seen_on(SPREAD, values, pair, candles), values).target for pair in (BTC, ETH))
 
     assert set(one.tolist()) == {-1, 0, 1}
     assert one.tolist() == (-two).tolist()
@@ -128,8 +130,8 @@ def test_a_backtest_follows_both_legs_of_a_spread() -> None:
     wanted = Backtest(
         bars=candles,
         followed=[
-            Followed("pairs_spread", BTC, HOUR, {**values, "partner": "ETH"}),
-            Followed("pairs_spread", ETH, HOUR, {**values, "partner": "BTC"}),
+            Followed("pairs_spread", BTC, HOUR, values),
+            Followed("pairs_spread", ETH, HOUR, values),
         ],
         limits=Limits(allowed_pairs=frozenset(candles)),
         instruments=kraken_instruments(),

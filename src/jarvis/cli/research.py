@@ -106,7 +106,10 @@ def run_backtests(
                 asset=setup.quote,
                 traits=setup.traits,
             )
-            results[name] = run(wanted, progress=_shown(progress, task))
+            try:
+                results[name] = run(wanted, progress=_shown(progress, task))
+            except ValueError as error:  # a strategy that compares with a pair of which there are no candles
+                raise CommandError(str(error)) from error
     return results
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jarvis.domain.instrument import Pair
 from jarvis.domain.money import USD, Asset
 from jarvis.own.files import line_of, told
-from jarvis.trading.strategy import BarArrays, Plan, resolve
+from jarvis.trading.strategy import BarArrays, Plan, resolve, window_of
 from jarvis.trading.universe import NINE, looks_at, seen_on
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ _PAIRS = tuple(Pair(base, USD) for base in NINE)
 _BESIDE_WINDOW = 200
 _CUTS = 12
 _MOST_BARS = 20_000
-_MINIMUM_WINDOW = 300
 
 
 def examine(strategy: Strategy, path: Path, text: str) -> list[str]:
@@ -64,7 +63,7 @@ def _wrong_with(strategy: Strategy, values: Mapping[str, ParameterValue]) -> Ite
     if type(warm_up) is not int or warm_up < 1:
         yield "warm_up", f"`warm_up` must be a whole number of at least 1, and is {warm_up!r}"
         return
-    window = max(4 * warm_up, _MINIMUM_WINDOW)
+    window = window_of(warm_up)
     length = window + _BESIDE_WINDOW
     if length > _MOST_BARS:
         yield "warm_up", f"it wants {warm_up:,} bars before its first wish: no venue tells of so many"
@@ -151,7 +150,10 @@ def _same(one: Plan, two: Plan, rows: slice) -> bool:
 def _pair_of(strategy: Strategy, values: Mapping[str, ParameterValue]) -> Pair:
     """A pair that it can be followed on: one that is not the only one it compares with."""
     for pair in _PAIRS:
-        bases: set[Asset] = set(looks_at(strategy, values, pair))
+        try:
+            bases: set[Asset] = set(looks_at(strategy, values, pair))
+        except ValueError:
+            continue  # it says itself that this is no pair for it
         if not bases or bases - {pair.base}:
             return pair
     return _PAIRS[0]

@@ -2,8 +2,8 @@
 
 Idea: two coins that move together drift apart for a while and come back. When this one is dear against its partner,
 by more than the ratio of both usually strays, sell it short; when it is cheap, buy it; leave when the ratio is back.
-The other leg is the same rule on the partner's pair with this one as its partner: as both look at the same ratio, one
-buys when the other sells.
+The other leg is the same rule with the same values on the partner's pair: as both look at the same ratio, one buys when
+the other sells.
 Source: Gatev, Goetzmann and Rouwenhorst, "Pairs Trading: Performance of a Relative-Value Arbitrage Rule", Review of
 Financial Studies 19 (2006).
 Weak point: a coin that is cheap for a reason gets cheaper, and the ratio finds a new level; the legs are opened and
@@ -39,8 +39,8 @@ class PairsSpread:
     title = "Pairs spread"
     description = (
         "Bets that two coins which move together come back together: sells this one short when it is dear against its "
-        "partner, buys it when it is cheap, and leaves when the ratio is usual again. Follow it on both pairs, each "
-        "with the other as partner, to hold both legs."
+        "partner, buys it when it is cheap, and leaves when the ratio is usual again. Follow it on both pairs, with "
+        "the same values, to hold both legs."
     )
     source = (
         "Gatev, Goetzmann and Rouwenhorst, “Pairs Trading: Performance of a Relative-Value Arbitrage Rule”, Review of "
@@ -52,9 +52,17 @@ class PairsSpread:
     )
     parameters = (
         Parameter(
-            "partner",
-            "Partner",
-            "The coin that this one is compared with. It must be another one than the pair's own.",
+            "one_coin",
+            "One coin",
+            "One of the two that are compared. It is followed on the pair of either.",
+            "choice",
+            "BTC",
+            choices=tuple(NINE),
+        ),
+        Parameter(
+            "other_coin",
+            "The other coin",
+            "The one that it is compared with.",
             "choice",
             "ETH",
             choices=tuple(NINE),
@@ -127,15 +135,20 @@ class PairsSpread:
         *protection.PARAMETERS,
     )
 
-    def universe(self, pair: Pair, values: Values) -> tuple[Asset, ...]:  # noqa: ARG002 - the same on every pair
-        """The partner."""
-        return (Asset(str(values["partner"])),)
+    def universe(self, pair: Pair, values: Values) -> tuple[Asset, ...]:
+        """The partner. Raises ValueError on a pair that is neither leg."""
+        legs = tuple(Asset(str(values[name])) for name in ("one_coin", "other_coin"))
+        if pair.base not in legs:
+            raise ValueError(f"{self.title} of {' and '.join(legs)} is followed on one of these, not on {pair}.")
+        return tuple(base for base in legs if base != pair.base)
 
     def objection(self, values: Values) -> str:
         """Why these values do not go together."""
         enter, leave, give_up = (
             protection.number(values, name) for name in ("enter_beyond", "leave_within", "give_up_beyond")
         )
+        if values["one_coin"] == values["other_coin"]:
+            return "A spread needs two coins that are not the same."
         if not leave < enter < give_up:
             return "It must leave closer to the average than it enters, and enter closer than it gives up."
         if protection.bars_of(values, "most_bars") > _HELD_LOOK_BACKS * protection.bars_of(values, "spread_bars"):
@@ -179,7 +192,7 @@ class PairsSpread:
         """The price at which the ratio would be usual, and those at which it is entered."""
         import numpy as np  # noqa: PLC0415 - loaded with the first computation, not with the package
 
-        partner = _partner(bars)
+        base, partner = next(iter(others_of(bars).items()), ("", None))
         if partner is None:
             return ()
         length = protection.bars_of(values, "spread_bars")
@@ -187,7 +200,7 @@ class PairsSpread:
         usual = simple_moving_average(ratio, length)
         away = standard_deviation(ratio, length) * float(protection.number(values, "enter_beyond"))
         return (
-            Line(f"Usual beside {values['partner']}", partner.bars.close * np.exp(usual)),
+            Line(f"Usual beside {base}", partner.bars.close * np.exp(usual)),
             Line("Cheap", partner.bars.close * np.exp(usual - away)),
             Line("Dear", partner.bars.close * np.exp(usual + away)),
         )
