@@ -63,6 +63,7 @@ async def test_what_is_followed_is_replaced_as_a_whole_and_noted(
         [{**FOLLOW, "values": {"entry_bars": CANARY}}],
         [{**FOLLOW, "values": {"entry_bars": "3", "exit_bars": "900"}}],
         [{**FOLLOW, "interval": "7m"}],
+        [{"strategy": "pairs_spread", "pair": "SOL/USD", "interval": "1h", "values": {}}],
     ],
 )
 async def test_what_cannot_be_followed_is_refused_with_a_word_and_changes_nothing(

@@ -158,3 +158,16 @@ async def test_a_wish_that_cannot_be_is_answered_at_its_form(owner: Browser, acc
     assert "The exit channel cannot cover more bars than the entry channel." in shown.text
     assert 'name="parameter-entry_bars"' in shown.text
     assert "There is no such strategy." in lost.text
+
+
+async def test_a_spread_is_followed_on_one_of_its_legs_only(owner: Browser, account: AccountId) -> None:
+    fields = await fields_of(owner, account, "strategy=pairs_spread")
+
+    leg, stranger = [
+        await owner.get(f"/desk/{account}/strategies/change?{urlencode({**fields, 'pair': pair})}")
+        for pair in ("BTC/USD", "SOL/USD")
+    ]
+
+    sentence = "Pairs spread of BTC and ETH is followed on one of these, not on SOL/USD."
+    assert sentence in stranger.text
+    assert "is followed on one of these" not in leg.text

@@ -22,6 +22,7 @@ from jarvis.trading.limits import Limits, Tiers
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import Parameter, Strategy, resolve
 from jarvis.trading.tightening import raised
+from jarvis.trading.universe import universe_of
 from jarvis.venues.catalog import VENUES
 from jarvis.web.api.accounts import Known
 from jarvis.web.api.callers import Caller, noted, own, readable
@@ -314,6 +315,10 @@ def _assignments_of(wish: Assignments, pairs: Sequence[Pair]) -> list[Assignment
         if pair in chosen:
             raise Told(409, "A pair follows one strategy at most.")
         values = _values_of(strategy, line.values)
+        try:
+            universe_of(strategy, values, pair, pairs)
+        except ValueError as error:
+            raise Told(409, str(error)) from None
         chosen[pair] = Assignment(strategy.name, pair, timedelta(seconds=_SECONDS[line.interval]), values)
     return list(chosen.values())
 

@@ -11,6 +11,7 @@ from jarvis.domain.instrument import Pair
 from jarvis.domain.money import exact, plain
 from jarvis.trading.limits import Limits, Tiers
 from jarvis.trading.strategy import ParameterValue, Strategy, resolve
+from jarvis.trading.universe import universe_of
 from jarvis.web.forms import Form
 
 INTERVALS: tuple[tuple[int, str], ...] = (
@@ -235,6 +236,8 @@ def read_wish(form: Form, strategy: Strategy, pairs: Sequence[Pair]) -> Wish | N
             return None
     try:
         values = resolve(strategy, given)
+        for pair in chosen:
+            universe_of(strategy, values, pair, pairs)
     except ValueError as error:  # each value parsed above, so this is the strategy's own sentence about them together
         form.errors[""] = str(error)
         return None
