@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from jarvis.own import files_in
 from jarvis.own.examine import examine
-from jarvis.own.files import files_in, load, read
+from jarvis.own.files import load, read
 from jarvis.own.template import template
 from jarvis.trading.strategies import BUILT_IN
 from jarvis.trading.strategy import Strategy, StrategyFailedError, resolve

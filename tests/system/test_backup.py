@@ -327,20 +327,27 @@ async def test_a_signer_without_memory_learns_the_backups_marks(tmp_path: Path) 
         assert await store.fences() == {samples.ACCOUNT: 7}
 
 
-async def test_settings_come_back_where_they_can_mislead_nobody(tmp_path: Path) -> None:
+async def test_settings_and_own_strategies_come_back_where_they_can_mislead_nobody(tmp_path: Path) -> None:
     given = await made(tmp_path)
     file = tmp_path / "backups" / "one.backup"
     (given.data_dir / "jarvis.toml").write_text('log_level = "INFO"\n')
+    own = given.data_dir / "strategies" / "mine.py"
+    own.parent.mkdir()
+    own.write_text("first = 1\n")
     assert (await command(given, "backup", str(file))).code == 0
 
     wipe(given)
     assert (await command(given, "restore", str(file))).code == 0
     assert (given.data_dir / "jarvis.toml").read_text() == 'log_level = "INFO"\n'
+    assert own.read_text() == "first = 1\n"
 
+    own.write_text("second = 2\n")
     (given.data_dir / "jarvis.toml").write_text('log_level = "DEBUG"\n')
     told = (await command(given, "restore", str(file), "--replace", "--json")).json
     assert told["settings"] == str(given.data_dir / "jarvis.toml.restored")
     assert (given.data_dir / "jarvis.toml").read_text() == 'log_level = "DEBUG"\n'
+    assert own.read_text() == "second = 2\n"
+    assert own.with_name("mine.py.restored").read_text() == "first = 1\n"
 
 
 # --- kill -9 -------------------------------------------------------------------------------------------------------

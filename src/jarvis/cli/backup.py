@@ -18,6 +18,7 @@ from jarvis.cli.progress import shown
 from jarvis.cli.sources import has_master_key, place_of
 from jarvis.cli.wiring import CommandError, make_durable, opened_store, run, say, settings
 from jarvis.live.crashpoints import crashpoint
+from jarvis.own import FOLDER, NAME, files_in
 
 if TYPE_CHECKING:
     from jarvis.config import Settings
@@ -181,6 +182,7 @@ async def _restore(given: "Settings", file: Path, *, replace: bool) -> dict[str,
             await write_backup(given, signer, former)
     crashpoint("restore_checked")
     written = _restore_settings(given, contents.files)
+    _restore_strategies(given, contents.files)
     given.signer_state.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         marks = Marks(given.signer_state)
@@ -290,13 +292,14 @@ def _place_for(given: "Settings", file: Path) -> Path:
 
 def _collected(given: "Settings") -> dict[str, bytes]:
     """The files that go along. Raises CommandError if one of them holds a master key."""
-    path = given.data_dir / _SETTINGS
-    if not path.exists():
-        return {}
-    content = path.read_bytes()
-    if MASTER_KEY_MARK in content:
-        raise CommandError(f"{path} holds a master key: take it out of there; no backup is made with it")
-    return {_SETTINGS: content}
+    found = {}
+    for path in (given.data_dir / _SETTINGS, *files_in(given.data_dir / FOLDER)):
+        if path.exists():
+            content = path.read_bytes()
+            if MASTER_KEY_MARK in content:
+                raise CommandError(f"{path} holds a master key: take it out of there; no backup is made with it")
+            found[path.relative_to(given.data_dir).as_posix()] = content
+    return found
 
 
 def _restore_settings(given: "Settings", files: Mapping[str, bytes]) -> Path | None:
@@ -315,15 +318,32 @@ def _restore_settings(given: "Settings", files: Mapping[str, bytes]) -> Path | N
         leads_elsewhere = True
     if path.exists() or leads_elsewhere:
         path = path.with_name(f"{_SETTINGS}.restored")
-        path.unlink(missing_ok=True)
+    _put_file(path, content)
+    return path
+
+
+def _restore_strategies(given: "Settings", files: Mapping[str, bytes]) -> None:
+    """The person's own strategies: in place where there is none of that name, else beside it, where nothing runs it."""
+    for name, content in files.items():
+        folder, _, file = name.rpartition("/")
+        if folder != FOLDER or not (file.endswith(".py") and NAME.fullmatch(file.removesuffix(".py"))):
+            continue
+        path = given.data_dir / FOLDER / file
+        if path.exists() and path.read_bytes() == content:
+            continue
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _put_file(path.with_name(f"{file}.restored") if path.exists() else path, content)
+
+
+def _put_file(path: Path, content: bytes) -> None:
+    """Have `path` hold this, or what it held, whatever happens meanwhile."""
     partial = path.with_name(f".{path.name}.partial")
     with _new_file(partial) as writing:
         writing.write(content)
         writing.flush()
         os.fsync(writing.fileno())
-    partial.rename(path)
+    partial.replace(path)
     make_durable(path.parent)
-    return path
 
 
 def _new_file(path: Path) -> IO[bytes]:

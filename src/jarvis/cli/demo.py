@@ -189,7 +189,7 @@ def _refuse_running_demo(folder: Path) -> None:
 
 def _take_along_own_strategies(given: "Settings") -> None:
     """A demo is where one sees one's own strategies first: they are copied from the usual data folder."""
-    from jarvis.own.files import FOLDER, files_in
+    from jarvis.own import FOLDER, files_in
 
     for path in files_in(settings().data_dir / FOLDER):
         (given.data_dir / FOLDER).mkdir(mode=0o700, exist_ok=True)

@@ -66,7 +66,7 @@ def strategy_of(name: str, given: Sequence[str]) -> "tuple[Strategy, dict[str, P
 
     An own one runs in this very process: no command that comes here holds a key.
     """
-    from jarvis.own.files import FOLDER
+    from jarvis.own import FOLDER
     from jarvis.own.hosted import adopt_here
     from jarvis.trading.strategies import STRATEGIES
     from jarvis.trading.strategy import resolve

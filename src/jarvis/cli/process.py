@@ -187,7 +187,7 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
     from random import SystemRandom
 
     from jarvis.cli.people import passwords_of
-    from jarvis.own.files import FOLDER
+    from jarvis.own import FOLDER
     from jarvis.own.hosted import adopt
     from jarvis.signer.client import SignerClient
     from jarvis.signer.errors import SignerUnavailable
@@ -255,7 +255,7 @@ async def _worker(given: "Settings", parent_pid: int | None) -> None:
 
     from jarvis.live.housekeeping import Kept
     from jarvis.live.worker import Worker
-    from jarvis.own.files import FOLDER
+    from jarvis.own import FOLDER
     from jarvis.own.hosted import adopt
     from jarvis.signer.client import SignerClient
 

@@ -24,7 +24,7 @@ def new(
     name: Annotated[str, typer.Argument(help="What it is called: small letters, digits and _, such as above_average.")],
 ) -> None:
     """Write the file of a new strategy, with comments: it works at once, and is yours to change."""
-    from jarvis.own.files import NAME
+    from jarvis.own import NAME
     from jarvis.own.template import template
     from jarvis.trading.strategies import BUILT_IN
 
@@ -45,7 +45,7 @@ def new(
 @strategy.command(name="list")
 def list_(*, as_json: Json = False) -> None:
     """List all strategies: those that come with Jarvis, and your own with whether they can be used."""
-    from jarvis.own.files import files_in
+    from jarvis.own import files_in
     from jarvis.own.hosted import HostedStrategy
     from jarvis.trading.strategies import BUILT_IN
     from jarvis.trading.strategy import StrategyFailedError
@@ -105,6 +105,6 @@ def check(
 
 
 def _folder() -> Path:
-    from jarvis.own.files import FOLDER
+    from jarvis.own import FOLDER
 
     return settings().data_dir / FOLDER

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import copyreg
-import re
 import sys
 import traceback
 from collections.abc import Iterable
@@ -16,22 +15,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
+from jarvis.own import NAME
 from jarvis.trading.strategies import BUILT_IN
 from jarvis.trading.strategy import Parameter, StrategyFailedError, resolve
 
 if TYPE_CHECKING:
     from jarvis.trading.strategy import Strategy
 
-FOLDER = "strategies"
-"""The folder of own strategies, in the data folder."""
-NAME = re.compile(r"[a-z][a-z0-9_]{1,39}")
 _WORDS = ("title", "description", "source", "weak_point")
 _FUNCTIONS = ("objection", "warm_up", "compute", "lines")
-
-
-def files_in(folder: Path) -> list[Path]:
-    """The strategy files of a folder, by name; those that begin with `_` or `.` are the person's own business."""
-    return sorted(path for path in folder.glob("*.py") if path.name[0] not in "_.") if folder.is_dir() else []
 
 
 def load(path: Path, text: str | None = None) -> Strategy:

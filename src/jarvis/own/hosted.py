@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from jarvis.domain.money import Asset
-from jarvis.own.files import files_in, load
+from jarvis.own import files_in
+from jarvis.own.files import load
 from jarvis.own.frames import EndedError, TooLateError, read_frame, write_frame
 from jarvis.trading.strategies import STRATEGIES, set_own
 from jarvis.trading.strategy import (
