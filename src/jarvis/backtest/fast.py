@@ -131,7 +131,7 @@ class Prepared:
         most = _FIRST_TRADES
         while True:
             run = self._fresh(said, most, keeps_fills=keeps_fills)
-            status = simulate(self._market, wishes, run)
+            status = simulate(self._market, wishes, self._market.first[:-1].copy(), wishes.first[:-1].copy(), run)
             if status != kernel.FULL:
                 break
             most *= 8

@@ -7,6 +7,9 @@ from jarvis.backtest.kernel.path import roll_over, walk
 from jarvis.backtest.kernel.positions import follow, leave, tidy, trail
 from jarvis.backtest.kernel.trading import is_idle
 
+_DAY = 86_400
+_TIER_REDUCE = 3
+
 
 @compiled
 def _first_at_or_after(steps: Integers, low: int, high: int, step: int) -> int:
@@ -48,6 +51,24 @@ def _next_bar(market: Market, rows: Integers, run: Run) -> int:
         if rows[p] < market.first[p + 1]:
             following = min(following, market.step[rows[p]])
     return following
+
+
+@compiled
+def _next_while_held(market: Market, rows: Integers, step: int, run: Run) -> int:
+    """The next step in which anything can happen to what is held: with a bar the very next one."""
+    account, pairs, lots, rules, terms = run.account[0], run.pairs, run.lots, run.rules, run.terms[0]
+    following = _next_bar(market, rows, run)
+    if following <= step + 1 or account.level_tier >= _TIER_REDUCE:
+        return step + 1
+    # No pair trades: what is left is what falls due by the clock.
+    at = (account.now // _DAY + 1) * _DAY
+    for p in range(len(pairs)):
+        for i in range(pairs[p].lot_count):
+            at = min(at, lots[p, i].due)
+        if pairs[p].lot_count and rules[p].time_stop > 0 and pairs[p].queued_quantity == 0.0:
+            at = min(at, pairs[p].opened_at + rules[p].time_stop)
+    due = -(-(at - terms.start) // terms.step)
+    return max(step + 1, min(following, due))
 
 
 @compiled
@@ -96,10 +117,9 @@ def _stop_by_time(run: Run) -> None:
 
 
 @compiled
-def simulate(market: Market, wishes: Wishes, run: Run) -> int:
+def simulate(market: Market, wishes: Wishes, rows: Integers, candles: Integers, run: Run) -> int:
     """Run the account from the first step to the last; what it came to is in `run`. Returns how it ended."""
     account, pairs, terms = run.account[0], run.pairs, run.terms[0]
-    rows, candles = market.first[:-1].copy(), wishes.first[:-1].copy()
     account.curve_peak = account.balance
     for p in range(len(rows)):
         pairs[p].price = market.open[rows[p]]
@@ -114,7 +134,7 @@ def simulate(market: Market, wishes: Wishes, run: Run) -> int:
         elif is_flat:
             step = _next_bar(market, rows, run)
         else:
-            step += 1
+            step = _next_while_held(market, rows, step, run)
         was_flat = is_flat
         if step > terms.steps:
             break
