@@ -148,10 +148,23 @@ def test_a_folder_is_adopted_and_a_broken_file_keeps_nobody_else_out(tmp_path: P
     refused = adopt(tmp_path)
 
     assert list(STRATEGIES) == [*BUILT_IN, "mine"]
+    assert STRATEGIES["mine"].warm_up(resolve(STRATEGIES["mine"], {})) == 50
     assert refused == {"yours": "yours.py, line 17: expected ':'"}
     assert why_missing("yours") == "Its file cannot be used: yours.py, line 17: expected ':'."
     assert "jarvis_own_mine" not in sys.modules, "it does not run here"
     adopt(tmp_path / "nowhere")
+    assert list(STRATEGIES) == list(BUILT_IN)
+
+
+def test_files_that_hang_keep_nobody_waiting_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jarvis.own.hosted.START_SECONDS", 1.0)
+    names = ("first", "second", "third", "fourth")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text("while True:\n    pass\n")
+
+    refused = adopt(tmp_path)
+
+    assert refused == {name: f"{name}.py: it took longer than 1 s to answer" for name in names}
     assert list(STRATEGIES) == list(BUILT_IN)
 
 

@@ -10,14 +10,13 @@ import errno
 import os
 import platform
 import resource
-import signal
 import struct
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 _MEMORY_BYTES = 4 * 1024**3
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _FILTER = 1, 22, 38, 2
+_PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _FILTER = 22, 38, 2
 
 # Landlock, https://docs.kernel.org/userspace-api/landlock.html; its calls have the same numbers on every machine.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -65,7 +64,6 @@ def fence_in(readable: Iterable[Path]) -> bool:
         return False
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
         return False
     return _hide_files(libc, readable) and _refuse_calls(libc)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -42,6 +43,7 @@ log = structlog.get_logger()
 START_SECONDS = 20.0
 ANSWER_SECONDS = 3.0
 EXAMINE_SECONDS = 120.0
+_STARTED_AT_ONCE = 16
 _MOST_LINES = 32
 _HEAD_ROOM = 1 << 20
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -209,9 +211,11 @@ def adopt(folder: Path) -> Mapping[str, str]:
         if isinstance(former, HostedStrategy):
             former.close()
     found, refused = [], {}
-    for path in files_in(folder):
+    with ThreadPoolExecutor(_STARTED_AT_ONCE) as starting:  # files that hang keep this process waiting once, not each
+        started = [(path, starting.submit(HostedStrategy, path)) for path in files_in(folder)]
+    for path, future in started:
         try:
-            found.append(HostedStrategy(path))
+            found.append(future.result())
         except StrategyFailedError as error:
             refused[path.stem] = str(error)
             log.warning("own_strategy_refused", file=path.name, reason=str(error))
