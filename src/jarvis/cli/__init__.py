@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from jarvis.cli import account, audit, backup, data, demo, entries, keys, process, research, strategy, taxes
+from jarvis.cli import account, audit, backup, data, demo, entries, keys, process, research, search, strategy, taxes
 
 app = typer.Typer(
     name="jarvis",
@@ -18,6 +18,7 @@ process.register(app)
 demo.register(app)
 account.register(app)
 research.register(app)
+search.register(app)
 strategy.register(app)
 data.register(app)
 entries.register(app)

@@ -1,6 +1,7 @@
 """Candles and markets for commands: what `PAIR=FILE` means, and what an account of a demo or backtest starts with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from jarvis.domain.market import Bar
     from jarvis.sim.market import PriceSource
     from jarvis.trading.limits import Limits
-    from jarvis.trading.strategy import ParameterValue, Strategy
+    from jarvis.trading.strategy import BarArrays, ParameterValue, Strategy
 
 DEPOSIT = Decimal(10_000)
 
@@ -23,32 +24,76 @@ def candles_of(given: Sequence[str], *, start: datetime | None, days: int | None
 
     USDT is taken as the dollar. Prices are rounded to Kraken's ticks. Raises CommandError for what cannot be used.
     """
+    from jarvis.market.history import load_bars
+
+    bars: dict[Pair, list[Bar]] = {}
+    for named in _named(given, start, days):
+        bars[named.pair] = load_bars(
+            named.path, named.pair, named.interval, tick=named.tick, start=named.start, end=named.end
+        )
+        if not bars[named.pair]:
+            raise CommandError(named.is_empty)
+    return bars
+
+
+def columns_of(
+    given: Sequence[str], *, start: datetime | None, days: int | None
+) -> "tuple[dict[Pair, BarArrays], timedelta]":
+    """The same candles as float columns, and their one size. Raises CommandError for what cannot be used."""
+    from jarvis.market.history import load_columns
+
+    columns: dict[Pair, BarArrays] = {}
+    sizes = set()
+    for named in _named(given, start, days):
+        columns[named.pair] = load_columns(
+            named.path, named.pair, named.interval, tick=named.tick, start=named.start, end=named.end
+        )
+        sizes.add(named.interval)
+        if not len(columns[named.pair]):
+            raise CommandError(named.is_empty)
+    if len(sizes) != 1:
+        raise CommandError("the files hold candles of several sizes; name files of one size")
+    return columns, sizes.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """One `PAIR=FILE` and what of it is wanted."""
+
+    pair: "Pair"
+    path: Path
+    interval: timedelta
+    tick: Decimal
+    start: datetime | None
+    end: datetime | None
+    is_empty: str
+
+
+def _named(given: Sequence[str], start: datetime | None, days: int | None) -> "Iterator[_Named]":
     from jarvis.domain.instrument import Pair
     from jarvis.domain.money import USD
-    from jarvis.market.history import check, load_bars
+    from jarvis.market.history import check
     from jarvis.sim.instruments import kraken_instruments
 
     begin = None if start is None else start.replace(tzinfo=UTC)
     instruments = kraken_instruments()
-    bars: dict[Pair, list[Bar]] = {}
+    seen = set()
     for text in given:
         name, equals, file = text.rpartition("=")
         given_pair = pair_of(name if equals else "BTC/USD")
         pair = Pair(given_pair.base, USD) if given_pair.quote == "USDT" else given_pair
         if pair not in instruments:
             raise CommandError(f"{given_pair} is not one of the pairs: {', '.join(map(str, instruments))}")
-        if pair in bars:
+        if pair in seen:
             raise CommandError(f"there are two files with candles of {pair}; name each pair once")
+        seen.add(pair)
         path = Path(file).expanduser()
         if not path.exists():
             raise CommandError(f"there is no file {path}")
         report = check(path)
-        first = begin or report.first_at
-        end = None if days is None else first + timedelta(days=days)
-        bars[pair] = load_bars(path, pair, report.interval, tick=instruments[pair].tick, start=begin, end=end)
-        if not bars[pair]:
-            raise CommandError(f"{path} has no candles in that time; it reaches from {report.first_at:%Y-%m-%d} on")
-    return bars
+        end = None if days is None else (begin or report.first_at) + timedelta(days=days)
+        is_empty = f"{path} has no candles in that time; it reaches from {report.first_at:%Y-%m-%d} on"
+        yield _Named(pair, path, report.interval, instruments[pair].tick, begin, end, is_empty)
 
 
 def pair_of(text: str) -> "Pair":

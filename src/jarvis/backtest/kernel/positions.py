@@ -43,7 +43,7 @@ def leave(p: int, quantity: float, role: int, run: Run) -> None:
     if pairs[p].quantity == 0.0:
         return
     if pairs[p].queued_quantity > 0.0:
-        if pairs[p].queued_quantity != quantity:
+        if pairs[p].queued_quantity < quantity:
             account.status = BEYOND  # more is to be closed than waits for the next bar
     elif is_trading(p, run):
         close(p, quantity, pairs[p].last_price, role, run)
@@ -152,7 +152,7 @@ def _size(p: int, price: float, distance: float, side: float, leverage: float, r
     available = max(0.0, kept - account.committed)
     whole = price * (1.0 + terms.slippage_rate) * money
     risked = equity * terms.risk / ((distance + price * terms.round_trip_rate) * money)
-    quantity = floor_of(min(risked, equity * terms.equity_share * leverage / whole, available * leverage / whole))
+    quantity = np.floor(min(risked, equity * terms.equity_share * leverage / whole, available * leverage / whole))
     quantity = min(quantity, rules[p].most_long if side > 0 else rules[p].most_short)
     if quantity <= 0.0 or quantity < rules[p].min_quantity or quantity * price * money < rules[p].min_cost - NEAR:
         return 0.0
