@@ -54,7 +54,9 @@ def test_a_search_tries_all_that_goes_together_and_counts_it(study: Study, space
     folder = SearchFolder(tmp_path / "s", study, {}, resume=False)
     told: list[int] = []
     skipped = sweep(study, space.grid(), folder, progress=told.append)
-    table = pl.read_parquet(folder.finish())
+    written = folder.finish()
+    assert written is not None
+    table = pl.read_parquet(written)
 
     assert space.size == 12
     assert [each.why for each in skipped] == ["The fast average must cover fewer bars than the slow one."] * 2

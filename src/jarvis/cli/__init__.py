@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from jarvis.cli import account, audit, backup, data, demo, entries, keys, process, research, search, strategy, taxes
+from jarvis.cli import (
+    account,
+    audit,
+    backup,
+    data,
+    demo,
+    entries,
+    keys,
+    process,
+    research,
+    search,
+    strategy,
+    taxes,
+    verdict,
+)
 
 app = typer.Typer(
     name="jarvis",
@@ -18,7 +32,9 @@ process.register(app)
 demo.register(app)
 account.register(app)
 research.register(app)
+verdict.register(app)
 search.register(app)
+verdict.register(app)
 strategy.register(app)
 data.register(app)
 entries.register(app)

@@ -60,8 +60,8 @@ def sweep(
 
     if by not in MEASURES:
         raise CommandError(f"there is no measure {by!r}; there are {', '.join(MEASURES)}")
-    study = _study(candles, strategy, interval, venue, start, days)
-    space = _space(study, search, parameter or [])
+    study = study_of(candles, strategy, interval, venue, start, days)
+    space = space_of_study(study, search, parameter or [])
     count = space.size if random is None else min(random, space.size)
     wanted: dict[str, Any] = {
         "searched": {name: [str(value) for value in values] for name, values in space.choices.items()},
@@ -80,8 +80,7 @@ def sweep(
             skipped = try_all(study, tried, folder, workers=workers, progress=progress)
         except KeyboardInterrupt:
             is_whole, skipped = False, []
-    if folder.rows:
-        folder.finish()
+    if folder.finish() is not None:
         page = out / "search.html"
         page.write_text(search_page(folder.rows, space, by), encoding="utf-8")
     listed = best(folder.rows, by, top)
@@ -97,9 +96,10 @@ def sweep(
         raise typer.Exit(_INTERRUPTED)
 
 
-def _study(
+def study_of(
     candles: list[str], strategy: str, interval: str, venue: str, start: datetime | None, days: int | None
 ) -> "Study":
+    """What a person asked for, with the limits and the deposit that a backtest begins with. Raises CommandError."""
     from jarvis.market.history import parse_interval
     from jarvis.research.trial import Study
 
@@ -119,7 +119,8 @@ def _study(
         raise CommandError(str(error)) from error
 
 
-def _space(study: "Study", search: list[str], parameters: list[str]) -> "Space":
+def space_of_study(study: "Study", search: list[str], parameters: list[str]) -> "Space":
+    """What is searched. Raises CommandError."""
     from jarvis.research.space import space_of
 
     try:

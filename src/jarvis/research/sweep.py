@@ -98,10 +98,17 @@ class SearchFolder:
             os.fsync(file.fileno())
         self.rows += rows
 
-    def finish(self) -> Path:
-        """Write the table and the count; the table's path."""
+    def finish(self) -> Path | None:
+        """Write the table and the count; the table's path, None while there is nothing.
+
+        What is on disk counts: who was interrupted may have written more than they remember, or half a line.
+        """
         import polars as pl  # noqa: PLC0415 - a search that tries nothing need not load it
 
+        self.rows = self._read()
+        self._keep_whole_lines()
+        if not self.rows:
+            return None
         _write(self.path / "manifest.json", json.dumps({**self._about, "trials": len(self.rows)}, indent=1))
         table = self.path / "results.parquet"
         part = table.with_suffix(".part")
