@@ -1,8 +1,9 @@
-"""Commands that try many values: `sweep`."""
+"""Commands that try many values: `sweep`, `optimise`."""
 
 import json
 import sys
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -22,6 +23,7 @@ _INTERRUPTED = 130
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(sweep)
+    app.command()(optimise)
 
 
 def sweep(
@@ -85,14 +87,88 @@ def sweep(
         page.write_text(search_page(folder.rows, space, by), encoding="utf-8")
     listed = best(folder.rows, by, top)
     if as_json:
-        say(json.dumps({"is_complete": is_whole, "trials": len(folder.rows), "skipped": len(skipped), "top": listed}))
+        say(json.dumps({"is_complete": is_whole, "trials": folder.tries, "skipped": len(skipped), "top": listed}))
     else:
-        say(_table(listed, space, by, tried=len(folder.rows), skipped=len(skipped), out=out))
+        say(_table(listed, space, by, tried=folder.tries, skipped=len(skipped), out=out))
     if not is_whole:
         print(
             f"jarvis: stopped after {len(folder.rows)} of {count}; the same command with --resume goes on",
             file=sys.stderr,
         )
+        raise typer.Exit(_INTERRUPTED)
+
+
+def optimise(
+    candles: Annotated[
+        list[str], typer.Argument(help="PAIR=FILE, for example BTC/USD=btc.parquet; a file alone is BTC/USD.")
+    ],
+    *,
+    search: Annotated[
+        list[str],
+        typer.Option(help="What is chosen from: NAME=FROM:TO:STEP or NAME=VALUE,VALUE; may be repeated."),
+    ],
+    strategy: Annotated[str, typer.Option(help="Which strategy.")] = "moving_average_crossover",
+    interval: Annotated[str, typer.Option(help="Bar size that the strategy sees: 1m, 5m, 15m, 1h, 4h, 1d.")] = "15m",
+    venue: Annotated[str, typer.Option(help="At which venue's costs and rules.")] = "kraken",
+    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE that is not searched.")] = None,
+    tries: Annotated[int, typer.Option(min=1, help="How many more values are tried.")] = 100,
+    seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
+    start: Annotated[datetime | None, typer.Option(help="First day (UTC).")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="How many days.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder that the results go to.")] = Path("optimise"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the search in that folder.")] = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is to be good, sharpe if left out; given twice or more, values that none beats in all."
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many are listed.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+) -> None:
+    """Search where it looks promising instead of everywhere, and give up early what does badly."""
+    if find_spec("optuna") is None:
+        raise CommandError("this needs the extra `research`: pip install 'jarvis[research]', or `make install`")
+    from jarvis.research.optimise import optimise as propose
+    from jarvis.research.optimise import unbeaten
+    from jarvis.research.pictures import search_page
+    from jarvis.research.sweep import MEASURES, SearchError, SearchFolder, best
+
+    measures = list(dict.fromkeys(by or ["sharpe"]))
+    unknown = [name for name in measures if name not in MEASURES]
+    if unknown:
+        raise CommandError(f"there is no measure {unknown[0]!r}; there are {', '.join(MEASURES)}")
+    study = study_of(candles, strategy, interval, venue, start, days)
+    space = space_of_study(study, search, parameter or [])
+    wanted: dict[str, Any] = {
+        "searched": {name: [str(value) for value in values] for name, values in space.choices.items()},
+        "fixed": {name: str(value) for name, value in space.fixed.items()},
+        "by": measures,
+        "seed": seed,
+    }
+    try:
+        folder = SearchFolder(out, study, wanted, resume=resume)
+    except SearchError as error:
+        raise CommandError(str(error)) from error
+    is_whole = True
+    with _Progress(tries, quiet=as_json) as progress:
+        try:
+            propose(study, space, folder, by=measures, tries=tries, seed=seed, progress=progress)
+        except KeyboardInterrupt:
+            is_whole = False
+    if folder.finish() is not None:
+        page = search_page(folder.rows, space, measures[0])
+        (out / "search.html").write_text(page, encoding="utf-8")
+    several = len(measures) > 1
+    listed = unbeaten(folder.rows, measures)[:top] if several else best(folder.rows, measures[0], top)
+    if as_json:
+        say(json.dumps({"is_complete": is_whole, "trials": folder.tries, "top": listed}))
+    else:
+        if several:
+            say(f"None of the others is better in all of {', '.join(measures)}:")
+        say(_table(listed, space, measures[0], tried=folder.tries, skipped=0, out=out))
+    if not is_whole:
+        print("jarvis: stopped; the same command with --resume goes on", file=sys.stderr)
         raise typer.Exit(_INTERRUPTED)
 
 

@@ -129,7 +129,8 @@ def _search_in(folder: Path | None) -> tuple[int, list[float]]:
     if not lines.exists():
         raise CommandError(f"{folder} holds no search; name the folder that `jarvis sweep --out` wrote")
     rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-    return max(1, len(rows)), [row["sharpe"] for row in rows if row["sharpe"] is not None]
+    tries = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["trials"]
+    return max(1, tries, len(rows)), [row["sharpe"] for row in rows if row["sharpe"] is not None]
 
 
 def _told(measured: "Measured", names: list[str]) -> dict[str, Any]:

@@ -77,18 +77,21 @@ class SearchFolder:
         self.path = path
         self._about = {**_about(study), **wanted}
         manifest = path / "manifest.json"
+        self.given_up = 0
+        """How many were begun and not finished because they did badly: they count as tries."""
         if manifest.exists() and not resume:
             raise SearchError(f"{path} holds a search already; go on with it by --resume, or name another folder")
         if manifest.exists():
             before = json.loads(manifest.read_text(encoding="utf-8"))
+            self.given_up = before.get("given_up", 0)
             other = sorted(name for name in self._about if before.get(name) != self._about[name])
             if other:
                 raise SearchError(f"{path} holds another search: its {other[0].replace('_', ' ')} is not the same")
         path.mkdir(parents=True, exist_ok=True)
-        _write(manifest, json.dumps({**self._about, "trials": 0}, indent=1))
         self._lines = path / "results.jsonl"
         self.rows: list[Row] = self._read()
         self._keep_whole_lines()
+        self._count()
 
     def add(self, rows: Sequence[Row]) -> None:
         """Keep results, durably."""
@@ -109,12 +112,21 @@ class SearchFolder:
         self._keep_whole_lines()
         if not self.rows:
             return None
-        _write(self.path / "manifest.json", json.dumps({**self._about, "trials": len(self.rows)}, indent=1))
+        self._count()
         table = self.path / "results.parquet"
         part = table.with_suffix(".part")
         pl.DataFrame(self.rows, infer_schema_length=None).write_parquet(part)
         part.replace(table)
         return table
+
+    @property
+    def tries(self) -> int:
+        """How many values were tried here, those given up included."""
+        return len(self.rows) + self.given_up
+
+    def _count(self) -> None:
+        counted = {**self._about, "trials": self.tries, "given_up": self.given_up}
+        _write(self.path / "manifest.json", json.dumps(counted, indent=1))
 
     def _read(self) -> list[Row]:
         if not self._lines.exists():
