@@ -19,6 +19,24 @@ if TYPE_CHECKING:
 
 _INTERRUPTED = 130
 
+Candles = Annotated[
+    list[str], typer.Argument(help="PAIR=FILE, for example BTC/USD=btc.parquet; a file alone is BTC/USD.")
+]
+Strategy = Annotated[str, typer.Option(help="Which strategy.")]
+Interval = Annotated[str, typer.Option(help="Bar size that the strategy sees: 1m, 5m, 15m, 1h, 4h, 1d.")]
+Venue = Annotated[str, typer.Option(help="At which venue's costs and rules.")]
+Given = Annotated[list[str] | None, typer.Option(help="NAME=VALUE that is not searched; may be repeated.")]
+Start = Annotated[datetime | None, typer.Option(help="First day (UTC).")]
+Days = Annotated[int | None, typer.Option(min=1, help="How many days.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Search = Annotated[
+    list[str], typer.Option(help="What is tried: NAME=FROM:TO:STEP or NAME=VALUE,VALUE; may be repeated.")
+]
+Seed = Annotated[int, typer.Option(help="Which chance.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the search in that folder.")]
+Top = Annotated[int, typer.Option(min=1, help="How many are listed.")]
+Out = Annotated[Path, typer.Option(help="The folder that the results go to.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -27,30 +45,25 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    candles: Annotated[
-        list[str], typer.Argument(help="PAIR=FILE, for example BTC/USD=btc.parquet; a file alone is BTC/USD.")
-    ],
+    candles: Candles,
     *,
-    search: Annotated[
-        list[str],
-        typer.Option(help="What is tried: NAME=FROM:TO:STEP or NAME=VALUE,VALUE; may be repeated."),
-    ],
-    strategy: Annotated[str, typer.Option(help="Which strategy.")] = "moving_average_crossover",
-    interval: Annotated[str, typer.Option(help="Bar size that the strategy sees: 1m, 5m, 15m, 1h, 4h, 1d.")] = "15m",
-    venue: Annotated[str, typer.Option(help="At which venue's costs and rules.")] = "kraken",
-    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE that is not searched.")] = None,
+    search: Search,
+    strategy: Strategy = "moving_average_crossover",
+    interval: Interval = "15m",
+    venue: Venue = "kraken",
+    parameter: Given = None,
     random: Annotated[int | None, typer.Option(min=1, help="Try so many combinations by chance, not all.")] = None,
-    seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
-    start: Annotated[datetime | None, typer.Option(help="First day (UTC).")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="How many days.")] = None,
+    seed: Seed = 1,
+    start: Start = None,
+    days: Days = None,
     workers: Annotated[int, typer.Option(min=1, help="In how many processes.")] = 1,
-    out: Annotated[Path, typer.Option(help="The folder that the results go to.")] = Path("sweep"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the search in that folder.")] = False,
+    out: Out = Path("sweep"),
+    resume: Resume = False,
     by: Annotated[str, typer.Option(help="What the list is ordered by, for example sharpe, net, max_drawdown.")] = (
         "sharpe"
     ),
-    top: Annotated[int, typer.Option(min=1, help="How many are listed.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    top: Top = 10,
+    as_json: AsJson = False,
 ) -> None:
     """Try many values of a strategy's parameters on recorded candles, and show which did best.
 
@@ -99,32 +112,27 @@ def sweep(
 
 
 def optimise(
-    candles: Annotated[
-        list[str], typer.Argument(help="PAIR=FILE, for example BTC/USD=btc.parquet; a file alone is BTC/USD.")
-    ],
+    candles: Candles,
     *,
-    search: Annotated[
-        list[str],
-        typer.Option(help="What is chosen from: NAME=FROM:TO:STEP or NAME=VALUE,VALUE; may be repeated."),
-    ],
-    strategy: Annotated[str, typer.Option(help="Which strategy.")] = "moving_average_crossover",
-    interval: Annotated[str, typer.Option(help="Bar size that the strategy sees: 1m, 5m, 15m, 1h, 4h, 1d.")] = "15m",
-    venue: Annotated[str, typer.Option(help="At which venue's costs and rules.")] = "kraken",
-    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE that is not searched.")] = None,
+    search: Search,
+    strategy: Strategy = "moving_average_crossover",
+    interval: Interval = "15m",
+    venue: Venue = "kraken",
+    parameter: Given = None,
     tries: Annotated[int, typer.Option(min=1, help="How many more values are tried.")] = 100,
-    seed: Annotated[int, typer.Option(help="Which chance.")] = 1,
-    start: Annotated[datetime | None, typer.Option(help="First day (UTC).")] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="How many days.")] = None,
-    out: Annotated[Path, typer.Option(help="The folder that the results go to.")] = Path("optimise"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the search in that folder.")] = False,
+    seed: Seed = 1,
+    start: Start = None,
+    days: Days = None,
+    out: Out = Path("optimise"),
+    resume: Resume = False,
     by: Annotated[
         list[str] | None,
         typer.Option(
             help="What is to be good, sharpe if left out; given twice or more, values that none beats in all."
         ),
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many are listed.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    top: Top = 10,
+    as_json: AsJson = False,
 ) -> None:
     """Search where it looks promising instead of everywhere, and give up early what does badly."""
     if find_spec("optuna") is None:

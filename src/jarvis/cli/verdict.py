@@ -1,29 +1,30 @@
 """Commands that ask whether to believe a result: `verdict`, `walkforward`."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from jarvis.cli.market import values_of
-from jarvis.cli.search import space_of_study, study_of
+from jarvis.cli.search import (
+    AsJson,
+    Candles,
+    Days,
+    Given,
+    Interval,
+    Search,
+    Start,
+    Strategy,
+    Venue,
+    space_of_study,
+    study_of,
+)
 from jarvis.cli.wiring import CommandError, say
 
 if TYPE_CHECKING:
     from jarvis.research.walkforward import Measured
-
-Candles = Annotated[
-    list[str], typer.Argument(help="PAIR=FILE, for example BTC/USD=btc.parquet; a file alone is BTC/USD.")
-]
-Strategy = Annotated[str, typer.Option(help="Which strategy.")]
-Interval = Annotated[str, typer.Option(help="Bar size that the strategy sees: 1m, 5m, 15m, 1h, 4h, 1d.")]
-Venue = Annotated[str, typer.Option(help="At which venue's costs and rules.")]
-Given = Annotated[list[str] | None, typer.Option(help="NAME=VALUE; may be repeated.")]
-Start = Annotated[datetime | None, typer.Option(help="First day (UTC).")]
-Days = Annotated[int | None, typer.Option(min=1, help="How many days.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -77,9 +78,7 @@ def verdict(
 def walkforward(
     candles: Candles,
     *,
-    search: Annotated[
-        list[str], typer.Option(help="What is chosen from: NAME=FROM:TO:STEP or NAME=VALUE,VALUE; may be repeated.")
-    ],
+    search: Search,
     strategy: Strategy = "moving_average_crossover",
     interval: Interval = "15m",
     venue: Venue = "kraken",
