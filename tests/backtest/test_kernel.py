@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from jarvis.backtest.fast import BeyondKernelError, FastResult, Prepared
 from jarvis.backtest.kernel import arrays
+from jarvis.backtest.kernel.compiling import is_kept
 from jarvis.backtest.result import BacktestResult
 from jarvis.backtest.runner import run
 from jarvis.ledger.attribution import Waterfall
@@ -77,6 +78,12 @@ def test_many_positions_make_the_log_grow(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert len(grown.trades) == len(whole.trades) > 8
     assert grown.balance == whole.balance
+
+
+def test_the_machine_code_is_kept_for_the_next_process() -> None:
+    Prepared(case_of(1, 60).fast()).run(case_of(1, 60).values)
+
+    assert is_kept()
 
 
 def assert_same(exact: BacktestResult, fast: FastResult) -> None:

@@ -185,12 +185,12 @@ def study_of(
 ) -> "Study":
     """What a person asked for, with the limits and the deposit that a backtest begins with. Raises CommandError."""
     from jarvis.market.history import parse_interval
-    from jarvis.research.trial import Study
+    from jarvis.research.trial import Study, must_compile
 
     chosen, _ = strategy_of(strategy, [])
     columns, step = columns_of(candles, start=start, days=days)
     try:
-        return Study(
+        study = Study(
             candles=columns,
             step=step,
             venue=venue,
@@ -201,6 +201,9 @@ def study_of(
         )
     except ValueError as error:
         raise CommandError(str(error)) from error
+    if must_compile(study):
+        print("the fast backtest is compiled first, once: some twenty seconds", file=sys.stderr)
+    return study
 
 
 def space_of_study(study: "Study", search: list[str], parameters: list[str]) -> "Space":

@@ -214,6 +214,15 @@ def run_trial(
     return next(iter(run_trials(study, [values], since=since, until=until, stress=stress)))
 
 
+def must_compile(study: Study) -> bool:
+    """Whether the first trial will take some twenty seconds more, because the kernel was never compiled here."""
+    if SETUPS[study.venue].model.wallet is not None or find_spec("numba") is None:
+        return False
+    from jarvis.backtest.kernel.compiling import is_kept  # noqa: PLC0415 - as in _prepared
+
+    return not is_kept()
+
+
 def run_trials(
     study: Study,
     tried: Iterable[Mapping[str, ParameterValue]],

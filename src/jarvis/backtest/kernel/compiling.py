@@ -31,6 +31,11 @@ def compiled(function: _Function) -> _Function:
         settings["CACHE_DIR"] = others_folder
 
 
+def is_kept() -> bool:
+    """Whether an earlier process has left the machine code of this very kernel; without it the first run takes long."""
+    return any(_folder().glob("**/run.simulate-*.nbi"))
+
+
 @cache
 def _folder() -> Path:
     digest = sha256(numba.__version__.encode())
