@@ -44,6 +44,13 @@ def test_the_kernel_gives_the_fills_of_the_exact_runner(seed: int) -> None:
     assert_same(exact, fast)
 
 
+@pytest.mark.parametrize("seed", [0, 34, 170])
+def test_bars_that_are_passed_over_leave_their_readings(seed: int) -> None:
+    case = case_of(seed, 1_500)
+
+    assert_same(run(case.exact()), Prepared(case.fast()).run(case.values))
+
+
 def test_few_cases_are_left_to_the_exact_runner() -> None:
     left = 0
     for seed in range(200):

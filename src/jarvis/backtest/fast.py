@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from jarvis.backtest.kernel import arrays as kernel
+from jarvis.backtest.kernel.quiet import extremes
 from jarvis.backtest.kernel.run import simulate
-from jarvis.backtest.wishes import candles_of, wishes_of
+from jarvis.backtest.wishes import candles_of, changes_of
 from jarvis.domain.instrument import Side
 from jarvis.domain.money import ONE
 from jarvis.trading.limits import TierAction
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from decimal import Decimal
 
-    from jarvis.backtest.wishes import Candles, WishArrays
+    import numpy.typing as npt
+
+    from jarvis.backtest.wishes import Candles, WishChanges
     from jarvis.domain.instrument import Instrument, Pair
     from jarvis.sim.models import VenueModel
     from jarvis.trading.limits import Limits, Tiers
     from jarvis.trading.strategy import BarArrays, FloatArray, Strategy
 
+_Number = TypeVar("_Number", bound=np.generic)
 _RESERVE_RATE = 0.10
 _FIRST_TRADES = 1024
 _FILLS_A_TRADE = 4
@@ -96,22 +100,14 @@ class Prepared:
         self.pairs = tuple(pair for pair, bars in sorted(wanted.candles.items()) if len(bars))
         if not self.pairs:
             raise ValueError("there are no candles")
-        self._candles: list[Candles] = [
-            candles_of(wanted.candles[pair], wanted.step, wanted.interval) for pair in self.pairs
-        ]
+        series = [wanted.candles[pair] for pair in self.pairs]
+        self._candles: list[Candles] = [candles_of(bars, wanted.step, wanted.interval) for bars in series]
         self._start = int(wanted.start.timestamp())
         self._step = int(wanted.step.total_seconds())
-        series = [wanted.candles[pair] for pair in self.pairs]
-        self._steps = [(bars.opened_at - self._start) // self._step + 1 for bars in series]
-        self._market = kernel.Market(
-            first=_offsets([len(bars) for bars in series]),
-            step=np.concatenate(self._steps).astype(np.int64),
-            open=self._ticks([bars.open for bars in series]),
-            high=self._ticks([bars.high for bars in series]),
-            low=self._ticks([bars.low for bars in series]),
-            close=self._ticks([bars.close for bars in series]),
-        )
-        self._days = -(-(self._start + int(self._market.step.max()) * self._step) // 86_400) - self._start // 86_400
+        self._market = _market(series)
+        last = max(int(bars.opened_at[-1]) for bars in series)
+        self._steps = (last - self._start) // self._step + 1
+        self._days = -(-(self._start + self._steps * self._step) // 86_400) - self._start // 86_400
         cost_steps = {wanted.instruments[pair].cost_step for pair in self.pairs}
         if len(cost_steps) != 1:
             raise ValueError("the pairs must be booked in one cost step")
@@ -126,12 +122,12 @@ class Prepared:
         complete = resolve(self._wanted.strategy, values)
         seen = {pair: each.bars for pair, each in zip(self.pairs, self._candles, strict=True)}
         strategy = self._wanted.strategy
-        said = [wishes_of(strategy, seen_on(strategy, complete, pair, seen), complete) for pair in self.pairs]
+        said = [changes_of(strategy, seen_on(strategy, complete, pair, seen), complete) for pair in self.pairs]
         wishes = self._wishes(said)
         most = _FIRST_TRADES
         while True:
             run = self._fresh(said, most, keeps_fills=keeps_fills)
-            status = simulate(self._market, wishes, self._market.first[:-1].copy(), wishes.first[:-1].copy(), run)
+            status = simulate(self._market, wishes, run)
             if status != kernel.FULL:
                 break
             most *= 8
@@ -139,7 +135,7 @@ class Prepared:
             raise BeyondKernelError
         return self._result(run)
 
-    def _fresh(self, said: Sequence[WishArrays], most_trades: int, *, keeps_fills: bool) -> kernel.Run:
+    def _fresh(self, said: Sequence[WishChanges], most_trades: int, *, keeps_fills: bool) -> kernel.Run:
         """The account as it begins, with room for so many positions in its log."""
         rungs = max(1, *(len(each.shares) for each in said))
         shares = np.zeros((len(said), rungs))
@@ -166,56 +162,34 @@ class Prepared:
 
     # --- arrays ---------------------------------------------------------------------------------------------------
 
-    def _ticks(self, columns: Sequence[FloatArray]) -> FloatArray:
-        parts = []
-        for pair, column in zip(self.pairs, columns, strict=True):
-            ticks = column / float(self._wanted.instruments[pair].tick)
-            whole = np.rint(ticks)
-            parts.append(np.where(np.abs(ticks - whole) < _NEAR, whole, ticks))
-        return np.concatenate(parts)
-
-    def _wishes(self, said: Sequence[WishArrays]) -> kernel.Wishes:
-        bars = [each.bars for each in self._candles]
-        size = int(self._wanted.interval.total_seconds())
-        opened_at = np.concatenate([each.opened_at for each in bars]).astype(np.int64)
-        rungs = max(len(each.targets) for each in said)
-        ticks = np.concatenate(
-            [
-                np.full(len(each), float(self._wanted.instruments[pair].tick))
-                for pair, each in zip(self.pairs, bars, strict=True)
-            ]
+    def _wishes(self, said: Sequence[WishChanges]) -> kernel.Wishes:
+        candles = [each.bars for each in self._candles]
+        first = _offsets([len(each) for each in candles])
+        ticks = np.repeat(
+            [float(self._wanted.instruments[pair].tick) for pair in self.pairs], [len(each.row) for each in said]
         )
-        targets = np.full((len(opened_at), max(1, rungs)), np.nan)
-        for i in range(rungs):
-            targets[:, i] = np.concatenate([each.targets[i] for each in said]) / ticks
+        targets = np.full((len(ticks), max(1, *(len(each.targets) for each in said))), np.nan)
+        for i in range(targets.shape[1]):
+            column = [each.targets[i] if i < len(each.targets) else np.full(len(each.row), np.nan) for each in said]
+            targets[:, i] = np.concatenate(column) / ticks
+        is_native = self._wanted.interval == self._wanted.step
+        finished_by = [begin + each.finished_by for begin, each in zip(self._market.first, self._candles, strict=False)]
         return kernel.Wishes(
-            first=_offsets([len(each) for each in bars]),
-            known=np.concatenate(
-                [steps[each.finished_by] for steps, each in zip(self._steps, self._candles, strict=True)]
-            ).astype(np.int64),
-            opened_at=opened_at,
-            closed_at=opened_at + size,
-            high=self._ticks([each.high for each in bars]),
-            low=self._ticks([each.low for each in bars]),
-            close=self._ticks([each.close for each in bars]),
-            says=np.concatenate([each.says for each in said]),
-            target=np.concatenate([each.target for each in said]),
-            is_new=np.concatenate([each.is_new for each in said]),
-            distance=np.concatenate([each.distance for each in said]) / ticks,
+            first=first,
+            opened_at=self._market.opened_at if is_native else _joined([each.opened_at for each in candles]),
+            high=self._market.high if is_native else _joined([each.high for each in candles]),
+            low=self._market.low if is_native else _joined([each.low for each in candles]),
+            close=self._market.close if is_native else _joined([each.close for each in candles]),
+            finished_by=np.zeros(0, np.int64) if is_native else _joined(finished_by),
+            first_change=_offsets([len(each.row) for each in said]),
+            row=_joined([begin + each.row for begin, each in zip(first, said, strict=False)]),
+            target=_joined([each.target for each in said]),
+            distance=_joined([each.distance for each in said]) / ticks,
             targets=targets,
-            next_opening=self._next_openings(said),
+            next_opening=_next_openings(said),
         )
 
-    def _next_openings(self, said: Sequence[WishArrays]) -> kernel.Integers:
-        following, first = [], 0
-        for each in said:
-            end = first + len(each.target)
-            rows = np.where(each.is_new & (each.target != 0), np.arange(first, end), end)
-            following.append(np.minimum.accumulate(rows[::-1])[::-1])
-            first = end
-        return np.concatenate(following)
-
-    def _rules(self, said: Sequence[WishArrays]) -> kernel.Records:
+    def _rules(self, said: Sequence[WishChanges]) -> kernel.Records:
         model = self._wanted.model
         rules = np.zeros(len(said), kernel.RULE)
         for rule, pair, each in zip(rules, self.pairs, said, strict=True):
@@ -248,7 +222,8 @@ class Prepared:
         terms = np.zeros(1, kernel.TERM)
         _set(terms, "taker", Fraction(model.fee.taker_rate))
         _set(terms, "maker", Fraction(model.fee.maker_rate))
-        terms["start"], terms["step"], terms["steps"] = self._start, self._step, self._market.step.max()
+        terms["start"], terms["step"], terms["steps"] = self._start, self._step, self._steps
+        terms["candle"] = int(self._wanted.interval.total_seconds())
         terms["half_spread"], terms["level_step"] = model.book.half_spread_bps, model.book.level_step_bps
         terms["level_quote"] = model.book.level_quote_size
         terms["rollover_period"] = int(model.rollover.period.total_seconds())
@@ -290,6 +265,36 @@ class Prepared:
     def _each(self, pairs: kernel.Integers, name: str) -> FloatArray:
         values = np.array([float(getattr(self._wanted.instruments[pair], name)) for pair in self.pairs])
         return values[pairs]
+
+
+def _market(series: Sequence[BarArrays]) -> kernel.Market:
+    prices = {name: _joined([getattr(bars, name) for bars in series]) for name in ("open", "high", "low", "close")}
+    blocks = []
+    for rows in (kernel.FEW, kernel.MANY):
+        blocks.append(np.empty((-(-len(prices["close"]) // rows), 4)))
+        extremes(prices["high"], prices["low"], prices["close"], rows, blocks[-1])
+    return kernel.Market(
+        first=_offsets([len(bars) for bars in series]),
+        opened_at=_joined([bars.opened_at for bars in series]),
+        **prices,
+        few=blocks[0],
+        many=blocks[1],
+    )
+
+
+def _next_openings(said: Sequence[WishChanges]) -> kernel.Integers:
+    following, first = [], 0
+    for each in said:
+        end = first + len(each.row)
+        rows = np.where(each.target != 0, np.arange(first, end), end)
+        following.append(np.minimum.accumulate(rows[::-1])[::-1])
+        first = end
+    return _joined(following)
+
+
+def _joined(columns: Sequence[npt.NDArray[_Number]]) -> npt.NDArray[_Number]:
+    """The columns of all pairs, one after the other; the only one's as it is."""
+    return np.ascontiguousarray(columns[0]) if len(columns) == 1 else np.concatenate(columns)
 
 
 def _offsets(counts: Sequence[int]) -> kernel.Integers:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jarvis.domain.instrument import Pair
     from jarvis.domain.market import Bar
-    from jarvis.trading.strategy import FloatArray, Plan, Strategy, TargetArray, TimeArray, Values
+    from jarvis.trading.strategy import FloatArray, Strategy, TargetArray, TimeArray, Values
 
 _SIGNIFICANT_DIGITS = 10
 
@@ -35,13 +35,15 @@ class Candles:
 
 
 @dataclass(frozen=True, slots=True)
-class WishArrays:
-    """One row per candle. `says` is false while warming up; a distance (quote) is NaN where it is not usable."""
+class WishChanges:
+    """Where a strategy's wish changes, a row per change, oldest first; the first one ends the warm-up.
 
-    plan: Plan
-    says: npt.NDArray[np.bool_]
+    `row` is that of the candle. A distance (quote) is NaN where nothing is to be opened or it is not usable; `targets`
+    has a column for each of `shares`.
+    """
+
+    row: TimeArray
     target: TargetArray
-    is_new: npt.NDArray[np.bool_]
     distance: FloatArray
     targets: tuple[FloatArray, ...]
     shares: tuple[float, ...]
@@ -57,7 +59,9 @@ class Script:
         seen = seen_on(strategy, values, pair, candles)
         self._name = strategy.name
         self._opened_at = seen.opened_at
-        self._wishes = wishes_of(strategy, seen, values)
+        self._plan = strategy.compute(seen, values)
+        self._changes = frozenset(_rows_of_changes(self._plan.target, strategy.warm_up(values)).tolist())
+        self._first = strategy.warm_up(values) - 1
         self._row = 0
 
     def next(self, bar: Bar) -> Signal | None:
@@ -65,16 +69,16 @@ class Script:
         row, self._row = self._row, self._row + 1
         if self._opened_at[row] != int(bar.opened_at.timestamp()):
             raise ValueError(f"the candle of {bar.pair} that opened at {bar.opened_at} is not the next one")
-        if not self._wishes.says[row]:
+        if row < self._first:
             return None
         return Signal(
             strategy=self._name,
             pair=bar.pair,
             at=bar.closed_at,
-            target=Direction(int(self._wishes.target[row])),
+            target=Direction(int(self._plan.target[row])),
             price=bar.close,
-            protection=protection_at(self._wishes.plan, row),
-            is_new=bool(self._wishes.is_new[row]),
+            protection=protection_at(self._plan, row),
+            is_new=row in self._changes,
             interval=bar.interval,
         )
 
@@ -101,29 +105,35 @@ def candles_of(native: BarArrays, step: timedelta, interval: timedelta) -> Candl
     return Candles(bars, finished_by[known])
 
 
-def wishes_of(strategy: Strategy, bars: BarArrays, values: Values) -> WishArrays:
-    """The strategy's wishes at all of these candles, the first one as if nothing had been said before it."""
+def changes_of(strategy: Strategy, bars: BarArrays, values: Values) -> WishChanges:
+    """Where the strategy's wishes change on these candles, the first one as if nothing had been said before it."""
     plan = strategy.compute(bars, values)
-    says = np.arange(len(bars)) >= strategy.warm_up(values) - 1
-    target = plan.target.astype(np.int8)
-    before = np.concatenate((target[:1], target[:-1]))
-    spoke_before = np.concatenate(([False], says[:-1]))[: len(bars)]
-    return WishArrays(
-        plan=plan,
-        says=says,
+    rows = _rows_of_changes(plan.target, strategy.warm_up(values))
+    target = plan.target[rows].astype(np.int8)
+    opens = target != 0
+    return WishChanges(
+        row=rows,
         target=target,
-        is_new=says & (~spoke_before | (target != before)),
-        distance=_told(plan.stop_distance),
-        targets=tuple(_told(rung.distance) for rung in plan.take_profits),
+        distance=_told(plan.stop_distance[rows], opens),
+        targets=tuple(_told(rung.distance[rows], opens) for rung in plan.take_profits),
         shares=tuple(float(rung.share) for rung in plan.take_profits),
         trailing=plan.trailing,
         time_stop=plan.time_stop,
     )
 
 
-def _told(distance: FloatArray) -> FloatArray:
-    """Distances to the digits that leave a strategy; NaN for what is no positive number."""
-    usable = np.isfinite(distance) & (distance > 0)
+def _rows_of_changes(target: TargetArray, warm_up: int) -> TimeArray:
+    """The first row that has a wish, and every later one whose wish is another than that of the row before."""
+    first = max(0, warm_up - 1)
+    if first >= len(target):
+        return np.zeros(0, np.int64)
+    said = target[first:]
+    return np.concatenate(([first], np.flatnonzero(said[1:] != said[:-1]) + first + 1)).astype(np.int64)
+
+
+def _told(distance: FloatArray, is_asked: npt.NDArray[np.bool_]) -> FloatArray:
+    """Distances to the digits that leave a strategy; NaN for what is not asked or is no positive number."""
+    usable = is_asked & np.isfinite(distance) & (distance > 0)
     safe = np.where(usable, distance, 1.0)
     scale = 10.0 ** (_SIGNIFICANT_DIGITS - 1 - np.floor(np.log10(safe)))
     return np.where(usable, np.rint(safe * scale) / scale, np.nan)

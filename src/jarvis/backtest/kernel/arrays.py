@@ -20,6 +20,8 @@ ENTRY, STOP, TARGET, SIGNAL, TIME, REDUCED, FLATTENED, LIQUIDATED = range(8)
 """Why something traded."""
 MOST_LOTS = 64
 """An entry of more fills is left to the exact runner."""
+FEW, MANY = 16, 256
+"""How many rows the extremes of a `Market` cover."""
 
 
 def _record(*, whole: str = "", real: str = "", yes: str = "") -> np.dtype[np.void]:
@@ -44,13 +46,14 @@ side is not offered. `rungs` is how many targets there are at most, `time_stop` 
 TERM = _record(
     real="taker_numerator taker_denominator maker_numerator maker_denominator half_spread level_step level_quote "
     "liquidation_level healthy_level told_step risk equity_share lowest_level reserve round_trip_rate slippage_rate",
-    whole="start step steps rollover_period most_positions",
+    whole="start step steps candle rollover_period most_positions",
     yes="keeps_fills",
 )
 """What is the same for all pairs: the venue's costs and levels, and the account's limits.
 
-Steps of time are `step` seconds long and counted from `start`; the first one ends as number 1. Spread and level steps
-are in hundredths of a per cent. `lowest_level` is the margin level below which nothing is opened.
+Steps of time are `step` seconds long and counted from `start`; the first one ends as number 1. A candle of the
+strategy's is `candle` seconds long. Spread and level steps are in hundredths of a per cent. `lowest_level` is the
+margin level below which nothing is opened.
 """
 
 ACCOUNT = _record(
@@ -65,14 +68,14 @@ Tiers are 0 for none, then 1 to 4 as `TierAction`. `deepest` is the largest fall
 
 PAIR = _record(
     real="price last_price quantity cost stop stop_price best distance queued_quantity queued_price",
-    whole="bar_step lot_count trade opened_at queued_role",
+    whole="bar_step lot_count trade opened_at queued_role row candle change",
 )
 """What is held on one pair and what protects it; `quantity` and `cost` are signed, a `stop` of 0 is none.
 
 `price` is the venue's, `last_price` the engine's latest. `stop_price` is where the stop is meant to rest before it is
 rounded, `best` the water mark of a trailing one. `bar_step` is the step of the pair's last bar, `trade` the record of
 the position in the log, -1 for none. `queued` is a closing order that waits for the pair's next bar, and the price that
-it was decided at.
+it was decided at. `row`, `candle` and `change` are the next ones of the pair in `Market` and `Wishes`.
 """
 
 LOT = _record(real="quantity cost leverage", whole="due number")
@@ -98,35 +101,38 @@ TRADE = _record(
 class Market(NamedTuple):
     """Native bars of all pairs, one pair after the other; `first[p]` to `first[p + 1]` are the rows of pair p.
 
-    `step` is the number of the step of time at whose end the bar closed.
+    Instants and prices are as they were recorded, in seconds and quote. `few` and `many` have the extremes of every
+    `FEW` and `MANY` rows from row 0 on: the highest high, the lowest low, the highest and the lowest close.
     """
 
     first: Integers
-    step: Integers
+    opened_at: Integers
     open: Floats
     high: Floats
     low: Floats
     close: Floats
+    few: Floats
+    many: Floats
 
 
 class Wishes(NamedTuple):
-    """Finished candles of the size that the strategy sees, and what it wishes at each; laid out as `Market`.
+    """Finished candles of the size that the strategy sees, and where its wish changes.
 
-    `known` is the step in which a candle was finished. `says` is false while the strategy warms up. Distances are in
-    ticks, NaN where there is none; `targets` has a column for each rung. `next_opening` is the row of the pair's next
-    candle, this one included, whose wish may open; the end of the pair's rows when there is none.
+    Candles are laid out as `Market`; `finished_by` is the row of the native bar whose end finished each, and is empty
+    where candles and native bars are the same. Changes have offsets of their own: `row` is the candle's, `target` what
+    is wished from it on. Distances are in ticks, NaN where there is none; `targets` has a column for each rung.
+    `next_opening` is the pair's next change, this one included, that may open; the end of its changes when none does.
     """
 
     first: Integers
-    known: Integers
     opened_at: Integers
-    closed_at: Integers
     high: Floats
     low: Floats
     close: Floats
-    says: Flags
+    finished_by: Integers
+    first_change: Integers
+    row: Integers
     target: npt.NDArray[np.int8]
-    is_new: Flags
     distance: Floats
     targets: Floats
     next_opening: Integers

@@ -11,6 +11,14 @@ _EXACT = 9007199254740992.0
 
 
 @compiled
+def steps_of(value: float, step: float) -> float:
+    """A value in steps; one that lies on the grid is a whole number."""
+    steps = value / step
+    nearest = np.rint(steps)
+    return nearest if abs(steps - nearest) < NEAR else steps
+
+
+@compiled
 def floor_of(value: float) -> float:
     """The whole number below, where a float's noise does not count as being below."""
     nearest = np.rint(value)

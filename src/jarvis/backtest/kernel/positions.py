@@ -4,7 +4,7 @@ import numpy as np
 
 from jarvis.backtest.kernel.arrays import BEYOND, DONE, ENTRY, SIGNAL, STOP, Run, Wishes
 from jarvis.backtest.kernel.compiling import compiled
-from jarvis.backtest.kernel.numbers import NEAR, ceil_of, floor_of
+from jarvis.backtest.kernel.numbers import NEAR, ceil_of, floor_of, steps_of
 from jarvis.backtest.kernel.path import passes
 from jarvis.backtest.kernel.trading import close, equity_of, is_trading, take, used_margin
 
@@ -63,16 +63,16 @@ def _look_at_margin(run: Run) -> None:
 
 
 @compiled
-def trail(p: int, k: int, wishes: Wishes, run: Run) -> None:
+def trail(p: int, candle: int, wishes: Wishes, run: Run) -> None:
     """A finished candle moves a trailing stop, towards profit only."""
     account, pairs = run.account[0], run.pairs
-    closed_at = wishes.closed_at[k]
-    if closed_at <= pairs[p].opened_at:
+    tick = run.rules[p].tick
+    if wishes.opened_at[candle] + run.terms[0].candle <= pairs[p].opened_at:
         return
     sign = 1.0 if pairs[p].quantity > 0 else -1.0
-    reached = wishes.close[k]
-    if wishes.opened_at[k] >= pairs[p].opened_at:
-        reached = wishes.high[k] if sign > 0 else wishes.low[k]
+    reached = steps_of(wishes.close[candle], tick)
+    if wishes.opened_at[candle] >= pairs[p].opened_at:
+        reached = steps_of(wishes.high[candle] if sign > 0 else wishes.low[candle], tick)
     best = reached if pairs[p].best == 0.0 else max(pairs[p].best * sign, reached * sign) * sign
     pairs[p].best = best
     stop_price = best - sign * pairs[p].distance
@@ -100,19 +100,19 @@ def _rest_stop(p: int, run: Run) -> None:
 
 
 @compiled
-def follow(p: int, k: int, wishes: Wishes, run: Run) -> None:
-    """One wish: leave what contradicts it, open what is new in it."""
+def follow(p: int, candle: int, change: int, wishes: Wishes, run: Run) -> None:
+    """The wish after a candle, since its last change: leave what contradicts it, open what is new in it."""
     account, pairs = run.account[0], run.pairs
-    pairs[p].last_price = wishes.close[k]
-    opens = wishes.is_new[k] and wishes.target[k] != 0
+    pairs[p].last_price = steps_of(wishes.close[candle], run.rules[p].tick)
+    opens = wishes.row[change] == candle and wishes.target[change] != 0
     if pairs[p].quantity != 0.0:
         sign = 1.0 if pairs[p].quantity > 0 else -1.0
-        if sign == wishes.target[k]:
+        if sign == wishes.target[change]:
             return
         leave(p, abs(pairs[p].quantity), SIGNAL, run)
         tidy(run)
     if opens and account.status == DONE:
-        _enter(p, k, wishes, run)
+        _enter(p, change, wishes, run)
 
 
 @compiled
@@ -125,7 +125,7 @@ def _open_positions(run: Run) -> int:
 
 
 @compiled
-def _may_open(p: int, k: int, wishes: Wishes, run: Run) -> bool:
+def _may_open(p: int, price: float, change: int, wishes: Wishes, run: Run) -> bool:
     """Whether the limits, and what happened before, let anything be opened on the pair now."""
     account, rules, terms = run.account[0], run.rules, run.terms[0]
     if account.paused or account.blocked or account.equity <= 0.0:
@@ -134,12 +134,12 @@ def _may_open(p: int, k: int, wishes: Wishes, run: Run) -> bool:
         return False
     if _open_positions(run) >= terms.most_positions:
         return False
-    if (rules[p].leverage_long if wishes.target[k] > 0 else rules[p].leverage_short) == 0.0:
+    if (rules[p].leverage_long if wishes.target[change] > 0 else rules[p].leverage_short) == 0.0:
         return False
-    if account.now >= 2 * wishes.closed_at[k] - wishes.opened_at[k]:  # the next candle is over
+    if account.now >= wishes.opened_at[wishes.row[change]] + 2 * terms.candle:  # the next candle is over
         return False
-    distance = wishes.distance[k]
-    return not np.isnan(distance) and (wishes.target[k] < 0 or distance < wishes.close[k])
+    distance = wishes.distance[change]
+    return not np.isnan(distance) and (wishes.target[change] < 0 or distance < price)
 
 
 @compiled
@@ -160,14 +160,15 @@ def _size(p: int, price: float, distance: float, side: float, leverage: float, r
 
 
 @compiled
-def _enter(p: int, k: int, wishes: Wishes, run: Run) -> None:
+def _enter(p: int, change: int, wishes: Wishes, run: Run) -> None:
     """Size and open what the wish asks for, with its stop and targets; or nothing."""
     account, pairs, rules, terms = run.account[0], run.pairs, run.rules, run.terms[0]
-    if not _may_open(p, k, wishes, run):
+    side = float(wishes.target[change])
+    price = steps_of(wishes.close[wishes.row[change]], rules[p].tick)
+    if not _may_open(p, price, change, wishes, run):
         return
-    side, price = float(wishes.target[k]), wishes.close[k]
     leverage = rules[p].leverage_long if side > 0 else rules[p].leverage_short
-    quantity = _size(p, price, wishes.distance[k], side, leverage, run)
+    quantity = _size(p, price, wishes.distance[change], side, leverage, run)
     if quantity == 0.0:
         return
     money = rules[p].money_numerator / rules[p].money_denominator
@@ -179,13 +180,13 @@ def _enter(p: int, k: int, wishes: Wishes, run: Run) -> None:
     take(p, side, quantity, price, leverage, ENTRY, run)
     _look_at_margin(run)
     if account.status == DONE:
-        pairs[p].distance = wishes.distance[k]
+        pairs[p].distance = wishes.distance[change]
         pairs[p].best = 0.0
-        _protect(p, k, side, wishes, run)
+        _protect(p, change, side, wishes, run)
 
 
 @compiled
-def _protect(p: int, k: int, side: float, wishes: Wishes, run: Run) -> None:
+def _protect(p: int, change: int, side: float, wishes: Wishes, run: Run) -> None:
     """Let the stop and the targets of a position that was just opened rest."""
     account, pairs, lots, rungs, rules = run.account[0], run.pairs, run.lots, run.rungs, run.rules
     money = rules[p].money_numerator / rules[p].money_denominator
@@ -204,23 +205,23 @@ def _protect(p: int, k: int, side: float, wishes: Wishes, run: Run) -> None:
         account.status = BEYOND
         return
     _lift_targets(p, run)
-    _rest_targets(p, k, side, quantity, cost / quantity / money, wishes, run)
+    _rest_targets(p, change, side, quantity, cost / quantity / money, wishes, run)
     for i in range(rules[p].rungs):
         if rungs[p, i].quantity > 0.0 and passes(rungs[p, i].price, side, pairs[p].price, run):
             account.status = BEYOND
 
 
 @compiled
-def _rest_targets(p: int, k: int, side: float, opened: float, entry: float, wishes: Wishes, run: Run) -> None:
+def _rest_targets(p: int, change: int, side: float, opened: float, entry: float, wishes: Wishes, run: Run) -> None:
     """The ladder over what was opened: too small a rung joins the next one, or takes a rest too small along."""
     rungs, rules, shares = run.rungs, run.rules, run.shares
     money, least = rules[p].money_numerator / rules[p].money_denominator, rules[p].min_quantity
     given, carried, shared, rested, left = 0.0, 0.0, 0.0, 0, opened
     for i in range(rules[p].rungs):
-        if np.isnan(wishes.targets[k, i]):
+        if np.isnan(wishes.targets[change, i]):
             continue
         shared += shares[p, i]
-        limit = entry + side * wishes.targets[k, i]
+        limit = entry + side * wishes.targets[change, i]
         limit = ceil_of(limit) if side > 0 else floor_of(limit)
         quantity = floor_of(opened * shares[p, i]) + carried
         rest = opened - given - quantity

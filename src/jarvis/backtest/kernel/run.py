@@ -1,64 +1,51 @@
 """Time: from step to step, over those in which nothing can happen."""
 
-from jarvis.backtest.kernel.arrays import DONE, TIME, Integers, Market, Run, Wishes
+from jarvis.backtest.kernel.arrays import DONE, TIME, Market, Run, Wishes
+from jarvis.backtest.kernel.clock import closes_at, finisher, pass_over, row_after, step_at, step_of
 from jarvis.backtest.kernel.compiling import compiled
-from jarvis.backtest.kernel.governors import measure
+from jarvis.backtest.kernel.governors import TIER_REDUCE, measure
+from jarvis.backtest.kernel.numbers import steps_of
 from jarvis.backtest.kernel.path import roll_over, walk
 from jarvis.backtest.kernel.positions import follow, leave, tidy, trail
+from jarvis.backtest.kernel.quiet import skip_quiet
 from jarvis.backtest.kernel.trading import is_idle
 
 _DAY = 86_400
-_TIER_REDUCE = 3
 
 
 @compiled
-def _first_at_or_after(steps: Integers, low: int, high: int, step: int) -> int:
-    """The first row of a sorted stretch that is not before `step`."""
-    while low < high:
-        middle = (low + high) // 2
-        if steps[middle] < step:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@compiled
-def _next_step(market: Market, wishes: Wishes, rows: Integers, candles: Integers, run: Run) -> int:
+def _next_opening(market: Market, wishes: Wishes, run: Run) -> int:
     """The step of the next wish that may open, for an account that holds nothing; what lies before meets nothing."""
     pairs, terms = run.pairs, run.terms[0]
     following = terms.steps + 1
-    for p in range(len(rows)):
-        if candles[p] < wishes.first[p + 1]:
-            candles[p] = wishes.next_opening[candles[p]]
-            if candles[p] < wishes.first[p + 1]:
-                following = min(following, wishes.known[candles[p]])
-    for p in range(len(rows)):
-        row = _first_at_or_after(market.step, rows[p], market.first[p + 1], following)
-        if row > rows[p]:
-            pairs[p].price = market.close[row - 1]
-            pairs[p].bar_step = market.step[row - 1]
-        rows[p] = row
+    for p in range(len(pairs)):
+        change = pairs[p].change
+        if change < wishes.first_change[p + 1]:
+            change = wishes.next_opening[change]
+        if change < wishes.first_change[p + 1]:
+            following = min(following, step_of(finisher(wishes.row[change], wishes), market, run))
+    before = terms.start + following * terms.step
+    for p in range(len(pairs)):
+        pass_over(p, row_after(p, before, market, run), market, wishes, run)
     return following
 
 
 @compiled
-def _next_bar(market: Market, rows: Integers, run: Run) -> int:
+def _next_bar(market: Market, run: Run) -> int:
     """The step of the next bar of any pair."""
-    terms = run.terms[0]
-    following = terms.steps + 1
-    for p in range(len(rows)):
-        if rows[p] < market.first[p + 1]:
-            following = min(following, market.step[rows[p]])
+    following = run.terms[0].steps + 1
+    for p in range(len(run.pairs)):
+        if run.pairs[p].row < market.first[p + 1]:
+            following = min(following, step_of(run.pairs[p].row, market, run))
     return following
 
 
 @compiled
-def _next_while_held(market: Market, rows: Integers, step: int, run: Run) -> int:
+def _next_while_held(market: Market, step: int, run: Run) -> int:
     """The next step in which anything can happen to what is held: with a bar the very next one."""
-    account, pairs, lots, rules, terms = run.account[0], run.pairs, run.lots, run.rules, run.terms[0]
-    following = _next_bar(market, rows, run)
-    if following <= step + 1 or account.level_tier >= _TIER_REDUCE:
+    account, pairs, lots, rules = run.account[0], run.pairs, run.lots, run.rules
+    following = _next_bar(market, run)
+    if following <= step + 1 or account.level_tier >= TIER_REDUCE:
         return step + 1
     # No pair trades: what is left is what falls due by the clock.
     at = (account.now // _DAY + 1) * _DAY
@@ -67,43 +54,54 @@ def _next_while_held(market: Market, rows: Integers, step: int, run: Run) -> int
             at = min(at, lots[p, i].due)
         if pairs[p].lot_count and rules[p].time_stop > 0 and pairs[p].queued_quantity == 0.0:
             at = min(at, pairs[p].opened_at + rules[p].time_stop)
-    due = -(-(at - terms.start) // terms.step)
-    return max(step + 1, min(following, due))
+    return max(step + 1, min(following, step_at(at, run)))
 
 
 @compiled
-def _walk_bars(market: Market, rows: Integers, step: int, run: Run) -> None:
+def _walk_bars(step: int, market: Market, run: Run) -> None:
     """Let the bars that close in this step meet the account, by pair."""
-    pairs = run.pairs
-    for p in range(len(rows)):
-        row = rows[p]
-        if row < market.first[p + 1] and market.step[row] == step:
+    account, pairs, rules = run.account[0], run.pairs, run.rules
+    for p in range(len(pairs)):
+        row = pairs[p].row
+        if row < market.first[p + 1] and closes_at(row, market, run) == account.now:
             pairs[p].bar_step = step
-            walk(p, market.open[row], market.high[row], market.low[row], market.close[row], run)
-            rows[p] = row + 1
+            tick = rules[p].tick
+            walk(
+                p,
+                steps_of(market.open[row], tick),
+                steps_of(market.high[row], tick),
+                steps_of(market.low[row], tick),
+                steps_of(market.close[row], tick),
+                run,
+            )
+            pairs[p].row = row + 1
 
 
 @compiled
-def _follow_candles(wishes: Wishes, candles: Integers, step: int, run: Run) -> None:
+def _follow_candles(wishes: Wishes, run: Run) -> None:
     """Let the candles that were finished in this step move trailing stops, then follow their wishes, by pair."""
     account, pairs, rules = run.account[0], run.pairs, run.rules
-    for p in range(len(candles)):
-        k = candles[p]
-        while k < wishes.first[p + 1] and wishes.known[k] <= step:
+    for p in range(len(pairs)):
+        candle = pairs[p].candle
+        while candle < wishes.first[p + 1] and finisher(candle, wishes) < pairs[p].row:
             if pairs[p].quantity != 0.0:
-                pairs[p].last_price = wishes.close[k]
+                pairs[p].last_price = steps_of(wishes.close[candle], rules[p].tick)
                 if rules[p].trailing:
-                    trail(p, k, wishes, run)
+                    trail(p, candle, wishes, run)
                     tidy(run)
-            k += 1
-    for p in range(len(candles)):
-        k = candles[p]
-        while k < wishes.first[p + 1] and wishes.known[k] <= step:
-            k += 1
+            candle += 1
+    for p in range(len(pairs)):
+        candle = pairs[p].candle
+        while candle < wishes.first[p + 1] and finisher(candle, wishes) < pairs[p].row:
+            candle += 1
+        change = pairs[p].change
+        while change < wishes.first_change[p + 1] and wishes.row[change] < candle:
+            change += 1
         # Of two candles that were finished at once the last one's wish counts.
-        if k > candles[p] and wishes.says[k - 1] and account.status == DONE:
-            follow(p, k - 1, wishes, run)
-        candles[p] = k
+        is_known = candle > pairs[p].candle and change > wishes.first_change[p]
+        pairs[p].candle, pairs[p].change = candle, change
+        if is_known and account.status == DONE:
+            follow(p, candle - 1, change - 1, wishes, run)
 
 
 @compiled
@@ -117,12 +115,14 @@ def _stop_by_time(run: Run) -> None:
 
 
 @compiled
-def simulate(market: Market, wishes: Wishes, rows: Integers, candles: Integers, run: Run) -> int:
+def simulate(market: Market, wishes: Wishes, run: Run) -> int:
     """Run the account from the first step to the last; what it came to is in `run`. Returns how it ended."""
-    account, pairs, terms = run.account[0], run.pairs, run.terms[0]
+    account, pairs, rules, terms = run.account[0], run.pairs, run.rules, run.terms[0]
     account.curve_peak = account.balance
-    for p in range(len(rows)):
-        pairs[p].price = market.open[rows[p]]
+    for p in range(len(pairs)):
+        pairs[p].row, pairs[p].candle = market.first[p], wishes.first[p]
+        pairs[p].change = wishes.first_change[p]
+        pairs[p].price = steps_of(market.open[pairs[p].row], rules[p].tick)
         pairs[p].bar_step = 0
     step = 0
     was_flat = False
@@ -130,21 +130,21 @@ def simulate(market: Market, wishes: Wishes, rows: Integers, candles: Integers, 
         # The first bar after everything was closed still reads the margin; then the next opening is what matters.
         is_flat = is_idle(run)
         if is_flat and was_flat:
-            step = _next_step(market, wishes, rows, candles, run)
+            step = _next_opening(market, wishes, run)
         elif is_flat:
-            step = _next_bar(market, rows, run)
+            step = _next_bar(market, run)
         else:
-            step = _next_while_held(market, rows, step, run)
+            step = _next_while_held(market, skip_quiet(step, market, wishes, run), run)
         was_flat = is_flat
         if step > terms.steps:
             break
         now = terms.start + step * terms.step
         roll_over(now, run)
         account.now = now
-        _walk_bars(market, rows, step, run)
+        _walk_bars(step, market, run)
         tidy(run)
         measure(run)
         tidy(run)
-        _follow_candles(wishes, candles, step, run)
+        _follow_candles(wishes, run)
         _stop_by_time(run)
     return int(account.status)
