@@ -111,74 +111,63 @@ def _floor_below(peak: float, run: Run) -> float:
 
 
 @compiled
-def _price_at(p: int, equity: float, run: Run) -> float:
-    """At which price (ticks) of the pair the account is worth so much; a little on the side of the present price."""
-    pairs, rules = run.pairs, run.rules
-    now = equity_of(run)
-    slope = pairs[p].quantity * rules[p].money_numerator / rules[p].money_denominator
-    slack = _SLACK * (abs(now) + abs(equity)) + 1.0
-    return pairs[p].price + (equity - now + (slack if equity < now else -slack)) / slope
+def _price_at(equity: float, base: float, slope: float, run: Run) -> float:
+    """At which price (ticks) the account is worth so much: a little too soon on the way there."""
+    slack = _SLACK * (abs(run.account[0].equity) + abs(equity)) + 1.0
+    return (equity + slack - base) / slope
 
 
 @compiled
-def _told(p: int, price: float, run: Run) -> float:
-    """The equity that the venue tells at a price (ticks)."""
-    account, pairs, rules, terms = run.account[0], run.pairs, run.rules, run.terms[0]
-    worth = pairs[p].quantity * price * rules[p].money_numerator / rules[p].money_denominator
-    return np.rint((account.balance + (worth - pairs[p].cost)) / terms.told_step) * terms.told_step
-
-
-@compiled
-def _bounds(p: int, run: Run) -> tuple[float, float, float, float]:
-    """Prices (quote): the lowest and the highest at which nothing happens; closes that raise a peak or deepen a fall.
-
-    Each lies a little too near.
-    """
+def _bounds(p: int, used: float, base: float, slope: float, run: Run) -> tuple[float, float]:
+    """The lowest and the highest price (quote) at which nothing happens; each lies a little too near."""
     account, pairs, rungs, rules = run.account[0], run.pairs, run.rungs, run.rules
-    sign = 1.0 if pairs[p].quantity > 0 else -1.0
-    used = used_margin(run)
+    sign = 1.0 if slope > 0 else -1.0
     floor, ceiling = _equity_bounds(used, run)
     # Counted towards profit, so that the two sides are alike.
-    loss = _price_at(p, max(floor, _floor_below(account.peak, run)), run) * sign
+    loss = _price_at(max(floor, _floor_below(account.peak, run)), base, slope, run) * sign
     if pairs[p].stop > 0.0:
         loss = max(loss, pairs[p].stop * sign)
-    gain = _price_at(p, ceiling, run) * sign if ceiling < np.inf else np.inf
+    gain = np.inf
+    if ceiling < np.inf:
+        gain = (ceiling - _SLACK * (abs(account.equity) + abs(ceiling)) - 1.0 - base) / slope * sign
     for i in range(rules[p].rungs):
         if rungs[p, i].quantity > 0.0:
             gain = min(gain, rungs[p, i].price * sign)
-    tick = rules[p].tick
-    raises = _price_at(p, min(account.peak, account.curve_peak) - run.terms[0].told_step, run) * tick
-    least = max(account.curve_peak * (1.0 - account.deepest), (account.lowest_level + _ROUNDED) * used)
-    # Before the first reading of a margin level every one is the lowest.
-    deepens = _price_at(p, least + run.terms[0].told_step, run) * tick if least < np.inf else np.inf * sign
     low, high = (loss, gain) if sign > 0 else (-gain, -loss)
-    return (low + _OFF_GRID) * tick, (high - _OFF_GRID) * tick, raises, deepens
+    return (low + _OFF_GRID) * rules[p].tick, (high - _OFF_GRID) * rules[p].tick
 
 
 @compiled
-def _reading(p: int, best: float, worst: float, is_one: bool, run: Run) -> bool:
+def _marks(p: int, used: float, base: float, slope: float, run: Run) -> tuple[float, float]:
+    """From which closes (quote) on a reading may raise a peak, and may deepen a fall or lower the lowest level."""
+    account, tick, told = run.account[0], run.rules[p].tick, run.terms[0].told_step
+    peak = min(account.peak, account.curve_peak)
+    raises = (peak - told - _SLACK * peak - base) / slope * tick
+    least = max(account.curve_peak * (1.0 - account.deepest) + told, (account.lowest_level + _ROUNDED) * used)
+    if least < np.inf:
+        return raises, _price_at(least, base, slope, run) * tick
+    return raises, (np.inf if slope > 0 else -np.inf)  # before the first margin level every one is the lowest
+
+
+@compiled
+def _reading(p: int, used: float, best: float, worst: float, is_one: bool, run: Run) -> bool:
     """Keep what closes between these (quote) leave behind; false if it depends on their order."""
-    account, rules, terms = run.account[0], run.rules, run.terms[0]
-    top, bottom = _told(p, steps_of(best, rules[p].tick), run), _told(p, steps_of(worst, rules[p].tick), run)
+    account, pairs, rules, terms = run.account[0], run.pairs, run.rules, run.terms[0]
+    numerator, denominator, tick = rules[p].money_numerator, rules[p].money_denominator, rules[p].tick
+    quantity, cost, told = pairs[p].quantity, pairs[p].cost, terms.told_step
+    most = account.balance + (quantity * steps_of(best, tick) * numerator / denominator - cost)
+    least = account.balance + (quantity * steps_of(worst, tick) * numerator / denominator - cost)
+    top, bottom = np.rint(most / told) * told, np.rint(least / told) * told
     peak, curve_peak = max(account.peak, top), max(account.curve_peak, top)
-    if bottom <= _floor_below(peak, run) + terms.told_step:
+    if bottom <= _floor_below(peak, run) + told:
         return False
     fall = 1.0 - bottom / curve_peak
     if fall > account.deepest and top > account.curve_peak and not is_one:
         return False
     account.peak, account.curve_peak = peak, curve_peak
     account.deepest = max(account.deepest, fall)
-    account.lowest_level = min(account.lowest_level, _level(p, worst, run))
+    account.lowest_level = min(account.lowest_level, np.rint(least / used * 10_000.0) / 10_000.0)
     return True
-
-
-@compiled
-def _level(p: int, price: float, run: Run) -> float:
-    """The margin level that the venue tells at a price (quote)."""
-    pairs, rules = run.pairs, run.rules
-    worth = pairs[p].quantity * steps_of(price, rules[p].tick) * rules[p].money_numerator / rules[p].money_denominator
-    equity = run.account[0].balance + (worth - pairs[p].cost)
-    return np.rint(equity / used_margin(run) * 10_000.0) / 10_000.0
 
 
 @compiled
@@ -195,9 +184,15 @@ def _block_at(row: int, end: int, most: int, low: float, high: float, market: Ma
 @compiled
 def _pass_bars(p: int, end: int, market: Market, run: Run) -> int:
     """The first row before `end` that may meet something; what the rows before it leave behind is kept."""
-    is_long = run.pairs[p].quantity > 0
-    low, high, raises, deepens = _bounds(p, run)
-    row = int(run.pairs[p].row)
+    pairs, rules = run.pairs, run.rules
+    row = int(pairs[p].row)
+    if row >= end:
+        return row
+    used, is_long = used_margin(run), pairs[p].quantity > 0
+    slope = pairs[p].quantity * rules[p].money_numerator / rules[p].money_denominator
+    base = equity_of(run) - slope * pairs[p].price
+    low, high = _bounds(p, used, base, slope, run)
+    raises, deepens = _marks(p, used, base, slope, run)
     most, closely_until = MANY, row
     while row < end:
         if row >= closely_until:
@@ -213,12 +208,15 @@ def _pass_bars(p: int, end: int, market: Market, run: Run) -> int:
             highest, lowest = market.many[row // MANY, _HIGHEST_CLOSE], market.many[row // MANY, _LOWEST_CLOSE]
         best, worst = (highest, lowest) if is_long else (lowest, highest)
         if (best >= raises or worst <= deepens) if is_long else (best <= raises or worst >= deepens):
-            if not _reading(p, best, worst, rows == 1, run):
+            peak = run.account[0].peak
+            if not _reading(p, used, best, worst, rows == 1, run):
                 if rows == 1:
                     break
                 most, closely_until = (FEW if rows == MANY else 1), row + rows
                 continue
-            low, high, raises, deepens = _bounds(p, run)
+            raises, deepens = _marks(p, used, base, slope, run)
+            if run.account[0].peak > peak:
+                low, high = _bounds(p, used, base, slope, run)
         row += rows
     return row
 
