@@ -30,6 +30,9 @@ def skip_quiet(step: int, market: Market, wishes: Wishes, run: Run) -> int:
     p = _only_held(run)
     if p < 0 or account.level_tier >= TIER_REDUCE or account.day_equity <= 0.0 or account.peak <= 0.0:
         return step
+    row = pairs[p].row
+    if row == market.first[p + 1] or step_of(row, market, run) > step + 1:
+        return step  # what was traded after the last reading is read with another pair's bar
     limit = _next_due(p, market, wishes, run)
     row = _pass_bars(p, row_after(p, limit, market, run), market, run)
     if row == pairs[p].row:
