@@ -31,6 +31,7 @@ STEP = 1e-7
 @example(seed=1673)  # 3,666,379,772,892 lots
 @example(seed=26427)  # margin that is nearly used up
 @example(seed=22196)  # traded after the margin was read, and the next bar is another pair's
+@example(seed=548946)  # the same, and the next bar is missing
 @example(seed=10477)  # a size that is a whole number of lots but for the last digit of a division
 def test_the_kernel_gives_the_fills_of_the_exact_runner(seed: int) -> None:
     case = case_of(seed, 600)

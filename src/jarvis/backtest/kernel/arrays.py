@@ -59,11 +59,12 @@ margin level below which nothing is opened.
 ACCOUNT = _record(
     real="balance equity used free level committed day_equity peak daily_tier drawdown_tier level_tier reduced_at "
     "curve_peak deepest lowest_level",
-    whole="now day paused blocked lots_opened fills trades status",
+    whole="now day paused blocked lots_opened fills fills_read trades status",
 )
 """The account: its cash, the latest reading of its margin, what the limits count from and have reached.
 
-Tiers are 0 for none, then 1 to 4 as `TierAction`. `deepest` is the largest fall of a reading below its peak.
+Tiers are 0 for none, then 1 to 4 as `TierAction`. `deepest` is the largest fall of a reading below its peak,
+`fills_read` how many fills the latest reading knows.
 """
 
 PAIR = _record(

@@ -24,6 +24,7 @@ def measure(run: Run) -> None:
     account.free = np.rint((equity - used) / told) * told
     account.level = np.inf if used == 0.0 else np.rint(equity / used * 10_000.0) / 10_000.0
     account.committed = 0.0
+    account.fills_read = account.fills
     _draw(run)
     _mark(run)
     due = max(_judge_losses(run), _judge_level(run))
@@ -36,6 +37,12 @@ def measure(run: Run) -> None:
         account.reduced_at = account.now
         for p in range(len(pairs)):
             leave(p, _half_to_leave(p, run), REDUCED, run)
+
+
+@compiled
+def is_unread(run: Run) -> bool:
+    """Whether something was traded after the last reading: the next step reads it, with a bar or without."""
+    return run.account[0].fills != run.account[0].fills_read
 
 
 @compiled

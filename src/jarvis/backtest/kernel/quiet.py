@@ -10,7 +10,7 @@ import numpy as np
 from jarvis.backtest.kernel.arrays import FEW, MANY, Floats, Market, Run, Wishes
 from jarvis.backtest.kernel.clock import closes_at, finisher, pass_over, row_after, step_of
 from jarvis.backtest.kernel.compiling import compiled
-from jarvis.backtest.kernel.governors import TIER_BLOCK, TIER_REDUCE
+from jarvis.backtest.kernel.governors import TIER_BLOCK, TIER_REDUCE, is_unread
 from jarvis.backtest.kernel.numbers import steps_of
 from jarvis.backtest.kernel.trading import equity_of, used_margin
 
@@ -31,8 +31,8 @@ def skip_quiet(step: int, market: Market, wishes: Wishes, run: Run) -> int:
     if p < 0 or account.level_tier >= TIER_REDUCE or account.day_equity <= 0.0 or account.peak <= 0.0:
         return step
     row = pairs[p].row
-    if row == market.first[p + 1] or step_of(row, market, run) > step + 1:
-        return step  # what was traded after the last reading is read with another pair's bar
+    if row == market.first[p + 1] or (is_unread(run) and step_of(row, market, run) > step + 1):
+        return step
     limit = _next_due(p, market, wishes, run)
     row = _pass_bars(p, row_after(p, limit, market, run), market, run)
     if row == pairs[p].row:

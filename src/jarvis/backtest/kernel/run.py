@@ -3,7 +3,7 @@
 from jarvis.backtest.kernel.arrays import DONE, TIME, Market, Run, Wishes
 from jarvis.backtest.kernel.clock import closes_at, finisher, pass_over, row_after, step_at, step_of
 from jarvis.backtest.kernel.compiling import compiled
-from jarvis.backtest.kernel.governors import TIER_REDUCE, measure
+from jarvis.backtest.kernel.governors import TIER_REDUCE, is_unread, measure
 from jarvis.backtest.kernel.numbers import steps_of
 from jarvis.backtest.kernel.path import roll_over, walk
 from jarvis.backtest.kernel.positions import follow, leave, tidy, trail
@@ -45,7 +45,7 @@ def _next_while_held(market: Market, step: int, run: Run) -> int:
     """The next step in which anything can happen to what is held: with a bar the very next one."""
     account, pairs, lots, rules = run.account[0], run.pairs, run.lots, run.rules
     following = _next_bar(market, run)
-    if following <= step + 1 or account.level_tier >= TIER_REDUCE:
+    if following <= step + 1 or account.level_tier >= TIER_REDUCE or is_unread(run):
         return step + 1
     # No pair trades: what is left is what falls due by the clock.
     at = (account.now // _DAY + 1) * _DAY
@@ -124,18 +124,15 @@ def simulate(market: Market, wishes: Wishes, run: Run) -> int:
         pairs[p].change = wishes.first_change[p]
         pairs[p].price = steps_of(market.open[pairs[p].row], rules[p].tick)
         pairs[p].bar_step = 0
+    account.fills_read = -1
     step = 0
-    was_flat = False
     while account.status == DONE:
-        # The first bar after everything was closed still reads the margin; then the next opening is what matters.
-        is_flat = is_idle(run)
-        if is_flat and was_flat:
-            step = _next_opening(market, wishes, run)
-        elif is_flat:
-            step = _next_bar(market, run)
-        else:
+        if not is_idle(run):
             step = _next_while_held(market, skip_quiet(step, market, wishes, run), run)
-        was_flat = is_flat
+        elif is_unread(run):
+            step += 1
+        else:
+            step = _next_opening(market, wishes, run)
         if step > terms.steps:
             break
         now = terms.start + step * terms.step
