@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jarvis.trading.rehearsal import OVERRIDE, Run, is_override, rehearsals
+from jarvis.trading.rehearsal import Run, rehearsals
 
 BEGUN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -43,8 +43,3 @@ def test_what_is_missing_is_said_beside_what_there_is() -> None:
 
     assert begun.so_far == "2 of 5 closed positions, 3 of 14 days on the sandbox"
     assert fresh.so_far.startswith("no closed position on the sandbox yet")
-
-
-@pytest.mark.parametrize(("typed", "is_meant"), [(f"  {OVERRIDE.upper()} ", True), ("yes", False), ("", False)])
-def test_only_the_words_themselves_stand_for_a_rehearsal(typed: str, is_meant: bool) -> None:
-    assert is_override(typed) is is_meant

@@ -224,6 +224,7 @@ async def _web(given: "Settings", parent_pid: int | None) -> None:
             sends_mail=given.mail_server is not None,
             outbound_address=given.outbound_address,
             prepared=given.data_dir / "prepared",
+            data_dir=given.data_dir,
             master_key=given.master_key,
         )
         connector = VenueKeyConnector(store, signer, sandbox_address=given.sandbox_address, random=SystemRandom())

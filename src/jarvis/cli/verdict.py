@@ -1,7 +1,9 @@
 """Commands that ask whether to believe a result: `verdict`, `walkforward`."""
 
 import json
-from datetime import timedelta
+import secrets
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,9 +23,12 @@ from jarvis.cli.search import (
     space_of_study,
     study_of,
 )
-from jarvis.cli.wiring import CommandError, say
+from jarvis.cli.wiring import CommandError, opened_store, run, say, settings
 
 if TYPE_CHECKING:
+    from jarvis.domain.account import UserId
+    from jarvis.research.checks import Verdict
+    from jarvis.research.trial import Study
     from jarvis.research.walkforward import Measured
 
 
@@ -44,6 +49,9 @@ def verdict(
         Path | None, typer.Option(help="The folder of the search that these values are the best of.")
     ] = None,
     tries: Annotated[int | None, typer.Option(min=1, help="Or how many values were tried to find these.")] = None,
+    keep_for: Annotated[
+        str | None, typer.Option(help="E-mail address of the person for whom it is kept: arming live asks for it.")
+    ] = None,
     start: Start = None,
     days: Days = None,
     as_json: AsJson = False,
@@ -53,18 +61,24 @@ def verdict(
     Ends with 1 when one of the answers speaks against it.
     """
     from jarvis.research.checks import Finding, check
+    from jarvis.research.kept import json_of
 
+    person = None if keep_for is None else run(_person_of(keep_for))
     study = study_of(candles, strategy, interval, venue, start, days)
     counted, ratios = _search_in(found_in)
     try:
         made = check(study, values_of(parameter or []), tries=tries or counted, tried_ratios=ratios)
         for answer in made:
             if isinstance(answer, Finding):
-                if not as_json:
+                if as_json:
+                    print(f"asked: {answer.title}", file=sys.stderr, flush=True)
+                else:
                     say(f"{'well   ' if answer.is_well else 'NOT WELL'}  {answer.title}\n          {answer.words}\n")
                 continue
+            if person is not None:
+                run(_keep(answer, study, person))
             if as_json:
-                say(json.dumps(answer.to_json()))
+                say(json.dumps(json_of(answer, study)))
             elif answer.is_well:
                 say("Nothing speaks against it. That is no promise: run it on the sandbox before real money.")
             else:
@@ -119,6 +133,26 @@ def walkforward(
         say(json.dumps({"folds": rows, "net": net, "tried": len(tried)}))
     else:
         say(f"\nMeasured where nothing was chosen, {len(rows)} stretches came to {net:,.0f} together.")
+
+
+async def _person_of(email: str) -> "UserId":
+    async with opened_store(settings()) as store:
+        person = await store.person_by_email(email)
+    if person is None:
+        raise CommandError(f"nobody here has the address {email}; `jarvis user list` shows who there is")
+    return person.user_id
+
+
+async def _keep(verdict: "Verdict", study: "Study", user_id: "UserId") -> None:
+    from jarvis.domain.people import AuditEntry
+    from jarvis.research.kept import details_of, identity_of, json_of, told_of
+
+    given, now = settings(), datetime.now(UTC)
+    identity = identity_of(verdict.strategy, given.data_dir)
+    kept = told_of(json_of(verdict, study), user_id, secrets.token_hex(10), now, identity)
+    noted = AuditEntry("verdict.kept", now, "cli", user_id, details=details_of(kept))
+    async with opened_store(given) as store:
+        await store.keep_verdict(kept, noted)
 
 
 def _search_in(folder: Path | None) -> tuple[int, list[float]]:

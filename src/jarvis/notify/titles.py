@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 KINDS: Mapping[str, str] = {
     "account.armed": "Trading was armed",
+    "verdict.kept": "A verdict about a strategy was kept",
     "account.disarmed": "Trading was disarmed",
     "account.flattened": "Everything was closed",
     "account.paused": "Trading was paused",

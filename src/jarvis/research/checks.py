@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jarvis.backtest.wishes import candles_of
+from jarvis.domain.money import plain
 from jarvis.ledger.performance import DAYS_A_YEAR
 from jarvis.research.chance import deflated_sharpe, draw_blocks, draw_trades
 from jarvis.research.trial import Outcome, Stress, Study, run_trial, run_trials
@@ -98,7 +99,7 @@ def check(
         yield found(deflated(outcome, tries, tried_ratios))
         yield found(plateau(outcome, others))
         yield found(forward(study, tried))
-    told = {name: str(value) for name, value in values.items()}
+    told = {name: plain(value) if isinstance(value, Decimal) else str(value) for name, value in values.items()}
     yield Verdict(study.strategy.name, told, tries, tuple(findings))
 
 

@@ -6,7 +6,7 @@ leases in leases.py, what a trader writes in recording.py and reads in expectati
 queues.py, candles and quotes in market.py, what pages and commands ask in queries.py, desk.py, folding.py, listing.py,
 rehearsals.py and stating.py, the audit in audit.py, what people are told in notices.py, where to in targets.py and on
 which way in deliveries.py, alerts of charts in hooks.py, what an accountant asks in taxes.py, what is kept of a person
-in personal.py, how the installation is in vitals.py.
+in personal.py, what people were answered about their strategies in verdicts.py, how the installation is in vitals.py.
 """
 
 from jarvis.store.accounts import AccountStore
@@ -34,6 +34,7 @@ from jarvis.store.stating import StatingStore
 from jarvis.store.targets import TargetStore
 from jarvis.store.taxes import TaxStore
 from jarvis.store.tokens import TokenStore
+from jarvis.store.verdicts import VerdictStore
 from jarvis.store.vitals import VitalsStore
 
 __all__ = ["Store", "hold_instance", "migrate"]
@@ -61,6 +62,7 @@ class Store(
     RehearsalStore,
     DeskStore,
     InstallationStore,
+    VerdictStore,
     VitalsStore,
     SealedStore,
     DumpStore,

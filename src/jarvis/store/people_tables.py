@@ -243,6 +243,22 @@ hooks = Table(
     Column("used_at", UtcDateTime),
 )
 
+# What a person was answered about a strategy; `asked_json` is all that was fixed, `findings_json` the answers.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("verdict_id", _ID, primary_key=True),
+    _of_user(),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("strategy", String(64), nullable=False),
+    Column("subject", _ID, nullable=False),
+    Column("venue", String(32), nullable=False),
+    Column("coins", Text, nullable=False),
+    Column("is_well", Boolean, nullable=False),
+    Column("asked_json", Text, nullable=False),
+    Column("findings_json", Text, nullable=False),
+)
+
 # What a hook was told, each alert once. `fate` says what came of it, `told` the same in words.
 proposals = Table(
     "proposals",

@@ -63,8 +63,3 @@ def _rehearsal(name: str, runs: Collection[Run], live_before: Collection[str]) -
     if paper is None:
         return Rehearsal(name, was_live=was_live)
     return Rehearsal(name, paper.closed, paper.last_at - paper.first_at, was_live)
-
-
-def is_override(words: str) -> bool:
-    """Whether these are the words, however they are spaced and capitalised."""
-    return " ".join(words.lower().split()) == OVERRIDE
