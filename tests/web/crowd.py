@@ -1,7 +1,7 @@
 """Everybody who may ask for what is not theirs, and an owner who has one of everything."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from fastapi import FastAPI
@@ -9,9 +9,12 @@ from fastapi import FastAPI
 from jarvis.accounts.tokens import MadeToken, Tokens
 from jarvis.domain.account import UserId
 from jarvis.domain.people import AuditEntry, Passkey, Person, Role, Scope
+from jarvis.research.kept import told_of
 from jarvis.store.db import Store
 from jarvis.store.hooks import Hook
+from jarvis.store.records import Assignment
 from jarvis.store.targets import Target
+from jarvis.store.verdicts import KeptVerdict
 from jarvis.trading.proposals import Terms
 from jarvis.web.jobs import Job, Jobs, Prepared
 from tests.web.client import Browser
@@ -22,6 +25,7 @@ from tests.web.second_factor import enrol_app
 MADE_UP = "0123456789abcdef0123"
 HOOK_OF_ADA = "hook-of-ada"
 JOB_OF_ADA = "job-of-ada"
+VERDICT_OF_ADA = "verdict-of-ada"
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ async def crowd_of(app: FastAPI, store: Store, time: Time, owner: Browser) -> Cr
         noted=noted,
     )
     assert isinstance(made, MadeToken)
+    asked = Assignment("donchian_breakout", BTC, timedelta(minutes=15), {})
+    await add_verdict(store, ada.user_id, verdict_of(ada.user_id, time(), asked))
     invited = await owner.submit("/account/sharing/invite", {"email": "friend@example.org"}, page="/account/sharing")
     assert invited.status == 200, invited.text
     return Crowd(owner, strangers, guest, made.secret)
@@ -104,6 +110,29 @@ async def add_hook(store: Store, time: Time, user_id: UserId) -> None:
             created_at=time(), token_hash=b"h" * 32,
         )  # fmt: skip
         assert await store.add_hook(hook, noted=noted, told="")
+
+
+async def add_verdict(store: Store, user_id: UserId, kept: KeptVerdict) -> None:
+    """What the person was answered about a strategy."""
+    await store.keep_verdict(kept, AuditEntry("verdict.kept", kept.judgement.made_at, user_id, user_id))
+
+
+def verdict_of(
+    user_id: UserId, at: datetime, line: Assignment, *, is_well: bool = True, verdict_id: str = VERDICT_OF_ADA
+) -> KeptVerdict:
+    """A verdict about what an account follows, at Kraken."""
+    findings = [
+        {"name": "look_ahead", "title": "Does it look ahead?", "is_well": True, "words": "No.", "numbers": {}},
+        {"name": "cost_stress", "title": "Does it survive doubled costs?", "is_well": is_well, "words": "It was asked.",
+         "numbers": {}},
+    ]  # fmt: skip
+    asked = {
+        "values": {name: str(each) for name, each in line.values.items()}, "tries": 3, "pairs": [str(line.pair)],
+        "venue": "kraken", "interval": int(line.interval.total_seconds()), "step": 60,
+        "from": (at - timedelta(days=90)).isoformat(), "until": at.isoformat(), "deposit": "10000",
+    }  # fmt: skip
+    told = {"strategy": line.strategy, "is_well": is_well, "findings": findings, "asked": asked}
+    return told_of(told, user_id, verdict_id, at, line.strategy)
 
 
 async def add_job(app: FastAPI, user_id: UserId) -> None:

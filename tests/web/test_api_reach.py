@@ -23,7 +23,7 @@ BY_PEOPLE = (
     r"/sign-.*", r"/link", r"/prove.*", r"/confirm", r"/account/security/.*", r"/account/tokens.*",
     r"/account/sharing/.*", r"/installation/.*", r"/account/connect/.*", r"/account/data/.*", r"/account/jobs/.*",
     r"/account/{account_id}/(begin|arm|disconnect)", r"/account/tax/download", r"/account/notices/.*",
-    r"/account/notifications/.*", r"/account/hooks", r"/account/hooks/{hook_id}/(end|test)",
+    r"/account/notifications/.*", r"/account/hooks", r"/account/hooks/{hook_id}/(end|test)", r"/research/verdicts",
     r"/desk/{account_id}/foreign",
 )  # fmt: skip
 """Forms that are for a person: the page of the API says so, and why."""

@@ -25,7 +25,7 @@ from tests.support.months import write_months
 from tests.web import client, day
 from tests.web.axe import LAYOUT, violations
 from tests.web.conftest import OWNER, PASSWORD
-from tests.web.crowd import add_hook, add_job, person_of
+from tests.web.crowd import add_hook, add_job, add_verdict, person_of, verdict_of
 from tests.web.second_factor import enrol_app
 from tests.web.serving import Served
 from tests.web.test_browser import DESK, PHONE, Watched, chromium, served, watch
@@ -149,6 +149,9 @@ async def _fill(served: Served, owner: client.Browser) -> tuple[AccountId, Accou
     borrowed = await day.lived_on_borrowed_money(store, ada.user_id, OKX)
     await add_hook(store, served.time, ada.user_id)  # type: ignore[arg-type]
     await add_job(served.app, ada.user_id)
+    found = await store.account(ada.user_id, account)
+    assert found is not None
+    await add_verdict(store, ada.user_id, verdict_of(ada.user_id, now, found.assignments[0], is_well=False))
     await store.add_target(
         Target("target-of-ada", ada.user_id, "webhook", "a room", "a.example", now, confirmed_at=now), noted
     )

@@ -23,6 +23,7 @@ def routes(app: FastAPI, account_id: str = "nobody", position_id: str = "nothing
         "token": "x" * 43,
         "hook_id": "nobodys",
         "job_id": "nobodys",
+        "verdict_id": "nobodys",
         "command_id": "1",
         "by": "pair",
         "period": "2026-11",

@@ -19,13 +19,16 @@ from tests.web.crowd import (
     HOOK_OF_ADA,
     JOB_OF_ADA,
     MADE_UP,
+    VERDICT_OF_ADA,
     Crowd,
     add_hook,
     add_job,
+    add_verdict,
     crowd_of,
     enter,
     person_of,
     rows_of,
+    verdict_of,
 )
 from tests.web.page_forms import forms_on
 
@@ -69,8 +72,11 @@ def operations(app: FastAPI) -> list[tuple[str, str]]:
 
 def filled(path: str, account: str, position: str = "BTC-1") -> str:
     """The path with an id in it. Fails for a parameter that this test knows nothing of."""
-    hook, job = (MADE_UP, MADE_UP) if account == MADE_UP else (HOOK_OF_ADA, JOB_OF_ADA)
-    values = {**NO_IDS, "account_id": account, "position_id": position, "hook_id": hook, "job_id": job}
+    mine = (HOOK_OF_ADA, JOB_OF_ADA, VERDICT_OF_ADA)
+    hook, job, verdict = (MADE_UP,) * len(mine) if account == MADE_UP else mine
+    values = {
+        **NO_IDS, "account_id": account, "position_id": position, "hook_id": hook, "job_id": job, "verdict_id": verdict,
+    }  # fmt: skip
     unknown = set(re.findall(r"{(\w+)}", path)) - set(values)
     assert not unknown, f"{path}: say in this test what {unknown} names, and whose it is"
     full = path.format(**values)
@@ -189,7 +195,8 @@ async def test_every_form_is_known_to_name_an_id_or_none(app: FastAPI, crowd: Cr
         if method == "POST" and "_id}" not in path and path not in WITHOUT_IDS and not path.startswith(OPERATORS)
     }
 
-    assert rest <= held | {"/account/security/sessions/end", "/account/security/passkeys/rename"}, rest - held
+    elsewhere = {"/account/security/sessions/end", "/account/security/passkeys/rename", "/research/verdicts"}
+    assert rest <= held | elsewhere, rest - held - elsewhere
 
 
 async def test_the_operators_forms_are_for_operators_alone(app: FastAPI, crowd: Crowd, store: Store) -> None:
@@ -260,6 +267,9 @@ async def test_the_owner_finds_what_strangers_do_not(
     ada = await person_of(store, OWNER)
     await add_hook(store, time, ada.user_id)
     await add_job(app, ada.user_id)
+    found = await store.account(ada.user_id, account)
+    assert found is not None
+    await add_verdict(store, ada.user_id, verdict_of(ada.user_id, time(), found.assignments[0]))
     for method, template in operations(app):
         if method == "GET" and "_id}" in template and not template.startswith("/api/"):
             if template.endswith(("/events", "/foreign", "{command_id}")):

@@ -56,6 +56,7 @@ from jarvis.client.records import (
     Story,
     Strategies,
     Tax,
+    Verdicts,
     WhatIfAnswer,
 )
 from jarvis.client.settings import Place, place_of
@@ -417,6 +418,10 @@ class Jarvis:
     def rehearsals(self) -> Rehearsals:
         """How far each strategy was rehearsed on the sandbox, and whether it may trade with real money."""
         return self._ask("GET", "/rehearsals", Rehearsals)
+
+    def verdicts(self) -> Verdicts:
+        """What was answered about your strategies: a good verdict is asked for before real money."""
+        return self._ask("GET", "/verdicts", Verdicts)
 
     def lower_limits(self, account_id: str, change: LowerLimits) -> LimitsNow:
         """Lower limits; no token can raise one."""

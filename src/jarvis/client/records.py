@@ -425,6 +425,24 @@ class Rehearsals(Record, frozen=True, kw_only=True):
     rehearsals: tuple[RehearsalLine, ...]
 
 
+class VerdictLine(Record, frozen=True, kw_only=True):
+    """What was answered about a strategy with its values, before real money."""
+
+    verdict_id: str
+    strategy: str
+    venue: str
+    coins: tuple[str, ...]
+    made_at: datetime
+    is_well: bool
+    against: tuple[str, ...]
+
+
+class Verdicts(Record, frozen=True, kw_only=True):
+    """What was answered about your strategies, the latest first."""
+
+    verdicts: tuple[VerdictLine, ...]
+
+
 class LowerLimits(Record, frozen=True, kw_only=True):
     """What is to be lowered; what is left out stays. Whatever would loosen a limit is refused, and all else with it."""
 

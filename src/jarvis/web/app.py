@@ -45,6 +45,7 @@ from jarvis.web.proxies import BehindProxy
 from jarvis.web.pulse import Pulse
 from jarvis.web.render import ASSETS, pages
 from jarvis.web.reports import Reports
+from jarvis.web.research import verdicts
 from jarvis.web.security import Guard, WebSettings
 from jarvis.web.trading import arming, limits, strategies, trade
 
@@ -82,6 +83,7 @@ _GROUPS = (
     strategies,
     limits,
     books,
+    verdicts,
     everything,
     stream,
     charts,

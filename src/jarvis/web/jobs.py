@@ -50,6 +50,10 @@ class TooManyJobsError(Exception):
     """A person has as many unfinished jobs as one may have."""
 
 
+class NotDoneError(Exception):
+    """Work could not be done; its words tell its owner why."""
+
+
 class _CancelledError(Exception):
     """Raised in the middle of work that asks how far it is to go on."""
 
@@ -224,7 +228,7 @@ class Jobs:
             job.state, job.fraction = JobState.DONE, 1.0
         except (asyncio.CancelledError, _CancelledError):
             job.state = JobState.CANCELLED
-        except StoreError as error:
+        except (StoreError, NotDoneError) as error:
             job.state, job.problem = JobState.FAILED, _sentence(str(error))
             log.warning("job_not_finished", job=job.key, reason=str(error))
         except Exception as error:  # noqa: BLE001 - the top of a task: its owner is told, and the log has the rest

@@ -73,6 +73,8 @@ class WebSettings:
     """Whether this installation has a mail server for notices."""
     prepared: Path | None = None
     """The folder for files that are made for people to download; without one, a temporary one of the system."""
+    data_dir: Path | None = None
+    """Where recorded candles and own strategies lie; None where there are none."""
     master_key: str = "file"
     """Where the signer has the master key from, for the operator's page."""
     outbound_address: str = ""

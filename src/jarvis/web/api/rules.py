@@ -30,8 +30,9 @@ from jarvis.web.api.door import Door
 from jarvis.web.api.problems import Told
 from jarvis.web.api.records import Fraction, PairText, Record, amount, example_of, text, told
 from jarvis.web.connecting.account import pairs_of
-from jarvis.web.trading.arming import live_details, may_open, unrehearsed
+from jarvis.web.trading.arming import live_details, may_open
 from jarvis.web.trading.following import followed_of, to_json
+from jarvis.web.trading.strategies import doubts_about_new
 
 TAG = "rules"
 _SECONDS = {"1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14400, "1d": 86400}
@@ -252,16 +253,19 @@ def register(door: Door) -> None:
         """Follow exactly these strategies, and no others.
 
         Nothing that is open is closed by it: a position whose strategy is gone keeps its protection. An armed account
-        with real money takes a strategy that was rehearsed on the sandbox; a person on the pages can do without.
+        with real money takes a strategy that was rehearsed on the sandbox and has a good verdict; a person on the pages
+        can do without.
         """
         found = await own(web, caller, account_id)
         chosen = _assignments_of(wish, pairs_of(found))
         lines = " ".join(f"{each.strategy}:{each.pair}" for each in chosen)
-        new = {each.strategy for each in chosen} - {each.strategy for each in found.assignments}
-        lacking = await unrehearsed(web, found, sorted(new)) if may_open(found) and new else ()
-        if lacking:
-            names = ", ".join(each.strategy for each in lacking)
+        doubts = await doubts_about_new(web, found, chosen)
+        if doubts.unrehearsed:
+            names = ", ".join(each.strategy for each in doubts.unrehearsed)
             raise Told(409, f"Not rehearsed enough for real money: {names}. GET /rehearsals says what is missing.")
+        if doubts.unproven:
+            names = "; ".join(f"{each.strategy} on {each.pair}: {each.so_far}" for each in doubts.unproven)
+            raise Told(409, f"No good verdict for real money: {names}. GET /verdicts lists those that there are.")
         was, now = followed_of(found.assignments), followed_of(chosen)
         details = {
             "follows": lines,

@@ -8,6 +8,7 @@ from pydantic import Field
 from starlette.exceptions import HTTPException
 
 from jarvis.domain.money import plain
+from jarvis.store.verdicts import KeptVerdict
 from jarvis.trading.rehearsal import Rehearsal
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.usage import Ladder, Use, ladders, uses
@@ -15,7 +16,7 @@ from jarvis.venues.catalog import VENUES
 from jarvis.web.api.accounts import Known
 from jarvis.web.api.callers import Caller, readable
 from jarvis.web.api.door import Door
-from jarvis.web.api.records import QuoteText, Record, amount, text, told
+from jarvis.web.api.records import Instant, QuoteText, Record, amount, instant, text, told
 from jarvis.web.trading.arming import rehearsed
 from jarvis.web.trading.held import held_by
 
@@ -125,6 +126,40 @@ class Rehearsals(Record):
     rehearsals: list[RehearsalLine]
 
 
+class VerdictLine(Record):
+    """What was answered about a strategy with its values, before real money."""
+
+    verdict_id: Annotated[str, text("Its id.", "4f1c0d9a2b7e58c3a601")]
+    strategy: Annotated[str, text("Its stable name.", "donchian_breakout")]
+    venue: Annotated[str, text("By whose costs.", "kraken")]
+    coins: Annotated[list[str], Field(description="On which it was asked.", examples=[["BTC"]])]
+    made_at: Instant
+    is_well: Annotated[bool, Field(description="Whether nothing speaks against it.", examples=[False])]
+    against: Annotated[list[str], Field(description="Questions not answered well.", examples=[["Could it be luck?"]])]
+
+    @classmethod
+    def of(cls, kept: KeptVerdict) -> "VerdictLine":
+        """From the store."""
+        judged = kept.judgement
+        return cls.model_validate(
+            {
+                "verdict_id": judged.verdict_id,
+                "strategy": kept.strategy,
+                "venue": judged.venue,
+                "coins": sorted(judged.coins),
+                "made_at": instant(judged.made_at),
+                "is_well": judged.is_well,
+                "against": list(judged.against),
+            }
+        )
+
+
+class Verdicts(Record):
+    """What was answered about your strategies, the latest first."""
+
+    verdicts: list[VerdictLine]
+
+
 def register(door: Door) -> None:
     """Add the operations of this module."""
     web = door.web
@@ -148,6 +183,11 @@ def register(door: Door) -> None:
         """How far each strategy was rehearsed on the sandbox, and whether it may trade with real money."""
         found = await rehearsed(web, caller.person.user_id, STRATEGIES)
         return Rehearsals(rehearsals=[RehearsalLine.of(each) for each in found])
+
+    @door.get("/verdicts", TAG)
+    async def verdicts(caller: known) -> Verdicts:
+        """What was answered about your strategies: a good verdict is asked for before real money."""
+        return Verdicts(verdicts=[VerdictLine.of(each) for each in await web.store.verdicts_of(caller.person.user_id)])
 
 
 def _rounded(value: Decimal) -> Decimal:

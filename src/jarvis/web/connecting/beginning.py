@@ -8,19 +8,19 @@ from starlette.responses import RedirectResponse, Response
 
 from jarvis.accounts import arming
 from jarvis.accounts.people import Deed
+from jarvis.domain.account import Environment
 from jarvis.domain.instrument import Pair
 from jarvis.domain.people import ConnectStep
 from jarvis.store.records import Assignment, TradingAccount
 from jarvis.trading.cautious import cautious_limits
 from jarvis.trading.limits import Limits
-from jarvis.trading.rehearsal import OVERRIDE
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.web.connecting.account import Said, card_of, pairs_of
 from jarvis.web.connecting.steps import ARMED, NUMBERS, STEPS
 from jarvis.web.connecting.venues import FORMS
 from jarvis.web.context import Web
 from jarvis.web.forms import Form
-from jarvis.web.trading.arming import arm, lacking_of, unrehearsed
+from jarvis.web.trading.arming import arm, doubts_about
 from jarvis.web.trading.keeping import keep_following, keep_limits
 from jarvis.web.trading.money import equity_of, leverage_ceiling, promises
 from jarvis.web.trading.plan_form import (
@@ -137,7 +137,7 @@ async def _begin_page(
         "errors": given,
         "tiers_open": any("-" in name for name in given),
         "obstacle": arming.obstacle_to_arming(person, await web.store.factors(person.user_id), web.now()),
-        "lacking": lacking_of(await unrehearsed(web, account, STRATEGIES)),
-        "override": OVERRIDE,
+        "is_live": account.environment is Environment.LIVE,
+        "doubts": await doubts_about(web, account),
     }
     return await web.page(request, "connecting/wizard_begin.html", values, status)

@@ -1,7 +1,8 @@
 """Arming: the one way in which an account is allowed to open positions, and the page that leads to it.
 
-With real money a strategy has been rehearsed on the sandbox first, or a person types that it was not
-(docs/decisions/021-paper-before-live.md). Whatever lets an account open positions asks `arm` or `unrehearsed`.
+With real money a strategy has been rehearsed on the sandbox first (docs/decisions/021-paper-before-live.md) and has a
+good verdict (033-a-verdict-before-live.md), or a person types that it has not. Whatever lets an account open positions
+asks `arm` or `doubts_about`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,8 +14,12 @@ from starlette.responses import RedirectResponse, Response
 from jarvis.accounts import arming
 from jarvis.accounts.people import Deed
 from jarvis.domain.account import Environment, UserId
-from jarvis.store.records import AccountState, TradingAccount
-from jarvis.trading.rehearsal import OVERRIDE, Rehearsal, is_override, rehearsals
+from jarvis.research.kept import identity_of
+from jarvis.store.records import AccountState, Assignment, TradingAccount
+from jarvis.trading.judged import OVERRIDE as VERDICT_OVERRIDE
+from jarvis.trading.judged import Standing, standing_of, subject_of
+from jarvis.trading.rehearsal import OVERRIDE as REHEARSAL_OVERRIDE
+from jarvis.trading.rehearsal import Rehearsal, rehearsals
 from jarvis.venues.catalog import VENUES
 from jarvis.web.connecting.account import Said, card_of
 from jarvis.web.context import Web
@@ -32,7 +37,7 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class Lacking:
-    """A strategy that has not been rehearsed enough, in words."""
+    """A strategy and what it lacks, in words."""
 
     title: str
     so_far: str
@@ -72,15 +77,15 @@ def router(web: Web) -> APIRouter:
 async def arm(web: Web, request: Request, account: TradingAccount, *, words: str) -> str:
     """Arm the account within the limits that it has; in a sentence why not, and then nothing was changed.
 
-    `words` are what was typed in place of a rehearsal. Raises what `web.person` raises for Deed.ARM.
+    `words` are what was typed in place of a rehearsal or a good verdict. Raises what `web.person` raises for Deed.ARM.
     """
     await web.person(request, Deed.ARM)
     obstacle = await obstacle_to_arming(web, request, account)
     if obstacle:
         return obstacle
-    lacking = await unrehearsed(web, account)
-    if lacking and not is_override(words):
-        return override_words(lacking)
+    doubts = await doubts_about(web, account)
+    if doubts and not doubts.is_override(words):
+        return doubts.words
     # What the signer may open is drawn before the account is armed: the first order can then be signed.
     failed = await web.connector.draw_policy(account, account.limits)
     if failed:
@@ -92,15 +97,15 @@ async def arm(web: Web, request: Request, account: TradingAccount, *, words: str
         web.now(),
         noted=await web.entry(
             request, "account.armed", account.account_id, **live_details(account, followed_of(account.assignments)),
-            **override_details(lacking),
+            **doubts.details,
         ),
-        told=_armed_words(account, lacking),
+        told=_armed_words(account, doubts),
     )  # fmt: skip
     return ""
 
 
 async def obstacle_to_arming(web: Web, request: Request, account: TradingAccount) -> str:
-    """Why this person cannot arm this account now, rehearsals aside; empty when they can."""
+    """Why this person cannot arm this account now, doubts about strategies aside; empty when they can."""
     if not account.is_connected:
         return "This key is disconnected. Connect one first."
     if not account.limits.allowed_pairs:
@@ -109,17 +114,76 @@ async def obstacle_to_arming(web: Web, request: Request, account: TradingAccount
     return arming.obstacle_to_arming(person, await web.store.factors(person.user_id), web.now())
 
 
-async def unrehearsed(
-    web: Web, account: TradingAccount, strategies: Iterable[str] | None = None
-) -> Sequence[Rehearsal]:
-    """Which strategies this account may not follow with real money yet; none for an account of the sandbox.
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What stands between strategies and real money: no rehearsal of some, no good verdict on others."""
 
-    Those that it follows, or `strategies`. A strategy that traded with real money before needs no new rehearsal.
+    unrehearsed: Sequence[Rehearsal] = ()
+    unproven: Sequence[Standing] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self.unrehearsed or self.unproven)
+
+    @property
+    def override(self) -> str:
+        """What a person types who does it all the same."""
+        if self.unrehearsed and self.unproven:
+            return f"{REHEARSAL_OVERRIDE} and {VERDICT_OVERRIDE.removeprefix('trade ')}"
+        return REHEARSAL_OVERRIDE if self.unrehearsed else VERDICT_OVERRIDE
+
+    def is_override(self, words: str) -> bool:
+        """Whether these are the words, however they are spaced and capitalised."""
+        return " ".join(words.lower().split()) == self.override
+
+    @property
+    def words(self) -> str:
+        """What is missing, and what one can do."""
+        named = "; ".join(f"{each.title}: {each.so_far}" for each in self.lines)
+        paper = "Not rehearsed enough. " if self.unrehearsed else "No good verdict. "
+        return f"{paper}{named}. Make up for it first, or type “{self.override}”."
+
+    @property
+    def lines(self) -> list[Lacking]:
+        """Each of them, for a page."""
+        return [
+            *(Lacking(strategy_title(each.strategy), each.so_far) for each in self.unrehearsed),
+            *(Lacking(f"{strategy_title(each.strategy)} on {each.pair}", each.so_far) for each in self.unproven),
+        ]
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """What the audit says of somebody who did it all the same."""
+        told = {}
+        if self.unrehearsed:
+            told["unrehearsed"] = " ".join(each.strategy for each in self.unrehearsed)
+        if self.unproven:
+            told["unproven"] = "; ".join(f"{each.strategy} on {each.pair}: {each.so_far}" for each in self.unproven)
+        return {**told, "typed": self.override} if told else {}
+
+
+async def doubts_about(web: Web, account: TradingAccount, lines: Iterable[Assignment] | None = None) -> Doubts:
+    """What this account may not follow with real money yet, of what it follows or of `lines`; none on the sandbox.
+
+    A strategy that traded with real money before needs no new rehearsal.
     """
     if account.environment is not Environment.LIVE:
-        return ()
-    names = [line.strategy for line in account.assignments] if strategies is None else strategies
-    return [each for each in await rehearsed(web, account.owner_id, names) if not each.is_enough]
+        return Doubts()
+    asked = list(account.assignments if lines is None else lines)
+    names = [line.strategy for line in asked]
+    rehearsal = [each for each in await rehearsed(web, account.owner_id, names) if not each.is_enough]
+    return Doubts(rehearsal, [each for each in await standings(web, account, asked) if not each.is_good])
+
+
+async def standings(web: Web, account: TradingAccount, lines: Iterable[Assignment]) -> list[Standing]:
+    """By which verdict each of these stands at this account's venue."""
+    judgements = [kept.judgement for kept in await web.store.verdicts_of(account.owner_id)]
+
+    def standing(line: Assignment) -> Standing:
+        subject = subject_of(identity_of(line.strategy, web.settings.data_dir), line.values, line.interval)
+        return standing_of(line.strategy, str(line.pair), subject, str(account.venue), judgements, web.now())
+
+    return [standing(line) for line in lines]
 
 
 async def rehearsed(web: Web, owner_id: UserId, strategies: Iterable[str]) -> Sequence[Rehearsal]:
@@ -142,31 +206,16 @@ def live_details(account: TradingAccount, lines: Iterable[Followed]) -> Mapping[
     return {_LIVE: " ".join(dict.fromkeys(line.strategy for line in lines))}
 
 
-def override_details(lacking: Sequence[Rehearsal]) -> Mapping[str, str]:
-    """What the audit says of somebody who did not wait for a rehearsal."""
-    if not lacking:
-        return {}
-    return {"unrehearsed": " ".join(each.strategy for each in lacking), "typed": OVERRIDE}
-
-
-def override_words(lacking: Sequence[Rehearsal]) -> str:
-    """What is missing, and what one can do."""
-    named = "; ".join(f"{strategy_title(each.strategy)}: {each.so_far}" for each in lacking)
-    return f"Not rehearsed enough. {named}. Let it run on the sandbox first, or type “{OVERRIDE}”."
-
-
-def lacking_of(lacking: Iterable[Rehearsal]) -> list[Lacking]:
-    """For a page."""
-    return [Lacking(strategy_title(each.strategy), each.so_far) for each in lacking]
-
-
-def _armed_words(account: TradingAccount, lacking: Sequence[Rehearsal]) -> str:
+def _armed_words(account: TradingAccount, doubts: Doubts) -> str:
     words = f"Your account at {VENUES[account.venue].title} was armed: it may open positions."
-    return f"{words} A strategy was not rehearsed on the sandbox." if lacking else words
+    if doubts.unrehearsed:
+        words += " A strategy was not rehearsed on the sandbox."
+    return f"{words} A strategy has no good verdict." if doubts.unproven else words
 
 
 async def _page(web: Web, request: Request, account: TradingAccount, *, error: str = "", status: int = 200) -> Response:
     equity = await equity_of(web, account)
+    doubts = await doubts_about(web, account)
     values = {
         "here": "account",
         "account": card_of(account),
@@ -177,9 +226,8 @@ async def _page(web: Web, request: Request, account: TradingAccount, *, error: s
             (line.pair, strategy_title(line.strategy), line.interval) for line in followed_of(account.assignments)
         ],
         "promises": promises(account.limits, equity) if account.limits.allowed_pairs else [],
-        "lacking": lacking_of(await unrehearsed(web, account)),
+        "doubts": doubts,
         "is_live": account.environment is Environment.LIVE,
-        "override": OVERRIDE,
         "obstacle": await obstacle_to_arming(web, request, account),
     }
     return await web.page(request, "trading/arming.html", values, status)

@@ -15,14 +15,13 @@ from starlette.responses import RedirectResponse, Response
 from jarvis.accounts.people import Deed, may
 from jarvis.domain.money import plain
 from jarvis.store.records import Assignment, PositionRecord, TradingAccount
-from jarvis.trading.rehearsal import OVERRIDE, Rehearsal, is_override
 from jarvis.trading.strategies import STRATEGIES
 from jarvis.trading.strategy import Parameter, ParameterValue, Strategy
 from jarvis.web.connecting.account import Said, card_of, pairs_of
 from jarvis.web.context import Web
 from jarvis.web.desk.positions import strategy_title
 from jarvis.web.forms import Form
-from jarvis.web.trading.arming import lacking_of, live_details, may_open, override_details, override_words, unrehearsed
+from jarvis.web.trading.arming import Doubts, doubts_about, live_details, may_open
 from jarvis.web.trading.following import (
     Difference,
     Followed,
@@ -119,26 +118,24 @@ def router(web: Web) -> APIRouter:
             return await _page(web, request, account, error=wished.error, status=422)
         if form.text("seen") != _mark_of(account):
             return await _change_page(web, request, account, wished, form, error=_MOVED_ON, status=409)
-        lacking = await _lacking(web, account, wished.wanted)
-        if lacking:
+        doubts = await doubts_about_new(web, account, wished.wanted)
+        if doubts:
             # An armed account trades what it follows: for a strategy that is new to real money this is arming.
             await web.person(request, Deed.ARM)
-            if not is_override(form.text("words")):
-                said = override_words(lacking)
-                return await _change_page(web, request, account, wished, form, error=said, status=422)
+            if not doubts.is_override(form.text("words")):
+                return await _change_page(web, request, account, wished, form, error=doubts.words, status=422)
         details = live_details(account, followed_of(wished.wanted)) if may_open(account) else {}
-        await keep_following(web, request, account, wished.wanted, {**details, **override_details(lacking)})
+        await keep_following(web, request, account, wished.wanted, {**details, **doubts.details})
         said = "stopped" if form.text("stop") else "saved"
         return RedirectResponse(f"{_home(account)}?said={said}", status_code=303)
 
     return routes
 
 
-async def _lacking(web: Web, account: TradingAccount, wanted: Sequence[Assignment]) -> Sequence[Rehearsal]:
-    """Strategies that would trade with real money at once and were not rehearsed enough."""
-    known = {line.strategy for line in account.assignments}
-    new = [line.strategy for line in wanted if line.strategy not in known]
-    return await unrehearsed(web, account, new) if may_open(account) and new else ()
+async def doubts_about_new(web: Web, account: TradingAccount, wanted: Sequence[Assignment]) -> Doubts:
+    """What speaks against those of `wanted` that would trade with real money at once and do not trade so already."""
+    new = [line for line in wanted if line not in account.assignments]
+    return await doubts_about(web, account, new) if may_open(account) and new else Doubts()
 
 
 def _asked(request: Request) -> Form:
@@ -301,8 +298,7 @@ async def _change_page(
         "changes": found,
         "effects": effects(found, after, held),
         "armed": may_open(account),
-        "lacking": lacking_of(await _lacking(web, account, wished.wanted)),
-        "override": OVERRIDE,
+        "doubts": await doubts_about_new(web, account, wished.wanted),
         "fields": fields,
         "seen": _mark_of(account),
         "error": error,
