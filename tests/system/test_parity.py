@@ -56,6 +56,7 @@ async def test_a_replay_the_venue_and_the_backtest_agree_to_the_last_digit(repla
         parameters = [word for parameter in replay.parameters for word in ("--parameter", parameter)]
         chosen = ("--strategy", replay.strategy, "--interval", replay.interval, *parameters)
         backtest = (await installation.command("backtest", f"BTC/USD={candles}", *chosen, "--json")).json
+        parity = (await installation.command("parity", "--candles", f"BTC/USD={candles}", "--json")).json
 
     assert_that_the_books_agree(status, venue)
     assert fills_of(backtest["fills"]) == fills_of(venue["fills"])
@@ -64,6 +65,14 @@ async def test_a_replay_the_venue_and_the_backtest_agree_to_the_last_digit(repla
     assert backtest["agrees"]
     for part in ("trading_fee", "opening_fee", "rollover"):
         assert Decimal(backtest["waterfall"][part]) == in_usd(status, part)
+    assert_that_nothing_is_between(parity, backtest)
+
+
+def assert_that_nothing_is_between(parity: Mapping[str, Any], backtest: Mapping[str, Any]) -> None:
+    """Every position is on both sides, and every part of every line is zero."""
+    assert [line for line in parity["lines"] if any(Decimal(part) for part in line["parts"].values())] == []
+    assert parity["positions"] == {"matched": len(backtest["positions"]), "missed": 0, "extra": 0}
+    assert Decimal(parity["gap"]) == 0
 
 
 def fills_of(records: Iterable[Mapping[str, Any]]) -> list[tuple[object, ...]]:
@@ -94,8 +103,10 @@ async def test_a_replay_at_a_wallet_and_the_backtest_agree_fill_by_fill(venue: s
         chosen = ("--strategy", QUICK_TURNS.strategy, "--interval", QUICK_TURNS.interval, *parameters)
         wanted = ("--venue", venue, *chosen, "--json")
         backtest = (await installation.command("backtest", f"BTC/USDT={candles}", *wanted)).json
+        parity = (await installation.command("parity", "--candles", f"BTC/USD={candles}", "--json")).json
 
     assert_that_the_books_agree(status, there)
     assert backtest["agrees"]
     assert fills_of(backtest["fills"]) == fills_of(there["fills"])
     assert len(there["fills"]) >= QUICK_TURNS.fills_at_least, "the market was too quiet to prove anything"
+    assert_that_nothing_is_between(parity, backtest)

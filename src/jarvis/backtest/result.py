@@ -1,7 +1,7 @@
 """What a backtest leaves: fills, journal, positions with their waterfalls, equity, and whether the books agree."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -9,7 +9,7 @@ from typing import Any
 
 from jarvis.domain.instrument import Pair, Side
 from jarvis.domain.money import ZERO, Asset, plain
-from jarvis.domain.order import Fill, OrderRole, PositionId
+from jarvis.domain.order import ClientOrderId, Fill, OrderRequest, OrderRole, PositionId
 from jarvis.ledger.attribution import Waterfall
 from jarvis.ledger.journal import Account, Entry, totals
 from jarvis.ledger.performance import EquityPoint, Performance, PositionResult, performance
@@ -40,7 +40,8 @@ class Trade:
 class BacktestResult:
     """All of it. `venue_balances` is what the exchange says at the end; `alarms` is what the engine said, in order.
 
-    `is_complete` is false when it was cancelled: then everything stands as it was at `ended_at`.
+    `orders` are those that the engine wanted, by id. `is_complete` is false when it was cancelled: then everything
+    stands as it was at `ended_at`.
     """
 
     started_at: datetime
@@ -54,6 +55,7 @@ class BacktestResult:
     bars: Mapping[Pair, int]
     venue_balances: Mapping[Asset, Decimal]
     alarms: Sequence[str]
+    orders: Mapping[ClientOrderId, OrderRequest] = field(default_factory=dict)
 
     @cached_property
     def totals(self) -> Mapping[tuple[Account, Asset], Decimal]:

@@ -101,7 +101,7 @@ class Backtest:
 
     `leverage_caps` is the catalogue's cap per pair. The seed decides the exchange's ids and nothing else here: the
     market is recorded. `traits` are how the engine takes the venue to behave; raises ValueError if `model` settles
-    otherwise. `strategies` are what `followed` may name.
+    otherwise. `strategies` are what `followed` may name. Before `wishes_from` strategies only warm up.
     """
 
     bars: Mapping[Pair, Sequence[Bar]]
@@ -117,6 +117,7 @@ class Backtest:
     id_prefix: str = "bt"
     traits: VenueTraits = field(default_factory=VenueTraits)
     strategies: Mapping[str, Strategy] = field(default_factory=lambda: STRATEGIES)
+    wishes_from: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse an engine that would misread the venue's balances."""
@@ -228,7 +229,7 @@ class _Session:
             for key, bar in finished:
                 if key == (followed.pair, followed.interval):
                     signal = script.next(bar)
-                    if signal is not None:
+                    if signal is not None and (self._wanted.wishes_from is None or now >= self._wanted.wishes_from):
                         signals[number] = signal
         events: list[EngineEvent] = [*(bar for _, bar in finished), *signals.values(), Tick(now)]
         for event in events:
@@ -264,6 +265,7 @@ class _Session:
             bars={pair: len(bars) for pair, bars in self._wanted.bars.items()},
             venue_balances={asset: balance.total for asset, balance in self._exchange.balances(self._account).items()},
             alarms=self._alarms,
+            orders=self._requests,
         )
 
     # --- what comes in -----------------------------------------------------------------------------------------

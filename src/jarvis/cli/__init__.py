@@ -12,6 +12,7 @@ from jarvis.cli import (
     demo,
     entries,
     keys,
+    parity,
     process,
     research,
     search,
@@ -32,6 +33,7 @@ process.register(app)
 demo.register(app)
 account.register(app)
 research.register(app)
+parity.register(app)
 verdict.register(app)
 search.register(app)
 verdict.register(app)
