@@ -134,9 +134,7 @@ async def lived(
     setup = _setup(account)
     orders = await store.recent_orders(owner, name, limit=_ALL)
     refused = [
-        (order.request.pair, at, order.reason)
-        for order in orders
-        if order.status is OrderStatus.REJECTED and (at := getattr(order, "created_at", None)) is not None
+        (order.request.pair, order.created_at, order.reason) for order in orders if order.status is OrderStatus.REJECTED
     ]
     activities = await store.activities(owner, name, limit=_ALL)
     before = [point for point in curve if point.at <= begin]
